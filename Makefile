@@ -1,0 +1,55 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Each sets itself up.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+MANIFEST := dbt_project/target/manifest.json
+ARGS ?=
+
+.PHONY: help setup demo dev test lint docs clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) $(MANIFEST) ## Make .venv with the command .venv/bin/tallyman
+
+# uv when it is there (seconds), else pip; both install exactly the lock.
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Setting up .venv (once)"
+	@if command -v uv >/dev/null 2>&1; then \
+		{ test -x $(BIN)/python || uv venv -q --python $(PYTHON) .venv; } && \
+		uv pip install -q --python $(BIN)/python -r requirements.lock && \
+		uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	else \
+		{ test -x $(BIN)/python || $(PYTHON) -m venv .venv; } && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
+	fi
+	@touch $@
+
+# Parsing costs about ten seconds, so it is done here once and not in every pass.
+$(MANIFEST): $(STAMP) $(shell find dbt_project -name '*.sql' -o -name '*.yml' -o -name '*.csv' 2>/dev/null | grep -v -e /target/ -e /logs/)
+	@echo "Parsing the dbt project (once)"
+	@$(BIN)/tallyman prepare
+
+demo: setup ## The whole loop against the pretend distributor, with its score
+	@$(BIN)/tallyman demo $(ARGS)
+
+dev: setup ## Pretend distributor plus the Dagster UI, schedule and sensors on
+	@$(BIN)/tallyman dev $(ARGS)
+
+test: setup ## All tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Style, types, import directions, SQL
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint dbt_project/models dbt_project/macros --processes 2
+
+docs: setup ## Regenerate the pages of docs/ that are generated
+	@$(BIN)/tallyman prepare --dictionary
+
+clean: ## Remove all state of the demo (not .venv)
+	@rm -rf .tallyman dbt_project/target dbt_project/logs

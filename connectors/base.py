@@ -1,0 +1,142 @@
+"""What every connector offers: a Source that can be read and, if it takes corrections, a Target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from registry.errors import TallymanError
+from registry.systems import System
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as the source told it.
+
+    ``record_id`` is the source's own identity (stable over versions). ``fields`` are the source's
+    fields under the contract's column names, values untouched. ``raw`` is the source's text.
+    ``reference`` is the business key that links it to others (order, shipment or tracking number),
+    kept for a record that breaks the contract, so that its absence is not taken for a fact.
+    """
+
+    record_id: str
+    fields: Mapping[str, Any]
+    raw: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A batch of records of one entity, with the cursor from which reading goes on after it."""
+
+    entity: str
+    records: list[Record]
+    cursor: str | None
+    clock_offset_seconds: float | None = None
+    clock_uncertainty_seconds: float | None = None
+
+
+class SourceError(TallymanError):
+    """A source could not be read. ``kind`` is a stable code for the log of extractions."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Source(Protocol):
+    """What can be read from one system instance."""
+
+    system: System
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Entities in the order in which they must be read."""
+        ...
+
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        """Pages after ``cursor`` (None: everything), overlapping it by the settle window.
+
+        Raises SourceError. The cursor of the last page is stored only with a complete extraction.
+        """
+        ...
+
+    def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
+        """Records of an entity that match a key now (point read before a correction is sent)."""
+        ...
+
+
+class Result(StrEnum):
+    """The three-valued outcome of a send, plus the technical no."""
+
+    OK = "ok"
+    REFUSED = "refused"  # the target understood and said no: never sent again unchanged
+    UNKNOWN = "unknown"  # the effect may or may not have happened: read, do not send again
+    RETRY = "retry"  # certainly not applied (429, 503, refused connection): send again later
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a target answered to one correction."""
+
+    result: Result
+    code: str  # stable reason code, e.g. "http_201", "http_422", "timeout", "version_conflict"
+    message: str = ""
+    target_record_id: str | None = None  # the record created or changed
+    retry_after_seconds: float | None = None
+    response: str = ""
+
+
+@dataclass(frozen=True)
+class CorrectionRequest:
+    """One correction, in canonical terms; the connector translates it to its dialect.
+
+    ``payload`` is what ``docs/corrections.md`` lists for the kind. ``idempotency_key`` never changes
+    across technical retries. ``expected`` holds what the target must hold now.
+    """
+
+    kind: str
+    object_id: str
+    payload: Mapping[str, Any]
+    expected: Mapping[str, Any]
+    idempotency_key: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class TargetState:
+    """What the target holds now about the object of a correction.
+
+    ``applied``: the new value is there, and by this very key where the target tells
+    (``applied_by_key``). ``precondition_met``: the expected old value is still there.
+    """
+
+    applied: bool
+    precondition_met: bool
+    applied_by_key: bool | None = None
+    target_record_id: str | None = None
+    observed: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """Corrections that one system instance can take."""
+
+    system: System
+
+    @property
+    def kinds(self) -> frozenset[str]: ...
+
+    def apply(self, request: CorrectionRequest) -> Outcome:
+        """Send it once. Never raises for what the target or the network did: see Outcome."""
+        ...
+
+    def read(self, request: CorrectionRequest) -> TargetState:
+        """Read the one object. Raises SourceError when the target can't be read."""
+        ...
+
+    def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
+        """Apply the inverse of an applied correction."""
+        ...

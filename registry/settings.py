@@ -1,0 +1,82 @@
+"""The one place that reads the environment: where state lives and which files configure a run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# Third parties that would call home, or ask for a terminal. Set before any of them is imported.
+QUIET_ENVIRONMENT = {
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths of one installation.
+
+    ``home`` holds all state (``TALLYMAN_HOME``, default ``.tallyman`` below the working folder);
+    ``systems_file`` names the configured systems (``TALLYMAN_SYSTEMS``, default ``systems.toml``).
+    """
+
+    home: Path
+    systems_file: Path
+    environment: dict[str, str] = field(repr=False, default_factory=dict)
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def operations_url(self) -> str:
+        """SQLAlchemy URL of the operations store (outbox, attempts, approvals)."""
+        return self.environment.get(
+            "TALLYMAN_OPERATIONS_URL", f"sqlite:///{self.home / 'operations.sqlite'}"
+        )
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def published_warehouse(self) -> Path:
+        """Read-only copy that everything but the pipeline reads."""
+        return self.published / "current" / "tallyman.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def dlt_home(self) -> Path:
+        return self.home / "dlt"
+
+    @property
+    def dbt_project(self) -> Path:
+        return PROJECT_ROOT / "dbt_project"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's artefacts; the manifest is parsed once, in set-up, and kept here."""
+        return self.dbt_project / "target"
+
+
+def load_settings(
+    home: str | Path | None = None, systems_file: str | Path | None = None
+) -> Settings:
+    """Settings from the arguments, else from the environment, else the defaults."""
+    for name, value in QUIET_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    environment = dict(os.environ)
+    resolved_home = Path(home or environment.get("TALLYMAN_HOME", ".tallyman")).resolve()
+    resolved_systems = Path(
+        systems_file or environment.get("TALLYMAN_SYSTEMS", "systems.toml")
+    ).resolve()
+    return Settings(resolved_home, resolved_systems, environment)

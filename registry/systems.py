@@ -1,0 +1,133 @@
+"""The configured system instances: ``systems.toml`` read, checked and typed. No I/O to any system."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from registry.errors import ConfigurationError
+
+Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel"]
+WriteMode = Literal["off", "dry_run", "on"]
+
+
+class System(BaseModel):
+    """One instance of a connector, for example ``erp_us``.
+
+    ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
+    the first time; judgement waits for it. ``secrets`` maps a secret's role to the *name* of the
+    environment variable that holds it. ``options`` is passed to the connector untouched.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")
+    role: Role
+    connector: str
+    base_url: str = ""
+    region: str = "*"
+    legal_entity: str = "*"
+    time_zone: str = "UTC"
+    entities: tuple[str, ...] = ()
+    cadence_seconds: int = Field(default=300, gt=0)
+    settle_seconds: float = Field(default=60, ge=0)
+    write_mode: WriteMode = "dry_run"
+    requests_per_second: float = Field(default=20, gt=0)
+    page_size: int = Field(default=500, gt=0)
+    secrets: dict[str, str] = {}
+    options: dict[str, object] = {}
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"'{zone}' is not an IANA time zone, for example 'America/New_York'")
+        return zone
+
+    def secret(self, role: str, environment: Mapping[str, str]) -> str:
+        """The value of a secret; raises ConfigurationError when it is not declared or not set."""
+        variable = self.secrets.get(role)
+        if variable is None:
+            raise ConfigurationError(
+                f"system '{self.name}' declares no secret '{role}': add "
+                f"secrets.{role} = \"NAME_OF_ENVIRONMENT_VARIABLE\" to the systems file"
+            )
+        value = environment.get(variable)
+        if not value:
+            raise ConfigurationError(
+                f"system '{self.name}' needs the environment variable {variable} ({role})"
+            )
+        return value
+
+
+class Policy(BaseModel):
+    """What holds for all corrections of an installation. Amounts are in the correction's currency."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    approval_above: float = Field(default=1000, ge=0)
+    approval_kinds: tuple[str, ...] = (
+        "reverse_fulfilment",
+        "void_invoice",
+        "cancel_order",
+    )
+    max_corrections_per_run: int = Field(default=500, gt=0)
+
+
+class Registry(BaseModel):
+    """All systems of one installation plus the policy for corrections."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    systems: tuple[System, ...]
+    policy: Policy = Policy()
+    folder: Path
+
+    def system(self, name: str) -> System:
+        for system in self.systems:
+            if system.name == name:
+                return system
+        known = ", ".join(s.name for s in self.systems)
+        raise ConfigurationError(f"no system '{name}' in the systems file; it has: {known}")
+
+    def missing_secrets(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Every secret that is named but not set: environment variable -> system."""
+        return {
+            variable: system.name
+            for system in self.systems
+            for variable in system.secrets.values()
+            if not environment.get(variable)
+        }
+
+
+def load_registry(path: Path) -> Registry:
+    """Read a systems file.
+
+    The file has one ``[[systems]]`` table an instance and an optional ``[policy]``.
+    Raises ConfigurationError naming every wrong setting at once.
+    """
+    if not path.is_file():
+        raise ConfigurationError(
+            f"no systems file at {path}: pass --systems FILE, or set TALLYMAN_SYSTEMS"
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+    try:
+        registry = Registry(folder=path.parent, **content)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigurationError(f"{path} has wrong settings:\n{problems}") from error
+    names = [system.name for system in registry.systems]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ConfigurationError(f"{path} names a system twice: {', '.join(doubled)}")
+    return registry
