@@ -57,6 +57,10 @@ class Source(Protocol):
         """Entities in the order in which they must be read."""
         ...
 
+    def probe(self) -> None:
+        """The cheapest request that needs the credentials. Raises SourceError."""
+        ...
+
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         """Pages after ``cursor`` (None: everything), overlapping it by the settle window.
 
@@ -94,8 +98,8 @@ class Outcome:
 class CorrectionRequest:
     """One correction, in canonical terms; the connector translates it to its dialect.
 
-    ``payload`` is what ``docs/corrections.md`` lists for the kind. ``idempotency_key`` never changes
-    across technical retries. ``expected`` holds what the target must hold now.
+    ``payload`` is what ``docs/corrections.md`` lists for the kind. ``idempotency_key`` stays the same
+    over technical retries. ``expected`` holds what the target must hold now.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Errors meant for people: each names the thing and the remedy, and is printed without a traceback."""
+"""Errors meant for people: each names the thing and the remedy; printed without a traceback."""
 
 
 class TallymanError(Exception):

@@ -23,7 +23,8 @@ class Settings:
     """Paths of one installation.
 
     ``home`` holds all state (``TALLYMAN_HOME``, default ``.tallyman`` below the working folder);
-    ``systems_file`` names the configured systems (``TALLYMAN_SYSTEMS``, default ``systems.toml``).
+    ``systems_file`` names the configured systems (``TALLYMAN_SYSTEMS``, else ``systems.toml`` here,
+    else the one in ``home``).
     """
 
     home: Path
@@ -40,6 +41,16 @@ class Settings:
         return self.environment.get(
             "TALLYMAN_OPERATIONS_URL", f"sqlite:///{self.home / 'operations.sqlite'}"
         )
+
+    @property
+    def secrets_file(self) -> Path:
+        """Optional NAME=value lines, read below the environment (keep it readable by you only)."""
+        return self.home / "secrets.env"
+
+    @property
+    def automations_on(self) -> bool:
+        """Whether schedules and sensors start by themselves (``make dev``) or from the UI."""
+        return self.environment.get("TALLYMAN_AUTOMATIONS", "off") == "on"
 
     @property
     def published(self) -> Path:
@@ -76,7 +87,14 @@ def load_settings(
         os.environ.setdefault(name, value)
     environment = dict(os.environ)
     resolved_home = Path(home or environment.get("TALLYMAN_HOME", ".tallyman")).resolve()
-    resolved_systems = Path(
-        systems_file or environment.get("TALLYMAN_SYSTEMS", "systems.toml")
-    ).resolve()
-    return Settings(resolved_home, resolved_systems, environment)
+    named = systems_file or environment.get("TALLYMAN_SYSTEMS")
+    # The demo writes its systems file beside its state, so that `tallyman sync` finds it later.
+    candidates = [Path(named)] if named else [Path("systems.toml"), resolved_home / "systems.toml"]
+    chosen = next((path for path in candidates if path.is_file()), candidates[0])
+    settings = Settings(resolved_home, chosen.resolve(), environment)
+    if settings.secrets_file.is_file():
+        for line in settings.secrets_file.read_text(encoding="utf-8").splitlines():
+            name, separator, value = line.partition("=")
+            if separator and not name.lstrip().startswith("#"):
+                environment.setdefault(name.strip(), value.strip())
+    return settings

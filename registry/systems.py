@@ -1,4 +1,4 @@
-"""The configured system instances: ``systems.toml`` read, checked and typed. No I/O to any system."""
+"""The configured system instances: ``systems.toml`` read, checked and typed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class System(BaseModel):
         if variable is None:
             raise ConfigurationError(
                 f"system '{self.name}' declares no secret '{role}': add "
-                f"secrets.{role} = \"NAME_OF_ENVIRONMENT_VARIABLE\" to the systems file"
+                f'secrets.{role} = "NAME_OF_ENVIRONMENT_VARIABLE" to the systems file'
             )
         value = environment.get(variable)
         if not value:
@@ -66,7 +66,7 @@ class System(BaseModel):
 
 
 class Policy(BaseModel):
-    """What holds for all corrections of an installation. Amounts are in the correction's currency."""
+    """What holds for all corrections. Amounts are in the correction's own currency."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,0 +1,253 @@
+"""The command line. Each command loads what it needs and nothing else: `tallyman exceptions` must
+not wait for Dagster to be imported."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from registry.errors import TallymanError
+from registry.settings import Settings, load_settings
+
+app = typer.Typer(
+    help="Keeps ERP, WMS, OMS, carriers and suppliers telling the same story.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+corrections_app = typer.Typer(
+    help="Look at corrections and decide about them.", no_args_is_help=True
+)
+sandbox_app = typer.Typer(help="The pretend distributor.", no_args_is_help=True)
+app.add_typer(corrections_app, name="corrections")
+app.add_typer(sandbox_app, name="sandbox")
+
+console = Console(width=None, highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="State folder (TALLYMAN_HOME, default .tallyman).")
+]
+Systems = Annotated[Path | None, typer.Option("--systems", help="Systems file (TALLYMAN_SYSTEMS).")]
+JsonPath = Annotated[
+    Path | None, typer.Option("--json", help="Also write the result as JSON here.")
+]
+Port = Annotated[int, typer.Option("--port", help="First of the five ports; 0 takes free ones.")]
+Orders = Annotated[int, typer.Option("--orders", min=50, help="Orders of history.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the pretend world.")]
+
+
+def _say(message: str) -> None:
+    console.print(f"[dim]·[/dim] {message}")
+
+
+def _write_json(path: Path | None, content: Any) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+@app.command()
+def demo(
+    home: Home = None,
+    json_path: JsonPath = None,
+    port: Port = 0,
+    orders: Orders = 5000,
+    seed: Seed = 7,
+) -> None:
+    """Run the whole loop against the pretend distributor, and score it against the known truth."""
+    from orchestration.demo import run_demo
+    from reporting.summary import print_summary
+
+    settings = load_settings(home)
+    target = json_path or settings.home / "demo.json"
+    result = run_demo(settings.home, target, port, _say, orders=orders, seed=seed)
+    print_summary(result.summary, console)
+    if not result.changed:
+        console.print("\n[bold]Nothing changed since the last run, and nothing was sent.[/bold]")
+    console.print(f"\nThe same as JSON: {target}")
+    failed = result.score.missed + result.score.false + result.score.doubled + result.score.wrong
+    if failed:
+        for line in (*result.score.missed_faults, *result.score.false_exceptions):
+            errors.print(f"[red]score[/red] {line}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def dev(home: Home = None, port: Port = 8700, ui_port: int = 3000, orders: Orders = 5000) -> None:
+    """Pretend distributor plus the Dagster UI, with schedules and sensors on."""
+    from orchestration.dev import run_dev
+
+    run_dev(load_settings(home).home, port, ui_port, orders, _say)
+
+
+@app.command()
+def sync(home: Home = None, systems: Systems = None, json_path: JsonPath = None) -> None:
+    """One pass of the main job: load, build, check, publish, propose and prove corrections."""
+    from orchestration.sync import run_sync
+
+    settings = load_settings(home, systems)
+    report = run_sync(settings, console, _say)
+    _write_json(json_path, report.summary)
+    if report.failed_feeds:
+        for feed in report.failed_feeds:
+            errors.print(f"[red]not read to the end[/red] {feed}")
+        errors.print("Everything else went on. What could not be read is read by the next pass.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def exceptions(
+    home: Home = None,
+    status: Annotated[str, typer.Option(help="open, pending, closed or all.")] = "open",
+    rule: Annotated[str | None, typer.Option(help="Only this rule, for example S01.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+) -> None:
+    """List the disagreements between systems."""
+    from reporting.publish import published_connection
+    from reporting.summary import exception_rows, print_exceptions
+
+    with published_connection(load_settings(home)) as connection:
+        rows, total = exception_rows(connection, status=status, rule=rule, limit=limit)
+    print_exceptions(rows, total, console)
+
+
+@app.command()
+def trace(order: str, home: Home = None) -> None:
+    """Every raw record, milestone, exception and correction of one order on one screen."""
+    from reporting.publish import published_connection
+    from reporting.trace import print_trace, trace_order
+
+    with published_connection(load_settings(home)) as connection:
+        print_trace(trace_order(connection, order), console)
+
+
+@app.command()
+def doctor(home: Home = None, systems: Systems = None) -> None:
+    """Check configuration, reachability, locks and versions."""
+    from orchestration.doctor import examine
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    healthy = True
+    for finding in examine(load_settings(home, systems)):
+        healthy &= finding.ok
+        mark = "[green]ok[/green]" if finding.ok else "[red]look[/red]"
+        table.add_row(mark, finding.area, finding.detail)
+    console.print(table)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command(hidden=True)
+def prepare(dictionary: bool = False) -> None:
+    """Parse the dbt project (make setup) and, on request, regenerate the data dictionary."""
+    from orchestration.dbt_build import manifest_path, parse
+
+    settings = load_settings()
+    parse(settings)
+    if dictionary:
+        from registry.settings import PROJECT_ROOT
+        from reporting.dictionary import write_dictionary
+
+        page = PROJECT_ROOT / "docs" / "data-dictionary.md"
+        write_dictionary(manifest_path(settings), page)
+        _say(f"wrote {page}")
+
+
+def _store(settings: Settings) -> Any:
+    from writeback.store import OperationsStore
+
+    return OperationsStore(settings.operations_url)
+
+
+@corrections_app.command("list")
+def corrections_list(
+    home: Home = None,
+    state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """Corrections, the newest first."""
+    from reporting.summary import print_corrections
+
+    rows = _store(load_settings(home)).list(state=state, limit=limit)
+    print_corrections(rows, console)
+
+
+@corrections_app.command("show")
+def corrections_show(key: str, home: Home = None) -> None:
+    """One correction with its payload, attempts and decisions. KEY may be shortened."""
+    from reporting.summary import print_correction
+
+    print_correction(_store(load_settings(home)).get(key), console)
+
+
+Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory=getpass.getuser)]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
+
+
+@corrections_app.command("approve")
+def corrections_approve(key: str, actor: Actor, comment: Comment = "", home: Home = None) -> None:
+    """Let a waiting correction be sent. Binds to the payload as shown."""
+    from writeback.approval import approve
+    from writeback.clock import SystemClock
+
+    approve(_store(load_settings(home)), key, actor, comment, SystemClock())
+    _say(f"{key} approved by {actor}; the next delivery sends it")
+
+
+@corrections_app.command("reject")
+def corrections_reject(key: str, actor: Actor, comment: Comment = "", home: Home = None) -> None:
+    """Never send a waiting correction."""
+    from writeback.approval import reject
+    from writeback.clock import SystemClock
+
+    reject(_store(load_settings(home)), key, actor, comment, SystemClock())
+    _say(f"{key} rejected by {actor}")
+
+
+@sandbox_app.command("up")
+def sandbox_up(home: Home = None, port: Port = 8700, orders: Orders = 5000, seed: Seed = 7) -> None:
+    """Serve the pretend distributor until interrupted, and write the systems file for it."""
+    from threading import Event
+
+    from orchestration.pretend import pretend_distributor
+
+    folder = load_settings(home).home
+    with pretend_distributor(folder, port, orders=orders, seed=seed) as (settings, handle):
+        for name, url in handle.urls.items():
+            _say(f"{name:8} {url}")
+        _say(f"{'admin':8} {handle.admin_url}")
+        _say(f"systems file: {settings.systems_file}   (Ctrl-C stops)")
+        Event().wait()
+
+
+@sandbox_app.command("inject")
+def sandbox_inject(
+    kind: str,
+    count: Annotated[int, typer.Option(min=1, max=50)] = 1,
+    home: Home = None,
+) -> None:
+    """Break something in a running pretend distributor, already overdue."""
+    from orchestration.pretend import inject
+
+    for fault in inject(load_settings(home).home, kind, count):
+        expected = ", ".join(f"{e['rule']} {e['object']}" for e in fault["expected"])
+        _say(f"{fault['fault_id']} {kind}: expect {expected or 'nothing'}")
+
+
+def main() -> None:
+    """Entry point: an error meant for people is one message and an exit code, never a traceback."""
+    try:
+        app()
+    except TallymanError as error:
+        errors.print(f"[red]tallyman:[/red] {error}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

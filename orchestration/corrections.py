@@ -1,0 +1,133 @@
+"""The outbox as an asset, its delivery as a job, and the sensor and sweep that wake the delivery.
+
+The truth about what is due is the outbox, never the sensor: a lost tick costs latency, not
+correctness, and a doubled one finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import random
+
+import dagster as dg
+
+from orchestration.installation import Installation
+from orchestration.names import DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM
+from reporting.publish import published_connection
+from writeback.dispatch import DeliveryReport, deliver_due
+from writeback.propose import EnqueueResult, enqueue
+from writeback.verify import apply_proofs
+
+OUTBOX_KEY = dg.AssetKey(["writeback", "correction_outbox"])
+BATCH_LIMIT = 500
+
+
+def _rows(installation: Installation, relation: str) -> list[dict]:
+    with published_connection(installation.settings) as connection:
+        cursor = connection.execute(f"select * from {relation}")
+        columns = [column[0] for column in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def refresh_outbox(installation: Installation) -> EnqueueResult:
+    """Prove what was accepted, then take up what the newest published build proposes."""
+    store, clock = installation.store, installation.clock
+    apply_proofs(store, _rows(installation, "reconciliation.correction_proofs"), clock)
+    proposals = _rows(installation, "reconciliation.correction_proposals")
+    return enqueue(store, proposals, installation.registry.policy, clock)
+
+
+def deliver(installation: Installation) -> DeliveryReport:
+    """Send everything that is due now."""
+    systems = installation.registry.systems
+    targets = {s.name: target for s in systems if (target := installation.target(s)) is not None}
+    return deliver_due(
+        installation.store,
+        targets,
+        {s.name: installation.source(s) for s in systems},
+        installation.registry.policy,
+        installation.clock,
+        random.Random(),
+        BATCH_LIMIT,
+    )
+
+
+def build_outbox_asset(upstream: dg.AssetKey) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=OUTBOX_KEY,
+        deps=[upstream],
+        group_name="writeback",
+        owners=[OPERATIONS_TEAM],
+        kinds={"sqlite"},
+        description="The outbox: corrections proposed by the newest build, and proofs for those "
+        "that a target had accepted. Sending is the job deliver_corrections.",
+    )
+    def correction_outbox(
+        installation: dg.ResourceParam[Installation],
+    ) -> dg.MaterializeResult:
+        installation.progress("proving and proposing corrections")
+        result = refresh_outbox(installation)
+        counts = installation.store.counts_by_state()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(counts.values()),
+                "new": result.new,
+                **{f"state: {state}": count for state, count in counts.items()},
+            }
+        )
+
+    return correction_outbox
+
+
+@dg.op(description="Send each due correction once, after reading both systems at the one record.")
+def send_due_corrections(
+    context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]
+) -> None:
+    installation.progress("sending corrections")
+    report = deliver(installation)
+    context.add_output_metadata(report.as_dict())
+
+
+@dg.job(name=DELIVERY_JOB, tags=DELIVERY_TAG, executor_def=dg.in_process_executor)
+def delivery_job() -> None:
+    """Deliver what the outbox holds as due."""
+    send_due_corrections()
+
+
+def build_due_sensor(on: bool) -> dg.SensorDefinition:
+    """``on``: whether it starts by itself or waits for a person to start it in the UI."""
+
+    @dg.sensor(
+        job=delivery_job,
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
+    )
+    def corrections_due(
+        context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Wake the delivery when the outbox holds due work. Opens the outbox only: no warehouse
+        and no source system, since a tick has 60 seconds."""
+        due = installation.store.due_fingerprint(installation.clock.now())
+        if due is None:
+            return dg.SkipReason("nothing is due")
+        # The key changes with every attempt: a failed run must not block its successor for ever.
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=due)])
+
+    return corrections_due
+
+
+def build_sweep_schedule(on: bool) -> dg.ScheduleDefinition:
+    """The sensor's question on a timer, for a tick that was lost."""
+
+    @dg.schedule(
+        job=delivery_job,
+        cron_schedule="*/5 * * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+    )
+    def sweep_corrections(
+        context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.RunRequest | dg.SkipReason:
+        if installation.store.due_count(installation.clock.now()) == 0:
+            return dg.SkipReason("nothing is due")
+        return dg.RunRequest()
+
+    return sweep_corrections

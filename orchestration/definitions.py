@@ -1,0 +1,87 @@
+"""The whole graph on one screen; code_location.py makes it for `dagster dev`."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from orchestration.corrections import (
+    build_due_sensor,
+    build_outbox_asset,
+    build_sweep_schedule,
+    delivery_job,
+)
+from orchestration.dbt_build import manifest_path, parse
+from orchestration.dbt_models import build_dbt_assets
+from orchestration.ingestion_assets import build_landing_assets
+from orchestration.installation import Installation
+from orchestration.names import RECONCILE_JOB, WAREHOUSE_TAG
+from orchestration.publication import PUBLISHED_KEY, build_published_asset
+from orchestration.quality import GATE_KEY, build_quality_gate
+
+
+def build_defs(installation: Installation) -> dg.Definitions:
+    """Assets, checks, jobs, sensors and schedules of one installation.
+
+    Tests pass an installation of their own instead of patching anything.
+    """
+    manifest = manifest_path(installation.settings)
+    if not manifest.is_file():
+        parse(installation.settings)
+    models = build_dbt_assets(manifest)
+    assets = [
+        build_landing_assets(installation.registry),
+        models,
+        build_quality_gate(models.keys, installation.registry),
+        build_published_asset(GATE_KEY),
+        build_outbox_asset(PUBLISHED_KEY),
+    ]
+    # In one process: a step of the default executor costs five seconds, and DuckDB has one writer.
+    reconcile = dg.define_asset_job(
+        RECONCILE_JOB,
+        selection=dg.AssetSelection.all(),
+        description="One pass: load, build, check, publish, propose and prove corrections.",
+        tags=WAREHOUSE_TAG,
+        executor_def=dg.in_process_executor,
+    )
+    cadence = min((system.cadence_seconds for system in installation.registry.systems), default=300)
+    on = installation.settings.automations_on
+    return dg.Definitions(
+        assets=assets,
+        jobs=[reconcile, delivery_job],
+        schedules=[build_reconcile_schedule(reconcile, cadence, on), build_sweep_schedule(on)],
+        sensors=[build_due_sensor(on)],
+        resources={"installation": dg.ResourceDefinition.hardcoded_resource(installation)},
+    )
+
+
+def build_reconcile_schedule(
+    job: UnresolvedAssetJobDefinition, cadence_seconds: int, on: bool
+) -> dg.ScheduleDefinition:
+    """A pass as often as the fastest system's cadence allows, at most once a minute."""
+    minutes = max(1, cadence_seconds // 60)
+
+    @dg.schedule(
+        name="reconcile_regularly",
+        job=job,
+        cron_schedule=f"*/{min(minutes, 59)} * * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+    )
+    def reconcile_regularly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Skips while a pass is still at work: it would only wait for the warehouse."""
+        at_work = context.instance.get_runs(
+            dg.RunsFilter(
+                job_name=RECONCILE_JOB,
+                statuses=[
+                    dg.DagsterRunStatus.QUEUED,
+                    dg.DagsterRunStatus.STARTING,
+                    dg.DagsterRunStatus.STARTED,
+                ],
+            ),
+            limit=1,
+        )
+        if at_work:
+            return dg.SkipReason("the previous pass is still at work")
+        return dg.RunRequest()
+
+    return reconcile_regularly

@@ -1,0 +1,133 @@
+"""Landing assets: one a contract, filled by one step that reads all configured systems."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+
+from ingestion.landing import refresh_views
+from ingestion.load import EntityReport, Extracted, LoadReport, extract_system, land
+from ingestion.warehouse import warehouse
+from orchestration.installation import Installation
+from orchestration.names import DATA_TEAM
+from registry.contracts import Contract, load_contracts
+from registry.systems import Registry, System
+
+
+def landing_key(connector: str, entity: str) -> dg.AssetKey:
+    """The key that dagster-dbt gives to the dbt source of that contract."""
+    return dg.AssetKey(["landing", f"{connector}__{entity}"])
+
+
+def _specs(contracts: list[Contract]) -> list[dg.AssetSpec]:
+    return [
+        dg.AssetSpec(
+            key=landing_key(contract.connector, contract.entity),
+            description=contract.description,
+            group_name="ingestion",
+            owners=[DATA_TEAM],
+            kinds={"dlt", "duckdb"},
+            skippable=True,
+        )
+        for contract in contracts
+    ]
+
+
+def _check_specs(contracts: list[Contract]) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            name="feed_is_complete",
+            asset=landing_key(contract.connector, contract.entity),
+            description="Every configured system was read to the end. If not, the watermark stays "
+            "where it was and nothing that needs this feed is judged.",
+        )
+        for contract in contracts
+    ]
+
+
+def extract_all(
+    installation: Installation, systems: tuple[System, ...], run_id: str
+) -> Iterator[Extracted]:
+    """Read all systems side by side (they wait on the network), yielding each when it is done."""
+    with ThreadPoolExecutor(max_workers=len(systems) or 1) as pool:
+        futures = [
+            pool.submit(
+                extract_system,
+                system,
+                installation.source(system),
+                installation.settings,
+                run_id,
+                installation.clock,
+            )
+            for system in systems
+        ]
+        for future in futures:
+            yield future.result()
+
+
+def load_all(installation: Installation, run_id: str) -> list[LoadReport]:
+    """Extract every system, land one after another (DuckDB has one writer), refresh the views."""
+    reports = []
+    for extracted in extract_all(installation, installation.registry.systems, run_id):
+        reports.append(land(extracted, installation.settings))
+        report = reports[-1]
+        records = sum(entity.records for entity in report.entities)
+        problems = [entity.error for entity in report.entities if entity.error]
+        installation.progress(
+            f"loaded {report.system}: {records:,} records"
+            + (f", {problems[0]}" if problems else "")
+        )
+    with warehouse(installation.settings) as connection:
+        refresh_views(connection, installation.registry)
+    return reports
+
+
+def build_landing_assets(registry: Registry | None) -> dg.AssetsDefinition:
+    """The landing assets of the configured connectors (of all connectors without a registry)."""
+    connectors = {system.connector for system in registry.systems} if registry else None
+    contracts = [
+        contract
+        for contract in load_contracts()
+        if connectors is None or contract.connector in connectors
+    ]
+
+    @dg.multi_asset(
+        name="load_systems",
+        specs=_specs(contracts),
+        check_specs=_check_specs(contracts),
+    )
+    def load_systems(
+        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        """Read each system after its cursor and append what it said to the raw log."""
+        installation.progress("reading the systems")
+        reports = load_all(installation, context.run_id)
+        rows: dict[dg.AssetKey, list[tuple[str, EntityReport]]] = defaultdict(list)
+        for report in reports:
+            connector = installation.registry.system(report.system).connector
+            for entity in report.entities:
+                rows[landing_key(connector, entity.entity)].append((report.system, entity))
+        for key, feeds in rows.items():
+            failed = [(system, feed) for system, feed in feeds if not feed.complete]
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "dagster/row_count": sum(feed.records for _, feed in feeds),
+                    "quarantined": sum(feed.quarantined for _, feed in feeds),
+                    "seconds": round(sum(feed.seconds for _, feed in feeds), 2),
+                    "systems": ", ".join(system for system, _ in feeds),
+                },
+                check_results=[
+                    dg.AssetCheckResult(
+                        check_name="feed_is_complete",
+                        passed=not failed,
+                        severity=dg.AssetCheckSeverity.WARN,
+                        metadata={system: feed.error or "incomplete" for system, feed in failed},
+                    )
+                ],
+            )
+
+    return load_systems

@@ -1,0 +1,67 @@
+"""The one resource of all assets: settings, configured systems and what is made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from connectors.base import Source, Target
+from connectors.factory import make_source, make_target
+from registry.errors import ConfigurationError
+from registry.settings import Settings, load_settings
+from registry.systems import Registry, System, load_registry
+from writeback.clock import SystemClock
+from writeback.store import OperationsStore
+
+
+def _silent(_message: str) -> None:
+    return None
+
+
+@dataclass
+class Installation:
+    """What a run works on. ``progress`` receives one short sentence a stage, for the terminal."""
+
+    settings: Settings
+    registry: Registry
+    progress: Callable[[str], None] = field(default=_silent)
+
+    @classmethod
+    def load(
+        cls, settings: Settings | None = None, progress: Callable[[str], None] = _silent
+    ) -> Installation:
+        """Raises ConfigurationError naming every wrong setting and every missing secret at once."""
+        settings = settings or load_settings()
+        registry = load_registry(settings.systems_file)
+        missing = registry.missing_secrets(settings.environment)
+        if missing:
+            listed = "\n".join(f"  {name} (system '{system}')" for name, system in missing.items())
+            raise ConfigurationError(
+                f"environment variables with secrets are not set:\n{listed}\n"
+                f"Set them, or list them as NAME=value in {settings.secrets_file}"
+            )
+        settings.home.mkdir(parents=True, exist_ok=True)
+        return cls(settings, registry, progress)
+
+    @cached_property
+    def store(self) -> OperationsStore:
+        return OperationsStore(self.settings.operations_url)
+
+    @cached_property
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    def source(self, system: System) -> Source:
+        return make_source(system, self.source_environment)
+
+    def target(self, system: System) -> Target | None:
+        return make_target(system, self.source_environment)
+
+    @property
+    def source_environment(self) -> dict[str, str]:
+        """What connectors may read: the environment plus where our own operations store is."""
+        return {
+            **self.settings.environment,
+            "TALLYMAN_OPERATIONS_URL": self.settings.operations_url,
+        }

@@ -1,0 +1,11 @@
+"""Names that more than one module of the graph must agree on."""
+
+WAREHOUSE_TAG = {"tallyman/warehouse": "writer"}
+DELIVERY_TAG = {"tallyman/delivery": "sender"}
+
+RECONCILE_JOB = "reconcile"
+DELIVERY_JOB = "deliver_corrections"
+
+# Teams as Dagster shows them beside each asset.
+DATA_TEAM = "team:data-platform"
+OPERATIONS_TEAM = "team:operations"

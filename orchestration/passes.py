@@ -1,0 +1,97 @@
+"""One pass of the loop through Dagster in this process: reconcile, then let the sensor deliver."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import dagster as dg
+
+from orchestration.corrections import build_due_sensor
+from orchestration.definitions import build_defs
+from orchestration.installation import Installation
+from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
+from registry.errors import TallymanError
+
+# Dagster's own debug log is for its UI; the terminal shows our progress.
+QUIET_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class PassFailedError(TallymanError):
+    """A pass ended before its end."""
+
+    exit_code = 5
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """``sent``: requests that left this process; ``accepted``: those a target took."""
+
+    run_id: str
+    sent: int
+    accepted: int
+    seconds: float
+    failed_feeds: tuple[str, ...]
+
+
+def open_instance(installation: Installation) -> dg.DagsterInstance:
+    """The installation's own Dagster instance, the one that `make dev` shows in the UI."""
+    home = installation.settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    configuration = home / "dagster.yaml"
+    if not configuration.is_file():
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), configuration)
+    return dg.DagsterInstance.from_config(str(home))
+
+
+class Loop:
+    """The graph of one installation, kept over passes (making it costs seconds)."""
+
+    def __init__(self, installation: Installation, instance: dg.DagsterInstance) -> None:
+        self.installation = installation
+        self.instance = instance
+        self.definitions = build_defs(installation)
+        self.sensor = build_due_sensor(on=False)
+
+    def _execute(self, job: str) -> dg.ExecuteInProcessResult:
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, run_config=QUIET_RUN, raise_on_error=True
+        )
+
+    def run_pass(self) -> PassReport:
+        """Raises TallymanError with one clear message when a step could not do its work."""
+        started = monotonic()
+        try:
+            reconciled = self._execute(RECONCILE_JOB)
+        except TallymanError:
+            raise
+        except dg.DagsterAssetCheckFailedError as error:
+            raise PassFailedError(
+                f"a check of our own models failed, so nothing was published or sent: {error}"
+            ) from error
+        before = self.installation.store.attempt_counts()
+        self._deliver_as_the_sensor_says()
+        after = self.installation.store.attempt_counts()
+        failed = tuple(
+            f"{check.asset_key.to_user_string()}: "
+            + "; ".join(f"{name}: {value.value}" for name, value in check.metadata.items())
+            for check in reconciled.get_asset_check_evaluations()
+            if check.check_name == "feed_is_complete" and not check.passed
+        )
+        return PassReport(
+            run_id=reconciled.run_id,
+            sent=after.sent - before.sent,
+            accepted=after.accepted - before.accepted,
+            seconds=monotonic() - started,
+            failed_feeds=failed,
+        )
+
+    def _deliver_as_the_sensor_says(self) -> None:
+        context = dg.build_sensor_context(
+            instance=self.instance, resources={"installation": self.installation}
+        )
+        tick = self.sensor(context)
+        if isinstance(tick, dg.SensorResult) and tick.run_requests:
+            self._execute(DELIVERY_JOB)

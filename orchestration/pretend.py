@@ -1,0 +1,66 @@
+"""Starting the pretend distributor for demo and dev: the only module that imports the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from registry.errors import TallymanError
+from registry.settings import PROJECT_ROOT, Settings, load_settings
+
+
+class SandboxError(TallymanError):
+    """The pretend distributor is not there, or refuses."""
+
+
+TEMPLATE = PROJECT_ROOT / "examples" / "demo" / "systems.toml"
+
+
+def write_configuration(home: Path, urls: dict[str, str], credentials: dict[str, str]) -> Settings:
+    """Write the systems file and pretend secrets of a running sandbox; returns the settings."""
+    home.mkdir(parents=True, exist_ok=True)
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for name, url in urls.items():
+        text = text.replace(f"{{{name}_url}}", url)
+    (home / "systems.toml").write_text(text, encoding="utf-8")
+    secrets = home / "secrets.env"
+    secrets.write_text(
+        "# Credentials of the pretend distributor: not secret.\n"
+        + "".join(f"{name}={value}\n" for name, value in credentials.items()),
+        encoding="utf-8",
+    )
+    secrets.chmod(0o600)
+    return load_settings(home, home / "systems.toml")
+
+
+@contextmanager
+def pretend_distributor(
+    home: Path, base_port: int, **options: Any
+) -> Iterator[tuple[Settings, Any]]:
+    """Run the sandbox in a thread of this process; yields our settings for it and its handle."""
+    from sandbox.server import running_sandbox
+
+    with running_sandbox(home / "sandbox", base_port=base_port, **options) as handle:
+        (home / "sandbox" / "admin.url").write_text(handle.admin_url, encoding="utf-8")
+        yield write_configuration(home, handle.urls, handle.credentials), handle
+
+
+def inject(home: Path, kind: str, count: int) -> list[dict[str, Any]]:
+    """Ask the running sandbox of ``home`` for faults; returns their truth rows."""
+    place = home / "sandbox" / "admin.url"
+    if not place.is_file():
+        raise SandboxError("no pretend distributor is running here: start `tallyman sandbox up`")
+    url = place.read_text(encoding="utf-8").strip()
+    try:
+        answer = httpx.post(f"{url}/admin/inject", json={"kind": kind, "count": count}, timeout=30)
+    except httpx.TransportError as error:
+        raise SandboxError(
+            f"the pretend distributor does not answer at {url}: start `tallyman sandbox up`"
+        ) from error
+    if answer.status_code >= 400:
+        raise SandboxError(f"cannot inject '{kind}': {answer.json().get('detail', answer.text)}")
+    return list(answer.json()["faults"])

@@ -1,0 +1,65 @@
+"""The quality gate: Great Expectations suites as checks, and the gate that corrections heed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from expectations.gate import run_gate, suite_names
+from ingestion.warehouse import warehouse
+from orchestration.installation import Installation
+from orchestration.names import DATA_TEAM
+from registry.systems import Registry
+
+GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
+
+
+def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> dg.AssetsDefinition:
+    suites = suite_names(registry)
+
+    @dg.asset(
+        key=GATE_KEY,
+        deps=list(upstream),
+        group_name="quality",
+        owners=[DATA_TEAM],
+        kinds={"greatexpectations"},
+        check_specs=[
+            dg.AssetCheckSpec(name=suite.check_name, asset=GATE_KEY, description=suite.description)
+            for suite in suites
+        ],
+        description="Great Expectations over what each system said (contracts) and over the marts "
+        "(invariants). A failed or crashed blocking suite stops corrections that rely on that "
+        "system or aim at it, and nothing else.",
+    )
+    def quality_gate(
+        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> Iterator[dg.MaterializeResult]:
+        installation.progress("checking the data")
+        with warehouse(installation.settings) as connection:
+            report = run_gate(connection, installation.registry, context.run_id)
+        for system, verdict in report.systems.items():
+            installation.store.set_gate(context.run_id, system, verdict.passed, verdict.reason)
+        yield dg.MaterializeResult(
+            metadata={
+                "suites": len(report.suites),
+                "seconds": round(report.seconds, 2),
+                "stopped systems": ", ".join(
+                    name for name, verdict in report.systems.items() if not verdict.passed
+                )
+                or "none",
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=suite.check_name,
+                    passed=suite.passed,
+                    severity=dg.AssetCheckSeverity.ERROR
+                    if suite.blocking
+                    else dg.AssetCheckSeverity.WARN,
+                    metadata={"outcome": suite.outcome, "reason": suite.reason or "-"},
+                )
+                for suite in report.suites
+            ],
+        )
+
+    return quality_gate

@@ -1,0 +1,111 @@
+"""A demo's score, from the pretend distributor's own truth and ledger and not our tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Key = tuple[str, str]  # (rule id, object id)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts of faults (not of rows), but ``false`` counts exceptions.
+
+    ``found``: every exception that the fault must cause was opened. ``false``: exceptions opened
+    that no fault explains, those on decoys among them. ``doubled``: effects in the ledger beyond
+    the first for one change of one object. ``wrong``: effects on objects that no fault touched.
+    """
+
+    injected: int
+    detectable: int
+    found: int
+    missed: int
+    false: int
+    decoys: int
+    decoys_reported: int
+    doubled: int
+    wrong: int
+    missed_faults: list[str] = field(default_factory=list)
+    false_exceptions: list[str] = field(default_factory=list)
+    by_kind: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _expected(fault: Mapping[str, Any]) -> set[Key]:
+    return {(row["rule"], row["object"]) for row in fault["expected"]}
+
+
+def _objects(value: Any) -> set[str]:
+    """Every identifier anywhere in a truth row's keys."""
+    if isinstance(value, Mapping):
+        return set().union(*(_objects(v) for v in value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*(_objects(v) for v in value)) if value else set()
+    return {str(value)}
+
+
+def score(
+    truth: Iterable[Mapping[str, Any]],
+    exceptions: Iterable[Key],
+    ledger: Iterable[Mapping[str, Any]],
+) -> Score:
+    """Compare truth rows and ledger of the sandbox with the exceptions (rule, object) we opened."""
+    rows = list(truth)
+    opened = set(exceptions)
+    faults = [row for row in rows if not row["decoy"]]
+    decoys = [row for row in rows if row["decoy"]]
+    detectable = [row for row in faults if row["detectable"]]
+    found = [row for row in detectable if _expected(row) <= opened]
+    missed = [row for row in detectable if not _expected(row) <= opened]
+    explained = set().union(*(_expected(row) for row in faults)) if faults else set()
+    false = sorted(opened - explained)
+
+    decoy_objects = {id(row): _objects(row["entity_keys"]) for row in decoys}
+    reported = [row for row in decoys if {obj for _, obj in false} & decoy_objects[id(row)]]
+
+    effects = list(ledger)
+    times = Counter((e["system"], e["kind"], e["object"], _change(e)) for e in effects)
+    faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
+    wrong = [e for e in effects if not _objects_of_effect(e) & faulty]
+
+    by_kind: dict[str, dict[str, int]] = {}
+    for row in faults:
+        kind = by_kind.setdefault(
+            row["fault_type"], {"injected": 0, "detectable": 0, "found": 0, "missed": 0}
+        )
+        kind["injected"] += 1
+        kind["detectable"] += bool(row["detectable"])
+        kind["found"] += row in found
+        kind["missed"] += row in missed
+    return Score(
+        injected=len(faults),
+        detectable=len(detectable),
+        found=len(found),
+        missed=len(missed),
+        false=len(false),
+        decoys=len(decoys),
+        decoys_reported=len(reported),
+        doubled=sum(count - 1 for count in times.values()),
+        wrong=len(wrong),
+        missed_faults=[
+            f"{row['fault_type']} {row['fault_id']}: "
+            + ", ".join(f"{rule} {obj}" for rule, obj in sorted(_expected(row) - opened))
+            for row in missed
+        ],
+        false_exceptions=[f"{rule} {obj}" for rule, obj in false],
+        by_kind=dict(sorted(by_kind.items())),
+    )
+
+
+def _change(effect: Mapping[str, Any]) -> str:
+    """What an effect changed, so that two different changes of one object are not one doubled."""
+    return str(effect.get("change", ""))
+
+
+def _objects_of_effect(effect: Mapping[str, Any]) -> set[str]:
+    return {str(effect["object"]), *map(str, effect.get("references", []))}

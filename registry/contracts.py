@@ -1,0 +1,260 @@
+"""What each source promises: the contracts (Open Data Contract Standard) read into plain values.
+
+One YAML file an entity, ``contracts/<connector>/<entity>.yaml``. Everything that depends on the
+shape of a source reads it here: typing and quarantine, the landing views, the data gates, the data
+dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import ValidationError
+
+from registry.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pyarrow
+    from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
+
+CONTRACTS_FOLDER = Path(__file__).resolve().parent / "contracts"
+
+# How the text of a time is to be read. ``offset``: it carries its own zone. ``system``: naive local
+# time of the system's zone, landed as it stands. ``epoch_ms``: whole milliseconds since 1970.
+TimeZoneHandling = Literal["offset", "system", "epoch_ms"]
+
+DUCKDB_TYPES = frozenset(
+    {"VARCHAR", "BIGINT", "DECIMAL(18,6)", "TIMESTAMPTZ", "TIMESTAMP", "DATE", "BOOLEAN"}
+)
+
+# Columns that ingestion adds to every landed row, with their DuckDB types.
+SYSTEM_COLUMNS: Mapping[str, str] = {
+    "_system": "VARCHAR",
+    "_record_id": "VARCHAR",
+    "_content_hash": "VARCHAR",
+    "_extraction_id": "VARCHAR",
+    "_extracted_at": "TIMESTAMPTZ",
+    "_sequence": "BIGINT",
+    "_raw": "VARCHAR",
+    "_dlt_load_id": "VARCHAR",
+}
+
+
+def arrow_type(duckdb_type: str) -> pyarrow.DataType:
+    """The Arrow type in which a column of a DuckDB type travels."""
+    import pyarrow
+
+    return {
+        "VARCHAR": pyarrow.string(),
+        "BIGINT": pyarrow.int64(),
+        "DOUBLE": pyarrow.float64(),
+        "DECIMAL(18,6)": pyarrow.decimal128(18, 6),
+        "TIMESTAMPTZ": pyarrow.timestamp("us", tz="UTC"),
+        "TIMESTAMP": pyarrow.timestamp("us"),
+        "DATE": pyarrow.date32(),
+        "BOOLEAN": pyarrow.bool_(),
+    }[duckdb_type]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an entity.
+
+    ``source_field`` is the path in the source's document (``lines[].qty``: one value a line).
+    ``required`` and ``minimum``/``maximum`` break a row when violated; ``valid_values`` and
+    ``pattern`` do not: such a row is kept, and the data gate reports it. ``transport`` columns tell
+    how a row travelled and are no part of its content.
+    """
+
+    name: str
+    source_field: str
+    description: str
+    logical_type: str
+    duckdb_type: str
+    required: bool = False
+    unique: bool = False
+    time_zone: TimeZoneHandling | None = None
+    not_in_future: bool = False
+    transport: bool = False
+    valid_values: tuple[str, ...] = ()
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def arrow_type(self) -> pyarrow.DataType:
+        return arrow_type(self.duckdb_type)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One entity of one connector."""
+
+    connector: str
+    entity: str
+    title: str
+    version: str
+    domain: str
+    description: str
+    grain: str
+    columns: tuple[Column, ...]
+    record_id_columns: tuple[str, ...]
+    record_id_separator: str = "/"
+    reference_column: str | None = None
+    cursor_column: str | None = None
+    snapshot: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the landing view: ``<connector>__<entity>``."""
+        return f"{self.connector}__{self.entity}"
+
+    def column(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ConfigurationError(
+            f"contract {self.connector}/{self.entity} has no column '{name}'; "
+            f"it has: {', '.join(c.name for c in self.columns)}"
+        )
+
+    def record_id(self, fields: Mapping[str, Any]) -> str:
+        """The identity of a record from its fields; an absent part is left empty."""
+        parts = (fields.get(name) for name in self.record_id_columns)
+        return self.record_id_separator.join("" if part is None else str(part) for part in parts)
+
+
+@lru_cache
+def load_contracts(*folders: Path) -> dict[tuple[str, str], Contract]:
+    """All contracts, by (connector, entity), in the order of their names.
+
+    ``folders`` are searched beside the built-in ones; a file there replaces the built-in contract
+    of the same connector and entity. Raises ConfigurationError naming the file and what is wrong.
+    """
+    contracts: dict[tuple[str, str], Contract] = {}
+    for folder in (CONTRACTS_FOLDER, *folders):
+        for path in sorted(folder.glob("*/*.yaml")):
+            contract = read_contract(path)
+            contracts[contract.connector, contract.entity] = contract
+    return dict(sorted(contracts.items()))
+
+
+def contracts_of(connector: str, *folders: Path) -> dict[str, Contract]:
+    """The contracts of one connector, by entity."""
+    return {
+        entity: contract
+        for (owner, entity), contract in load_contracts(*folders).items()
+        if owner == connector
+    }
+
+
+def contract_of(connector: str, entity: str, *folders: Path) -> Contract:
+    """One contract; raises ConfigurationError naming the entities that the connector has."""
+    known = contracts_of(connector, *folders)
+    if entity not in known:
+        entities = ", ".join(known) or "none at all"
+        raise ConfigurationError(
+            f"connector '{connector}' has no contract for entity '{entity}'; it has: {entities}"
+        )
+    return known[entity]
+
+
+def read_contract(path: Path) -> Contract:
+    """Read one file; its place decides connector and entity, and its content must agree."""
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML_LOADER)
+        document = OpenDataContractStandard(**content)
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path} is not an Open Data Contract Standard file: {error}"
+        ) from error
+    try:
+        return _contract(document, connector=path.parent.name, entity=path.stem)
+    except _Unusable as error:
+        raise ConfigurationError(f"contract {path}: {error}") from error
+
+
+# The C loader is ten times as fast, and there are dozens of files.
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Unusable(Exception):
+    """A valid ODCS file that says something ingestion can't follow."""
+
+
+def _contract(document: OpenDataContractStandard, connector: str, entity: str) -> Contract:
+    if document.id != f"{connector}.{entity}":
+        raise _Unusable(f"id is '{document.id}', but its place says '{connector}.{entity}'")
+    schemas = document.schema_ or []
+    if len(schemas) != 1 or schemas[0].name != entity:
+        raise _Unusable(f"must describe exactly one schema object, '{entity}'")
+    schema = schemas[0]
+    columns = tuple(_column(item) for item in schema.properties or [])
+    names = [column.name for column in columns]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise _Unusable(f"names columns twice: {', '.join(doubled)}")
+    custom = _custom(schema.customProperties)
+    record_id_columns = tuple(custom.get("recordIdColumns", ()))
+    if not record_id_columns:
+        raise _Unusable("needs the customProperty recordIdColumns")
+    used = {*record_id_columns, custom.get("referenceColumn"), custom.get("cursorColumn")} - {None}
+    unknown = sorted(used - set(names))
+    if unknown:
+        raise _Unusable(f"refers to columns that it does not have: {', '.join(unknown)}")
+    return Contract(
+        connector=connector,
+        entity=entity,
+        title=document.name or entity,
+        version=document.version or "",
+        domain=document.domain or "",
+        description=(document.description.purpose or "") if document.description else "",
+        grain=schema.dataGranularityDescription or "",
+        columns=columns,
+        record_id_columns=record_id_columns,
+        record_id_separator=custom.get("recordIdSeparator", "/"),
+        reference_column=custom.get("referenceColumn"),
+        cursor_column=custom.get("cursorColumn"),
+        snapshot=bool(custom.get("snapshot", False)),
+    )
+
+
+def _column(item: SchemaProperty) -> Column:
+    name = item.name or ""
+    if item.physicalType not in DUCKDB_TYPES:
+        raise _Unusable(
+            f"column '{name}' has physicalType {item.physicalType}; "
+            f"use one of {', '.join(sorted(DUCKDB_TYPES))}"
+        )
+    custom = _custom(item.customProperties)
+    limits: dict[str, Any] = {}
+    for check in item.quality or []:
+        if check.metric == "invalidValues":
+            limits.update(check.arguments or {})
+    return Column(
+        name=name,
+        source_field=item.physicalName or name,
+        description=item.description or "",
+        logical_type=item.logicalType or "string",
+        duckdb_type=item.physicalType,
+        required=bool(item.required),
+        unique=bool(item.unique),
+        time_zone=custom.get("timeZone"),
+        not_in_future=bool(custom.get("notInFuture", False)),
+        transport=bool(custom.get("transport", False)),
+        valid_values=tuple(str(value) for value in limits.get("validValues", ())),
+        pattern=limits.get("pattern"),
+        minimum=limits.get("minimum"),
+        maximum=limits.get("maximum"),
+    )
+
+
+def _custom(properties: Any) -> dict[str, Any]:
+    return {item.property: item.value for item in properties or []}
