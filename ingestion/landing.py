@@ -1,0 +1,298 @@
+"""What the models read: the ``landing`` and ``config`` schemas, made from contracts and settings.
+
+Every contract has a view, typed and empty as long as no system delivers it, so that the models
+never ask which systems an installation has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import duckdb
+
+from registry.contracts import SYSTEM_COLUMNS, Contract, load_contracts
+from registry.systems import Registry, System
+
+OWN_SYSTEM = "tallyman"
+
+EXTRACTION_COLUMNS: Mapping[str, str] = {
+    "system": "VARCHAR",
+    "entity": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "run_id": "VARCHAR",
+    "started_at": "TIMESTAMPTZ",
+    "ended_at": "TIMESTAMPTZ",
+    "complete": "BOOLEAN",
+    "cursor_from": "VARCHAR",
+    "cursor_to": "VARCHAR",
+    "records": "BIGINT",
+    "quarantined": "BIGINT",
+    "clock_offset_seconds": "DOUBLE",
+    "clock_uncertainty_seconds": "DOUBLE",
+    "error_kind": "VARCHAR",
+    "error_message": "VARCHAR",
+    "notices": "VARCHAR",
+}
+
+QUARANTINE_COLUMNS: Mapping[str, str] = {
+    "system": "VARCHAR",
+    "entity": "VARCHAR",
+    "record_id": "VARCHAR",
+    "reference": "VARCHAR",
+    "content_hash": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "quarantined_at": "TIMESTAMPTZ",
+    "reason_code": "VARCHAR",
+    "field": "VARCHAR",
+    "reason": "VARCHAR",
+    "raw": "VARCHAR",
+}
+
+
+def raw_schema(system: str) -> str:
+    """The schema that holds what one system told."""
+    return f"raw_{system}"
+
+
+def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
+    """Make or renew ``landing.*`` and ``config.*``; safe to repeat, needs no loaded system."""
+    contracts = registry_contracts(registry)
+    connection.execute("begin")
+    try:
+        connection.execute("create schema if not exists landing")
+        connection.execute("create schema if not exists config")
+        stored = _stored_columns(connection)
+        for contract in contracts.values():
+            _replace_view(connection, contract.name, contract_view_sql(contract, registry, stored))
+        systems = [*(system.name for system in registry.systems), OWN_SYSTEM]
+        for table, columns in (
+            ("extractions", EXTRACTION_COLUMNS),
+            ("quarantine", QUARANTINE_COLUMNS),
+        ):
+            sql = union_view_sql(table, columns, dict.fromkeys(systems), stored)
+            _replace_view(connection, table, sql)
+        _write_config(connection, registry, contracts)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def registry_contracts(registry: Registry) -> dict[tuple[str, str], Contract]:
+    """The built-in contracts and those that lie beside the systems file, in ``contracts/``."""
+    return load_contracts(registry.folder / "contracts")
+
+
+def contract_view_sql(
+    contract: Contract, registry: Registry, stored: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> str:
+    """The select behind one contract's view: all instances of its connector, committed loads only."""
+    columns = {column.name: column.duckdb_type for column in contract.columns}
+    instances = [system.name for system in registry.systems if connector_is(system, contract)]
+    if contract.connector == OWN_SYSTEM and OWN_SYSTEM not in instances:
+        instances.append(OWN_SYSTEM)
+    return union_view_sql(contract.entity, {**columns, **SYSTEM_COLUMNS}, instances, stored)
+
+
+def connector_is(system: System, contract: Contract) -> bool:
+    """Whether a system delivers this contract."""
+    served = not system.entities or contract.entity in system.entities
+    return system.connector == contract.connector and served
+
+
+def union_view_sql(
+    table: str,
+    columns: Mapping[str, str],
+    systems: Iterable[str],
+    stored: Mapping[str, Mapping[str, Mapping[str, str]]],
+) -> str:
+    """Union of one raw table over systems; a system that has not loaded it yet adds nothing.
+
+    ``stored`` is schema -> table -> column -> DuckDB type, as the file has it now. A column that a
+    table lacks, because the contract gained it after the last load, is null.
+    """
+    selects = []
+    for system in systems:
+        tables = stored.get(raw_schema(system), {})
+        if table not in tables or "_dlt_loads" not in tables:
+            continue
+        present = tables[table]
+        items = [
+            f'"{name}"'
+            if present.get(name) == _catalogue_type(kind)
+            # The text of an unexpected type may not fit: the view must still answer.
+            else f'try_cast("{name}" as {kind}) as "{name}"'
+            if name in present
+            else f'cast(null as {kind}) as "{name}"'
+            for name, kind in columns.items()
+        ]
+        schema = raw_schema(system)
+        selects.append(
+            f"select {', '.join(items)} from {schema}.{table} where _dlt_load_id in "
+            f"(select load_id from {schema}._dlt_loads where status = 0)"
+        )
+    if not selects:
+        items = [f'cast(null as {kind}) as "{name}"' for name, kind in columns.items()]
+        return f"select {', '.join(items)} where false"
+    return " union all ".join(selects)
+
+
+def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, str | None]:
+    """For each entity of a system, the cursor of its last complete extraction in a finished load."""
+    schema = raw_schema(system)
+    if "extractions" not in _stored_columns(connection, schema).get(schema, {}):
+        return {}
+    rows = connection.execute(
+        f"""
+        select entity, arg_max(coalesce(cursor_to, ''), started_at)
+        from {schema}.extractions
+        where complete
+            and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        group by entity
+        """
+    ).fetchall()
+    return {entity: cursor or None for entity, cursor in rows}
+
+
+def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:
+    """The extraction ids of a system that finished loads hold."""
+    schema = raw_schema(system)
+    if "extractions" not in _stored_columns(connection, schema).get(schema, {}):
+        return set()
+    rows = connection.execute(
+        f"""
+        select distinct extraction_id
+        from {schema}.extractions
+        where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        """
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def configuration_hash(registry: Registry, contracts: Mapping[tuple[str, str], Contract]) -> str:
+    """Changes whenever a setting changes that the models' results depend on."""
+    systems = [
+        system.model_dump(
+            include={
+                "name",
+                "role",
+                "connector",
+                "region",
+                "legal_entity",
+                "time_zone",
+                "entities",
+                "settle_seconds",
+            },
+            mode="json",
+        )
+        for system in registry.systems
+    ]
+    content = {
+        "systems": systems,
+        "policy": registry.policy.model_dump(mode="json"),
+        "contracts": [asdict(contract) for contract in contracts.values()],
+    }
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _write_config(
+    connection: duckdb.DuckDBPyConnection,
+    registry: Registry,
+    contracts: Mapping[tuple[str, str], Contract],
+) -> None:
+    _replace_table(
+        connection,
+        "config.systems",
+        {
+            "system": "VARCHAR",
+            "role": "VARCHAR",
+            "connector": "VARCHAR",
+            "region": "VARCHAR",
+            "legal_entity": "VARCHAR",
+            "time_zone": "VARCHAR",
+            "settle_seconds": "DOUBLE",
+            "write_mode": "VARCHAR",
+        },
+        [
+            (
+                s.name,
+                s.role,
+                s.connector,
+                s.region,
+                s.legal_entity,
+                s.time_zone,
+                s.settle_seconds,
+                s.write_mode,
+            )
+            for s in registry.systems
+        ],
+    )
+    _replace_table(
+        connection,
+        "config.feeds",
+        {"system": "VARCHAR", "entity": "VARCHAR", "settle_seconds": "DOUBLE"},
+        [
+            (system.name, contract.entity, system.settle_seconds)
+            for system in registry.systems
+            for contract in contracts.values()
+            if connector_is(system, contract)
+        ],
+    )
+    policy = registry.policy
+    _replace_table(
+        connection,
+        "config.policy",
+        {"approval_above": "DOUBLE", "approval_kinds": "VARCHAR", "config_hash": "VARCHAR"},
+        [
+            (
+                policy.approval_above,
+                ",".join(policy.approval_kinds),
+                configuration_hash(registry, contracts),
+            )
+        ],
+    )
+
+
+def _replace_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Mapping[str, str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    described = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    connection.execute(f"create or replace table {name} ({described})")
+    if rows:
+        marks = ", ".join("?" for _ in columns)
+        connection.executemany(f"insert into {name} values ({marks})", rows)
+
+
+def _replace_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    connection.execute(f"create or replace view landing.{name} as {select}")
+
+
+def _stored_columns(
+    connection: duckdb.DuckDBPyConnection, schema: str | None = None
+) -> dict[str, dict[str, dict[str, str]]]:
+    rows = connection.execute(
+        """
+        select schema_name, table_name, column_name, data_type
+        from duckdb_columns()
+        where database_name = current_database()
+            and starts_with(schema_name, 'raw_')
+            and (?::varchar is null or schema_name = ?)
+        """,
+        [schema, schema],
+    ).fetchall()
+    stored: dict[str, dict[str, dict[str, str]]] = {}
+    for schema_name, table, column, kind in rows:
+        stored.setdefault(schema_name, {}).setdefault(table, {})[column] = kind
+    return stored
+
+
+def _catalogue_type(kind: str) -> str:
+    return "TIMESTAMP WITH TIME ZONE" if kind == "TIMESTAMPTZ" else kind
