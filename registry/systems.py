@@ -21,7 +21,8 @@ class System(BaseModel):
 
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``secrets`` maps a secret's role to the *name* of the
-    environment variable that holds it. ``options`` is passed to the connector untouched.
+    environment variable that holds it. ``options`` is passed to the connector untouched. ``folder``
+    is where the systems file lies: the connector takes relative paths from there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +42,7 @@ class System(BaseModel):
     page_size: int = Field(default=500, gt=0)
     secrets: dict[str, str] = {}
     options: dict[str, object] = {}
+    folder: Path = Path()
 
     @field_validator("time_zone")
     @classmethod
@@ -121,6 +123,14 @@ def load_registry(path: Path) -> Registry:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     try:
         registry = Registry(folder=path.parent, **content)
+        registry = registry.model_copy(
+            update={
+                "systems": tuple(
+                    system.model_copy(update={"folder": path.parent.resolve()})
+                    for system in registry.systems
+                )
+            }
+        )
     except ValidationError as error:
         problems = "\n".join(
             f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()
