@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -176,14 +177,14 @@ def _complete_records(drop: Drop, handle: BinaryIO, quote: bytes) -> Iterator[by
         if not block and drop.mapping.final_newline == "optional":
             end = len(buffer)
         rest = buffer[end:]
+        if end:
+            yield buffer[:end]
         if len(rest) > _LONGEST_RECORD_BYTES and b"\n" in rest:
             raise SourceError(
                 "unclosed_quote",
                 f"{drop.name}: a quotation mark opened after row {drop.state.rows:,} is never "
                 "closed; repair the file, or set quote: '' in the mapping if marks mean nothing",
             )
-        if end:
-            yield buffer[:end]
         if not block:
             drop.waiting_bytes = len(rest)
             return
@@ -322,7 +323,7 @@ def _ndjson_batches(drop: Drop) -> Iterator[Batch]:
             for number, line in enumerate(lines, start=drop.state.rows + 1):
                 try:
                     # Numbers keep the text that the source wrote: 1.10 stays 1.10.
-                    content = json.loads(line.lstrip("\ufeff"), parse_float=str, parse_int=str)
+                    content = json.loads(line.lstrip("\ufeff"), parse_float=Decimal)
                 except json.JSONDecodeError as error:
                     broken.append(BrokenRow(number, line, f"not JSON: {error}"))
                     continue

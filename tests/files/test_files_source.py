@@ -1,0 +1,340 @@
+"""The files connector: what is read once, what again, what waits, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.base import Page, SourceError
+from connectors.files import client
+from connectors.files.source import FilesSource
+from registry.errors import ConfigurationError
+from registry.systems import System
+
+ENTITY = "purchase_order_lines"
+HEADER = "PO,Line,Vendor,Item,Qty,Due\n"
+MAPPING = """
+entity: purchase_order_lines
+files: "{files}"
+format: {format}
+record_id: "{{PO}}/{{Line}}"
+reference: "{{PO}}/{{Line}}"
+columns:
+  po_number: {{from: PO}}
+  line_id: {{from: Line}}
+  vendor: {{from: Vendor}}
+  item: {{from: Item}}
+  quantity: {{from: Qty}}
+  currency: {{value: EUR}}
+  promised_on: {{from: Due, formats: [D.M.YYYY, YYYY-MM-DD], keep: [open]}}
+{more}
+"""
+
+
+class Folder:
+    """A folder of drops with its mapping, and a source on it."""
+
+    def __init__(self, path: Path, format: str = "csv", more: str = "") -> None:
+        self.path = path
+        mapping = MAPPING.format(files=f"*.{format}", format=format, more=more)
+        (path / "orders.mapping.yaml").write_text(mapping)
+        self.system = System(
+            name="shop",
+            role="supplier",
+            connector="files",
+            base_url="drops",
+            options={"mappings": ["orders.mapping.yaml"]},
+            folder=path,
+        )
+        self.drops = path / "drops"
+        self.drops.mkdir()
+        self.source = FilesSource(self.system)
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        file = self.drops / name
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        return file
+
+    def append(self, name: str, text: str) -> None:
+        with (self.drops / name).open("ab") as handle:
+            handle.write(text.encode())
+
+    def read(self, cursor: str | None = None) -> tuple[list[str], str | None]:
+        """Record ids and the cursor after them, by a source that starts afresh."""
+        self.source = FilesSource(self.system)
+        pages = list(self.source.pages(ENTITY, cursor))
+        return ids(pages), pages[-1].cursor
+
+
+def ids(pages: list[Page]) -> list[str]:
+    return [record.record_id for page in pages for record in page.records]
+
+
+def row(number: int, due: str = "1.2.2026") -> str:
+    return f"P{number},1,Acme,Bolt,{number},{due}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_a_new_file_is_read_and_an_unchanged_one_is_not(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1) + row(2))
+    first, cursor = folder.read()
+    folder.write("b.csv", HEADER + row(3))
+    second, cursor = folder.read(cursor)
+    third, _ = folder.read(cursor)
+    assert (first, second, third) == (["P1/1", "P2/1"], ["P3/1"], [])
+
+
+def test_an_unchanged_file_is_not_even_opened(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    monkeypatch.setattr(client, "_digest", lambda *_: pytest.fail("the file was opened"))
+    assert folder.read(cursor)[0] == []
+
+
+def test_a_file_that_was_only_touched_yields_nothing(folder: Folder) -> None:
+    file = folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    os.utime(file, ns=(1, 1))
+    assert folder.read(cursor)[0] == []
+
+
+def test_a_grown_file_yields_its_new_rows_only(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    folder.append("a.csv", row(2) + row(3))
+    new, cursor = folder.read(cursor)
+    assert new == ["P2/1", "P3/1"]
+    assert json.loads(cursor or "")["files"]["a.csv"]["rows"] == 3
+    assert folder.source.notices == []
+
+
+def test_a_rewritten_file_is_read_whole_with_a_notice(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1) + row(2))
+    _, cursor = folder.read()
+    folder.write("a.csv", HEADER + row(7) + row(2) + row(3))
+    again, _ = folder.read(cursor)
+    assert again == ["P7/1", "P2/1", "P3/1"]
+    assert folder.source.notices == ["a.csv was rewritten: all of it is read again"]
+
+
+def test_a_rewrite_of_equal_length_and_time_is_seen(folder: Folder) -> None:
+    file = folder.write("a.csv", HEADER + row(1))
+    times = file.stat()
+    _, cursor = folder.read()
+    folder.write("a.csv", HEADER + row(2))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert folder.read(cursor)[0] == ["P2/1"]
+
+
+def test_a_half_written_last_line_waits(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1) + "P2,1,Ac")
+    first, cursor = folder.read()
+    assert first == ["P1/1"]
+    assert "7 bytes" in folder.source.notices[0]
+    folder.append("a.csv", "me,Bolt,2,1.2.2026\n")
+    assert folder.read(cursor)[0] == ["P2/1"]
+
+
+def test_half_a_header_waits(folder: Folder) -> None:
+    folder.write("a.csv", "PO,Li")
+    first, cursor = folder.read()
+    folder.write("a.csv", HEADER + row(1))
+    assert (first, folder.read(cursor)[0]) == ([], ["P1/1"])
+
+
+def test_a_line_feed_inside_quotation_marks_does_not_end_a_record(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + 'P1,1,"Acme\nof ""Berlin""",Bolt,1,1.2.2026\nP2,1,"Ac\n')
+    source = folder.source
+    pages = list(source.pages(ENTITY, None))
+    assert ids(pages) == ["P1/1"]
+    assert pages[0].records[0].fields["vendor"] == 'Acme\nof "Berlin"'
+    folder.append("a.csv", 'me",Bolt,2,1.2.2026\n')
+    assert folder.read(pages[-1].cursor)[0] == ["P2/1"]
+
+
+def test_a_last_line_without_line_feed_counts_where_the_mapping_says_so(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, more="final_newline: optional")
+    folder.write("a.csv", HEADER + row(1) + row(2).rstrip("\n"))
+    assert folder.read()[0] == ["P1/1", "P2/1"]
+
+
+def test_byte_order_mark_carriage_returns_and_semicolons(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, more='delimiter: ";"\ndecimal_mark: ","')
+    text = 'PO;Line;Vendor;Item;Qty;Due\r\nP1;1;Äcme;Bolt;"1.234,5";1.2.2026\r\n'
+    folder.write("a.csv", b"\xef\xbb\xbf" + text.encode())
+    record = next(folder.source.pages(ENTITY, None)).records[0]
+    assert record.record_id == "P1/1"
+    assert record.fields["vendor"] == "Äcme"
+    assert record.fields["quantity"] == "1234.5"
+    assert record.fields["promised_on"] == "2026-02-01"
+
+
+def test_another_encoding(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, more="encoding: cp1252")
+    folder.write("a.csv", (HEADER + "P1,1,Šäfer €,Bolt,1,open\n").encode("cp1252"))
+    record = next(folder.source.pages(ENTITY, None)).records[0]
+    assert record.fields["vendor"] == "Šäfer €"
+
+
+def test_the_wrong_encoding_is_an_error_that_says_what_to_set(folder: Folder) -> None:
+    folder.write("a.csv", (HEADER + row(1) + "P2,1,Šäfer,Bolt,1,open\n").encode("cp1252"))
+    with pytest.raises(SourceError, match=r"a\.csv: byte 0x8a near row 2 is not utf-8"):
+        folder.read()
+
+
+def test_newline_delimited_json(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "ndjson")
+    first = {"PO": "P1", "Line": 1, "Vendor": "Acme", "Item": {"sku": 7}, "Qty": 1.10}
+    folder.write("a.ndjson", json.dumps(first) + "\nnot json\n[1]\n")
+    pages = list(folder.source.pages(ENTITY, None))
+    assert ids(pages) == ["P1/1", "a.ndjson#2", "a.ndjson#3"]
+    fields = pages[0].records[0].fields
+    assert fields["quantity"] == "1.1"
+    assert fields["item"] == '{"sku": 7}'
+    assert (fields["promised_on"], fields["promised_on_method"]) == (None, "blank")
+    folder.append("a.ndjson", json.dumps({**first, "PO": "P2", "Due": "2026-02-01"}) + "\n")
+    assert folder.read(pages[-1].cursor)[0] == ["P2/1"]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "parquet")
+    table = pa.table(
+        {
+            "PO": ["P1", "P2"],
+            "Line": pa.array([1, 2], pa.int32()),
+            "Vendor": pa.array(["Acme", "Acme"]).dictionary_encode(),
+            "Item": ["Bolt", None],
+            "Qty": pa.array([1.1, 1e21]),
+            "Due": pa.array([20485, None], pa.date32()),
+        }
+    )
+    pq.write_table(table, folder.drops / "a.parquet")
+    pages = list(folder.source.pages(ENTITY, None))
+    first, second = pages[0].records
+    assert [first.record_id, second.record_id] == ["P1/1", "P2/2"]
+    assert (first.fields["quantity"], first.fields["promised_on"]) == ("1.1", "2026-02-01")
+    assert second.fields["quantity"] == "1000000000000000000000.000000"
+    assert folder.read(pages[-1].cursor)[0] == []
+    pq.write_table(table.slice(1), folder.drops / "a.parquet")
+    assert folder.read(pages[-1].cursor)[0] == ["P2/2"]
+
+
+def test_a_bad_file_does_not_keep_the_others_from_being_read(
+    folder: Folder, tmp_path: Path
+) -> None:
+    (tmp_path / "p.mapping.yaml").write_text(
+        MAPPING.format(files="*.parquet", format="parquet", more="")
+    )
+    folder.system = folder.system.model_copy(
+        update={"options": {"mappings": ["p.mapping.yaml", "orders.mapping.yaml"]}}
+    )
+    folder.write("a.parquet", b"PAR1 cut short")
+    folder.write("b.csv", "PO,Line\nP1,1\n")
+    folder.write("c.csv", HEADER + row(1))
+    pages: list[Page] = []
+    with pytest.raises(SourceError) as raised:
+        for page in FilesSource(folder.system).pages(ENTITY, None):
+            pages.append(page)
+    assert ids(pages) == ["P1/1"]
+    message = str(raised.value)
+    assert "a.parquet is no complete Parquet file" in message
+    assert "b.csv lacks the columns ['Vendor', 'Item', 'Qty', 'Due']" in message
+    assert raised.value.kind == "malformed"
+
+
+def test_a_file_that_lost_its_content_is_an_error(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    folder.write("a.csv", "")
+    with pytest.raises(SourceError, match=r"a\.csv is empty, though 1 rows"):
+        folder.read(cursor)
+
+
+def test_an_emptied_folder_is_an_error_and_not_a_quiet_day(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    (folder.drops / "a.csv").unlink()
+    with pytest.raises(SourceError, match="is the folder still mounted"):
+        folder.read(cursor)
+
+
+def test_a_row_that_cannot_be_split_becomes_a_record_for_quarantine(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1) + "P2,1,Acme\n" + row(3))
+    page = next(folder.source.pages(ENTITY, None))
+    broken = {record.record_id: record for record in page.records}["a.csv#2"]
+    assert len(page.records) == 3
+    assert broken.fields == {}
+    assert json.loads(broken.raw)["problem"] == "3 columns instead of 6"
+
+
+def test_a_quotation_mark_that_never_closes_is_named(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LONGEST_RECORD_BYTES", 100)
+    folder.write("a.csv", HEADER + row(1) + 'P2,1,"Acme,Bolt,2,1.2.2026\n' + row(3) * 10)
+    with pytest.raises(SourceError, match="opened after row 1 is never closed"):
+        folder.read()
+
+
+def test_chunks_are_cut_between_records_and_each_cursor_can_be_resumed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CHUNK_BYTES", 64)
+    folder.write("a.csv", HEADER + "".join(row(n) for n in range(1, 40)))
+    pages = list(folder.source.pages(ENTITY, None))
+    everything = ids(pages)
+    assert everything == [f"P{n}/1" for n in range(1, 40)]
+    for number in range(len(pages)):
+        assert ids(pages[: number + 1]) + folder.read(pages[number].cursor)[0] == everything
+
+
+def test_dirt_is_kept_mapped_or_passed_on_for_the_contract_to_refuse(folder: Folder) -> None:
+    folder.write(
+        "a.csv", HEADER + row(1, "open") + row(2, "") + row(3, "soon") + row(4, "2026-02-01")
+    )
+    records = next(folder.source.pages(ENTITY, None)).records
+    columns = ("promised_on", "promised_on_source", "promised_on_method")
+    assert [tuple(record.fields[name] for name in columns) for record in records] == [
+        (None, "open", "kept"),
+        (None, "", "blank"),
+        ("soon", "soon", "refused"),
+        ("2026-02-01", "2026-02-01", "YYYY-MM-DD"),
+    ]
+
+
+def test_a_changed_mapping_reads_everything_again(folder: Folder, tmp_path: Path) -> None:
+    folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    mapping = tmp_path / "orders.mapping.yaml"
+    mapping.write_text(mapping.read_text().replace("EUR", "CHF"))
+    assert folder.read(cursor)[0] == ["P1/1"]
+
+
+def test_a_mapping_to_a_column_that_the_contract_lacks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="fills colour, which its contract lacks"):
+        Folder(tmp_path, more="  colour: {from: Colour}")
+
+
+def test_every_wrong_setting_of_a_mapping_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Folder(tmp_path, more="  shipped_on: {from: A, formats: [YMD]}\nencoding: utf-16\n")
+    assert "'YMD' is no date format" in str(raised.value)
+    assert "'utf-16' is not one of" in str(raised.value)
+
+
+def test_one_record_can_be_read_by_its_fields(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1) + row(2))
+    folder.write("b.csv", HEADER + row(2, "3.3.2026"))
+    found = folder.source.read_one(ENTITY, {"po_number": "P2"})
+    assert [record.fields["promised_on"] for record in found] == ["2026-03-03"]
