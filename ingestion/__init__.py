@@ -1,1 +1,1 @@
-"""Typed landing: contracts enforced, quarantine, the log of extractions. Knows nothing of Dagster."""
+"""Typed landing: contracts, quarantine, the log of extractions. Knows nothing of Dagster."""

@@ -66,7 +66,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         connection.execute("create schema if not exists landing")
         connection.execute("create schema if not exists config")
         stored = _stored_columns(connection)
-        for contract in contracts.values():
+        for contract in contracts:
             _replace_view(connection, contract.name, contract_view_sql(contract, registry, stored))
         systems = [*(system.name for system in registry.systems), OWN_SYSTEM]
         for table, columns in (
@@ -82,7 +82,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         raise
 
 
-def registry_contracts(registry: Registry) -> dict[tuple[str, str], Contract]:
+def registry_contracts(registry: Registry) -> tuple[Contract, ...]:
     """The built-in contracts and those that lie beside the systems file, in ``contracts/``."""
     return load_contracts(registry.folder / "contracts")
 
@@ -90,7 +90,7 @@ def registry_contracts(registry: Registry) -> dict[tuple[str, str], Contract]:
 def contract_view_sql(
     contract: Contract, registry: Registry, stored: Mapping[str, Mapping[str, Mapping[str, str]]]
 ) -> str:
-    """The select behind one contract's view: all instances of its connector, committed loads only."""
+    """The select behind one contract's view: all instances, finished loads only."""
     columns = {column.name: column.duckdb_type for column in contract.columns}
     instances = [system.name for system in registry.systems if connector_is(system, contract)]
     if contract.connector == OWN_SYSTEM and OWN_SYSTEM not in instances:
@@ -142,7 +142,7 @@ def union_view_sql(
 
 
 def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, str | None]:
-    """For each entity of a system, the cursor of its last complete extraction in a finished load."""
+    """For each entity, the cursor of the last complete extraction in a finished load."""
     schema = raw_schema(system)
     if "extractions" not in _stored_columns(connection, schema).get(schema, {}):
         return {}
@@ -173,7 +173,7 @@ def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> se
     return {row[0] for row in rows}
 
 
-def configuration_hash(registry: Registry, contracts: Mapping[tuple[str, str], Contract]) -> str:
+def configuration_hash(registry: Registry, contracts: Sequence[Contract]) -> str:
     """Changes whenever a setting changes that the models' results depend on."""
     systems = [
         system.model_dump(
@@ -194,7 +194,7 @@ def configuration_hash(registry: Registry, contracts: Mapping[tuple[str, str], C
     content = {
         "systems": systems,
         "policy": registry.policy.model_dump(mode="json"),
-        "contracts": [asdict(contract) for contract in contracts.values()],
+        "contracts": [asdict(contract) for contract in contracts],
     }
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -203,7 +203,7 @@ def configuration_hash(registry: Registry, contracts: Mapping[tuple[str, str], C
 def _write_config(
     connection: duckdb.DuckDBPyConnection,
     registry: Registry,
-    contracts: Mapping[tuple[str, str], Contract],
+    contracts: Sequence[Contract],
 ) -> None:
     _replace_table(
         connection,
@@ -239,7 +239,7 @@ def _write_config(
         [
             (system.name, contract.entity, system.settle_seconds)
             for system in registry.systems
-            for contract in contracts.values()
+            for contract in contracts
             if connector_is(system, contract)
         ],
     )

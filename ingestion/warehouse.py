@@ -29,8 +29,8 @@ DEFAULT_LOCK_TIMEOUT_SECONDS = 600.0
 # Size of DuckDB's three header pages, which its count of blocks leaves out.
 _HEADER_BYTES = 3 * 4096
 
-# What DuckDB says about a file or a log of changes that can't be trusted. Everything else (a lock, a
-# full disk, missing rights) says nothing about the content, and must not set the file aside.
+# What DuckDB says about a file or a log of changes that can't be trusted. All else (a lock, a full
+# disk, missing rights) says nothing about the content, and must not set the file aside.
 _SIGNS_OF_DAMAGE = (
     "corrupt",
     "not a valid duckdb database",
@@ -85,6 +85,21 @@ def warehouse_lock(
         yield
     finally:
         lock.release()
+
+
+def lock_owner(settings: Settings) -> str | None:
+    """Who holds the warehouse now, for people to read; None when nobody does."""
+    path = settings.home / "warehouse.lock"
+    if not path.exists():
+        return None
+    # Not the shared lock object: this thread may itself be the owner, and would get it again.
+    lock = FileLock(str(path))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _owner(path)
+    lock.release()
+    return None
 
 
 def _owner(path: Path) -> str:

@@ -130,8 +130,8 @@ class Contract:
 
 
 @lru_cache
-def load_contracts(*folders: Path) -> dict[tuple[str, str], Contract]:
-    """All contracts, by (connector, entity), in the order of their names.
+def load_contracts(*folders: Path) -> tuple[Contract, ...]:
+    """All contracts, sorted by connector and entity.
 
     ``folders`` are searched beside the built-in ones; a file there replaces the built-in contract
     of the same connector and entity. Raises ConfigurationError naming the file and what is wrong.
@@ -141,16 +141,12 @@ def load_contracts(*folders: Path) -> dict[tuple[str, str], Contract]:
         for path in sorted(folder.glob("*/*.yaml")):
             contract = read_contract(path)
             contracts[contract.connector, contract.entity] = contract
-    return dict(sorted(contracts.items()))
+    return tuple(contract for _, contract in sorted(contracts.items()))
 
 
 def contracts_of(connector: str, *folders: Path) -> dict[str, Contract]:
     """The contracts of one connector, by entity."""
-    return {
-        entity: contract
-        for (owner, entity), contract in load_contracts(*folders).items()
-        if owner == connector
-    }
+    return {c.entity: c for c in load_contracts(*folders) if c.connector == connector}
 
 
 def contract_of(connector: str, entity: str, *folders: Path) -> Contract:

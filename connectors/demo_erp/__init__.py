@@ -1,0 +1,1 @@
+"""The pretend ERP: API key, numbered pages, naive local times, row versions."""

@@ -1,0 +1,1 @@
+"""The pretend OMS: bearer token, opaque cursors, ISO times in UTC, ETags."""

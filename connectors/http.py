@@ -1,0 +1,456 @@
+"""One HTTP client for all connectors: auth, rate limit, retried reads, errors that say what to do.
+
+Reads are retried here when the trouble is technical. Writes never are: whether to send again is the
+decision of the correction engine, which knows the key and can read the target first.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from connectors.base import SourceError
+from registry.systems import System
+
+READ_ATTEMPTS = 4
+FIRST_WAIT_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 20.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+ANSWER_TIMEOUT_SECONDS = 30.0
+# Shorter than the time after which servers drop an idle connection: a request sent into one that is
+# just being closed gets no answer, and for a write that is an unknown outcome.
+KEEP_IDLE_SECONDS = 2.0
+
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+class NotSentError(SourceError):
+    """The request certainly never reached the system: no connection could be made."""
+
+
+class NoAnswerError(SourceError):
+    """The request may have reached the system, but no answer came back: the effect is unknown."""
+
+
+class TransientError(SourceError):
+    """A read that may succeed when it is repeated; ``retry_after`` is the source's own wish."""
+
+    def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(kind, message)
+        self.retry_after = retry_after
+
+
+class TokenBucket:
+    """Allows ``rate`` requests a second on average, and a burst of one second's worth."""
+
+    def __init__(
+        self,
+        rate: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate = rate
+        self._capacity = max(1.0, rate)
+        self._tokens = self._capacity
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._last = monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Wait until the next request is allowed."""
+        with self._lock:
+            now = self._monotonic()
+            self._tokens = min(self._capacity, self._tokens + (now - self._last) * self._rate)
+            self._last = now
+            self._tokens -= 1
+            wait = -self._tokens / self._rate if self._tokens < 0 else 0.0
+        if wait:
+            self._sleep(wait)
+
+
+@dataclass(frozen=True)
+class ClockOffset:
+    """How far the source's clock is ahead of ours, and how sure that is (plus or minus)."""
+
+    seconds: float
+    uncertainty_seconds: float
+
+
+class ClockMeter:
+    """Measures the source's clock from ``Date`` headers.
+
+    A header holds whole seconds, and the answer was written at some moment between sending and
+    receiving: each response leaves an interval for the offset, and the offset lies in all of them.
+    """
+
+    def __init__(self) -> None:
+        self._low = -math.inf
+        self._high = math.inf
+        self._lock = threading.Lock()
+
+    def observe(self, sent: datetime, received: datetime, date_header: str | None) -> None:
+        """Add one response; one without a usable header adds nothing."""
+        try:
+            told = parsedate_to_datetime(date_header or "")
+        except (TypeError, ValueError):
+            return
+        if told.tzinfo is None:
+            told = told.replace(tzinfo=UTC)
+        low = (told - received).total_seconds()
+        high = (told - sent).total_seconds() + 1.0
+        with self._lock:
+            if low > self._high or high < self._low:
+                # One of the clocks was set: what was measured before no longer holds.
+                self._low, self._high = low, high
+            else:
+                self._low, self._high = max(low, self._low), min(high, self._high)
+
+    def offset(self) -> ClockOffset | None:
+        """The offset; None before the first response. One within its uncertainty counts as 0."""
+        with self._lock:
+            if math.isinf(self._low):
+                return None
+            middle, half = (self._low + self._high) / 2, (self._high - self._low) / 2
+        return ClockOffset(0.0 if abs(middle) <= half else middle, half)
+
+
+class BearerAuth(httpx.Auth):
+    """A fixed token in the Authorization header."""
+
+    def __init__(self, token: str) -> None:
+        self._value = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._value
+        yield request
+
+
+class HeaderAuth(httpx.Auth):
+    """A key in a header of the vendor's choice."""
+
+    def __init__(self, header: str, key: str) -> None:
+        self._header, self._key = header, key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers[self._header] = self._key
+        yield request
+
+
+class ClientCredentialsAuth(httpx.Auth):
+    """OAuth 2 client credentials: fetches a token, keeps it until shortly before its end."""
+
+    requires_response_body = True
+
+    def __init__(
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._token_url = token_url
+        pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+        self._basic = f"Basic {pair}"
+        self._monotonic = monotonic
+        self._token: str | None = None
+        self._good_until = 0.0
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if self._token is None or self._monotonic() >= self._good_until:
+            yield from self._fetch()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            # The issuer may withdraw a token before its end: once more with a fresh one.
+            yield from self._fetch()
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
+
+    def _fetch(self) -> Generator[httpx.Request, httpx.Response, None]:
+        response = yield httpx.Request(
+            "POST",
+            self._token_url,
+            headers={"Authorization": self._basic},
+            data={"grant_type": "client_credentials"},
+        )
+        try:
+            answer = response.json() if response.is_success else {}
+            self._token = str(answer["access_token"])
+            self._good_until = self._monotonic() + 0.9 * float(answer.get("expires_in", 60))
+        except (ValueError, KeyError, TypeError):
+            raise _TokenRefusedError(response) from None
+
+
+class _TokenRefusedError(Exception):
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(f"no token: {response.status_code}")
+        self.response = response
+
+
+class HttpClient:
+    """Speaks HTTP with one system instance.
+
+    ``transport``, ``now`` and ``sleep`` are seams for tests. Paths are relative to the system's
+    ``base_url``; a full URL is taken only when it leads to the same host, so that a link in an
+    answer can't carry our credentials elsewhere.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.system = system
+        self.clock = ClockMeter()
+        self.now = now
+        self._sleep = sleep
+        self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
+        self._base = httpx.URL(system.base_url.rstrip("/") + "/")
+        answer_timeout = float(str(system.options.get("timeout_seconds", ANSWER_TIMEOUT_SECONDS)))
+        self._client = httpx.Client(
+            auth=auth,
+            headers={"Accept": "application/json", **(headers or {})},
+            timeout=httpx.Timeout(answer_timeout, connect=CONNECT_TIMEOUT_SECONDS),
+            limits=httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS),
+            transport=transport,
+            # A proxy for the outside world must not be asked for this machine's own addresses.
+            trust_env=self._base.host not in {"127.0.0.1", "localhost", "::1"},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Read, repeating what failed for technical reasons. Raises SourceError.
+
+        Kinds: unreachable, timeout, unauthorised, forbidden, not_found, rate_limited, server_error,
+        redirected, refused, bad_page.
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=_wait,
+            retry=retry_if_exception_type(TransientError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._get_once, path, params)
+
+    def get_json(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON of an answer; ``bad_page`` when it is cut or no JSON."""
+        return self.parse(self.get(path, params))
+
+    def parse(self, response: httpx.Response) -> Any:
+        """The JSON of a response that ``get`` returned; raises SourceError ``bad_page``."""
+        try:
+            return json.loads(response.content)
+        except ValueError as error:
+            raise SourceError(
+                "bad_page",
+                f"{self.system.name} answered {response.request.url} with a page that is cut or "
+                f"not JSON ({error}; {len(response.content):,} bytes): nothing of it was used and "
+                f"the next pass reads it again; if it stays so, tell the owner of the system",
+            ) from error
+
+    def rows(self, page: Any, key: str) -> list[Any]:
+        """The list under a key of a page; raises SourceError ``bad_page`` when there is none."""
+        found = page.get(key) if isinstance(page, dict) else None
+        if not isinstance(found, list):
+            raise SourceError(
+                "bad_page",
+                f"{self.system.name} answered with a page without a list '{key}': the connector "
+                f"and the system disagree on its interface",
+            )
+        return found
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a write exactly once and return whatever was answered, of any status.
+
+        Raises NotSentError when the system was certainly not reached (safe to send again later) and
+        NoAnswerError when it may have been (the effect is unknown).
+        """
+        url = self._url(path)
+        self._bucket.take()
+        request = self._client.build_request(method, url, json=json, headers=dict(headers or {}))
+        try:
+            return self._exchange(request)
+        except _NEVER_SENT as error:
+            raise NotSentError("unreachable", self._unreachable(request, error)) from error
+        except _TokenRefusedError as error:
+            # The write waits for a token that never came, so it was not sent.
+            failure = self._failure(error.response)
+            raise NotSentError(failure.kind, str(failure)) from None
+        except httpx.RequestError as error:
+            raise NoAnswerError(
+                "no_answer",
+                f"{self.system.name} gave no answer to {method} {url} "
+                f"({type(error).__name__}): read the record there to see whether it was applied",
+            ) from error
+
+    def _get_once(self, path: str, params: Mapping[str, Any] | None) -> httpx.Response:
+        self._bucket.take()
+        cleaned = {name: value for name, value in (params or {}).items() if value is not None}
+        # httpx would replace the query of a link by an empty one.
+        request = self._client.build_request("GET", self._url(path), params=cleaned or None)
+        try:
+            response = self._exchange(request)
+        except _TokenRefusedError as error:
+            response = error.response
+        except httpx.TimeoutException as error:
+            kind = "unreachable" if isinstance(error, httpx.ConnectTimeout) else "timeout"
+            raise TransientError(kind, self._unreachable(request, error)) from error
+        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
+            raise TransientError(
+                "bad_page",
+                f"{self.system.name} broke off its answer to {request.url} ({error}): nothing of "
+                f"it was used and the next pass reads it again",
+            ) from error
+        except httpx.RequestError as error:
+            raise TransientError("unreachable", self._unreachable(request, error)) from error
+        if response.is_success:
+            return response
+        raise self._failure(response)
+
+    def _exchange(self, request: httpx.Request) -> httpx.Response:
+        sent = self.now()
+        response = self._client.send(request)
+        # With a token fetched on the way the interval would start too early; it stays true, only
+        # wider, and the next response narrows it.
+        self.clock.observe(sent, self.now(), response.headers.get("Date"))
+        return response
+
+    def _url(self, path: str) -> httpx.URL:
+        base = self._base
+        url = base.join(path if path.startswith("http") else path.lstrip("/"))
+        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
+            raise SourceError(
+                "bad_page",
+                f"{self.system.name} links to another host ({url.host}): not followed, because our "
+                f"credentials would go there; check base_url",
+            )
+        return url
+
+    def _unreachable(self, request: httpx.Request, error: Exception) -> str:
+        if isinstance(error, httpx.TimeoutException):
+            trouble = f"gave no answer in time ({type(error).__name__})"
+        else:
+            trouble = f"can't be reached ({error})"
+        return (
+            f"{self.system.name} {trouble} at {request.url.copy_with(query=None)}: check that it "
+            f"runs and that base_url '{self.system.base_url}' is right"
+        )
+
+    def _failure(self, response: httpx.Response) -> SourceError:
+        name, url = self.system.name, response.request.url
+        status = response.status_code
+        said = problem_text(response)
+        said = f" and said: {said}" if said else ""
+        if status == httpx.codes.UNAUTHORIZED:
+            variables = ", ".join(sorted(self.system.secrets.values())) or "none are configured"
+            return SourceError(
+                "unauthorised",
+                f"{name} does not accept our credentials (401 at {url}){said}: check the "
+                f"environment variables {variables}",
+            )
+        if status == httpx.codes.FORBIDDEN:
+            return SourceError(
+                "forbidden",
+                f"{name} knows us but forbids this (403 at {url}){said}: ask its owner for the "
+                f"right to read it",
+            )
+        if status == httpx.codes.NOT_FOUND:
+            return SourceError(
+                "not_found",
+                f"{name} has nothing at {url} (404){said}: check base_url and the entity",
+            )
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            return TransientError(
+                "rate_limited",
+                f"{name} wants fewer requests (429 at {url}){said}: lower its requests_per_second "
+                f"({self.system.requests_per_second:g} now)",
+                retry_after_seconds(response, self.now()),
+            )
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return TransientError(
+                "server_error",
+                f"{name} failed ({status} at {url}){said}: the next pass tries again; if it stays "
+                f"so, tell the owner of the system",
+                retry_after_seconds(response, self.now()),
+            )
+        if response.is_redirect:
+            return SourceError(
+                "redirected",
+                f"{name} sends us elsewhere ({status} at {url}, to "
+                f"{response.headers.get('Location')}): put the new address in base_url",
+            )
+        return SourceError(
+            "refused",
+            f"{name} refused the request ({status} at {url}){said}: the connector and the system "
+            f"disagree on its interface",
+        )
+
+
+def _wait(state: RetryCallState) -> float:
+    """The source's own wish if it has one, else twice as long each time; no jitter: one reader."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, TransientError) and error.retry_after is not None:
+        return min(error.retry_after, LONGEST_WAIT_SECONDS)
+    return min(FIRST_WAIT_SECONDS * 2.0 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
+
+
+def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None:
+    """Seconds of a Retry-After header (a number or a date); None when absent or unreadable."""
+    text = response.headers.get("Retry-After")
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def problem_text(response: httpx.Response) -> str:
+    """Title and detail of a problem+json answer (RFC 9457), else the first words of the text."""
+    try:
+        problem = json.loads(response.content)
+    except ValueError:
+        return " ".join(response.text.split())[:200]
+    if not isinstance(problem, dict):
+        return ""
+    parts = (problem.get("title"), problem.get("detail"))
+    return ": ".join(str(part) for part in parts if part)
