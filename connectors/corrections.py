@@ -1,0 +1,214 @@
+"""What the targets of HTTP systems share: sending a write under a key and judging the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from connectors.base import CorrectionRequest, Outcome, Result, SourceError, TargetState
+from connectors.http import (
+    HttpClient,
+    NoAnswerError,
+    NotSentError,
+    problem_text,
+    retry_after_seconds,
+)
+from registry.systems import System
+
+VERSION_CONFLICT = "version_conflict"
+RESPONSE_LIMIT = 2000  # characters of an answer kept for the history
+
+# Statuses that say that nothing was applied and that later may be better.
+_LATER = {425: "too_early", 429: "rate_limited", 503: "unavailable"}
+# Statuses with a meaning of their own among the refusals; each of them needs a person or new data.
+_REFUSALS = {
+    401: "unauthorised",
+    403: "forbidden",
+    409: VERSION_CONFLICT,
+    412: VERSION_CONFLICT,
+}
+
+
+class NotRepresentableError(ValueError):
+    """A number that the target can't hold exactly; it is refused rather than rounded."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """How a target does one kind of correction. ``apply`` and ``undo`` may raise SourceError while
+    they only read, and NotRepresentableError; ``HttpTarget`` turns both into outcomes."""
+
+    read: Callable[[CorrectionRequest], TargetState]
+    apply: Callable[[CorrectionRequest], Outcome]
+    undo: Callable[[CorrectionRequest, str | None], Outcome]
+
+
+class HttpTarget:
+    """A Target made of actions, one a kind. A connector's target.py fills ``actions``."""
+
+    def __init__(self, system: System, client: HttpClient) -> None:
+        self.system = system
+        self.client = client
+        self.actions: dict[str, Action] = {}
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(self.actions)
+
+    def read(self, request: CorrectionRequest) -> TargetState:
+        """See connectors.base.Target."""
+        return self.actions[request.kind].read(request)
+
+    def apply(self, request: CorrectionRequest) -> Outcome:
+        """See connectors.base.Target."""
+        action = self.actions.get(request.kind)
+        if action is None:
+            return _unsupported(self.system, request.kind)
+        return guarded(lambda: action.apply(request))
+
+    def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
+        """See connectors.base.Target."""
+        action = self.actions.get(request.kind)
+        if action is None:
+            return _unsupported(self.system, request.kind)
+        return guarded(lambda: action.undo(request, target_record_id))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        idempotency_key: str,
+        record_of: Callable[[Any], str | None],
+        headers: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Send one write exactly once. ``record_of`` picks the record's id from the answer."""
+        try:
+            response = self.client.send(
+                method,
+                path,
+                json=dict(body),
+                headers={"Idempotency-Key": idempotency_key, **(headers or {})},
+            )
+        except NotSentError as error:
+            return Outcome(Result.RETRY, error.kind, str(error))
+        except NoAnswerError as error:
+            return Outcome(Result.UNKNOWN, error.kind, str(error))
+        return judge(response, record_of)
+
+
+def guarded(attempt: Callable[[], Outcome]) -> Outcome:
+    """Run the part of a write that precedes the send: when it fails, nothing was sent."""
+    try:
+        return attempt()
+    except NotRepresentableError as error:
+        return Outcome(Result.REFUSED, "not_representable", str(error))
+    except SourceError as error:
+        if error.kind == "not_found":
+            return Outcome(Result.REFUSED, "http_404", str(error))
+        if error.kind in ("unauthorised", "forbidden", "refused", "redirected"):
+            return Outcome(Result.REFUSED, error.kind, str(error))
+        return Outcome(Result.RETRY, error.kind, str(error))
+
+
+def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
+    """The outcome that an answer stands for.
+
+    2xx ok; 409 and 412 refused as ``version_conflict`` (newer data decide anew); 401, 403 and every
+    other 4xx refused, for a person; 425, 429 and 503 retry; 408 and every other 5xx unknown, because
+    a server that breaks in the middle may have done its work.
+    """
+    status = response.status_code
+    text = response.text[:RESPONSE_LIMIT]
+    if response.is_success:
+        return Outcome(
+            Result.OK,
+            f"http_{status}",
+            target_record_id=_record_id(response, record_of),
+            response=text,
+        )
+    message = problem_text(response)
+    if status in _LATER:
+        wait = retry_after_seconds(response, _source_time(response))
+        return Outcome(
+            Result.RETRY, _LATER[status], message, retry_after_seconds=wait, response=text
+        )
+    if status == httpx.codes.REQUEST_TIMEOUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Outcome(Result.UNKNOWN, f"http_{status}", message, response=text)
+    return Outcome(
+        Result.REFUSED, _REFUSALS.get(status, f"http_{status}"), message, response=text
+    )
+
+
+def conflict(message: str) -> Outcome:
+    """Nothing was sent: the target holds something else than the correction expects."""
+    return Outcome(Result.REFUSED, VERSION_CONFLICT, message)
+
+
+def already_undone(record_id: str | None) -> Outcome:
+    """An undo found its work done."""
+    return Outcome(Result.OK, "already_undone", target_record_id=record_id)
+
+
+def missing(system: str, what: str) -> SourceError:
+    """The record that a correction is about does not exist."""
+    return SourceError("not_found", f"{system} has no {what}: it was deleted, or never existed")
+
+
+def undo_key(request: CorrectionRequest) -> str:
+    """The key of the inverse: derived, so that repeating an undo has one effect."""
+    return f"{request.idempotency_key}-undo"
+
+
+def decimal(value: Any) -> Decimal:
+    """A number of a payload or an answer; raises NotRepresentableError when it is none."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation as error:
+        raise NotRepresentableError(f"{value!r} is not a number") from error
+
+
+def fixed(value: Any, places: int) -> str:
+    """A number with exactly ``places`` decimals, never rounded."""
+    number = decimal(value)
+    text = f"{number:.{places}f}"
+    if Decimal(text) != number:
+        raise NotRepresentableError(f"{value} has more than {places} decimals")
+    return text
+
+
+def whole(value: Any) -> int:
+    """A whole number, never rounded."""
+    number = decimal(value)
+    if number != number.to_integral_value():
+        raise NotRepresentableError(f"{value} is not a whole number")
+    return int(number)
+
+
+def _record_id(response: httpx.Response, record_of: Callable[[Any], str | None]) -> str | None:
+    try:
+        return record_of(response.json())
+    except (ValueError, KeyError, TypeError):
+        # It said yes; that its answer can't be read costs us only the shortcut to the record.
+        return None
+
+
+def _source_time(response: httpx.Response) -> datetime:
+    """The source's present: a Retry-After date is meant on its clock, which may be minutes off."""
+    try:
+        told = parsedate_to_datetime(response.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return datetime.now(UTC)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def _unsupported(system: System, kind: str) -> Outcome:
+    return Outcome(
+        Result.REFUSED, "kind_not_supported", f"'{system.name}' takes no corrections of kind {kind}"
+    )

@@ -1,0 +1,138 @@
+"""What stops corrections: gates of the data, the kill switch, and breakers of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from writeback import tables as t
+from writeback.database import Database
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The latest gate result of a system. ``outcome``: passed, failed, crashed or missing."""
+
+    system: str
+    outcome: str
+    reason: str
+    build: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome == "passed"
+
+    @property
+    def hold_reason(self) -> str:
+        """Why a correction waits, for its ``state_reason``."""
+        why = f": {self.reason}" if self.reason else ""
+        return f"held: the gate of system '{self.system}' is {self.outcome}{why}"
+
+
+class Brakes(Database):
+    """Gates are kept per build and system; only the latest of a system counts."""
+
+    def open_gates(self, build: str, systems: Iterable[str]) -> None:
+        """Begin a build's checks: until ``set_gate`` reports, these systems count as crashed.
+
+        Call it before the checks run, so that a check that dies stops corrections instead of
+        leaving the previous build's result in force.
+        """
+        for system in systems:
+            self.set_gate(build, system, None, "the checks of this build have not reported yet")
+
+    def set_gate(self, build: str, system: str, passed: bool | None, reason: str = "") -> None:
+        """Record a gate result; ``passed=None`` means that the check itself crashed."""
+        outcome = {True: "passed", False: "failed", None: "crashed"}[passed]
+        with self.write() as connection:
+            connection.execute(
+                sa.insert(t.gates).values(
+                    build=build,
+                    system=system,
+                    outcome=outcome,
+                    reason=reason,
+                    recorded_at=self.clock.now(),
+                )
+            )
+
+    def gate(self, system: str) -> Gate:
+        """The latest result for a system; ``missing`` when there is none."""
+        with self.read() as connection:
+            return self.latest_gate(connection, system, {})
+
+    def closed_gates(self, systems: Iterable[str]) -> Sequence[Gate]:
+        """Those of the systems whose latest gate failed, crashed or is missing."""
+        with self.read() as connection:
+            return self.closed_in(connection, systems)
+
+    def engage_kill_switch(self, actor: str, reason: str) -> None:
+        """Stop all sending, in every process, before its next request."""
+        self._switch(True, actor, reason)
+
+    def release_kill_switch(self, actor: str, reason: str) -> None:
+        self._switch(False, actor, reason)
+
+    def kill_switch_reason(self) -> str | None:
+        """Why sending is stopped, or None when it is not."""
+        with self.read() as connection:
+            return self.kill_reason_in(connection)
+
+    def breaker(self, system: str) -> tuple[int, datetime | None]:
+        """Consecutive technical failures of a target, and until when it is left alone."""
+        with self.read() as connection:
+            row = connection.execute(
+                sa.select(t.breakers.c.failures, t.breakers.c.open_until).where(
+                    t.breakers.c.system == system
+                )
+            ).one_or_none()
+        return (0, None) if row is None else (row.failures, row.open_until)
+
+    def set_breaker(
+        self, connection: Connection, system: str, failures: int, open_until: datetime | None
+    ) -> None:
+        values = {"failures": failures, "open_until": open_until}
+        changed = connection.execute(
+            sa.update(t.breakers).where(t.breakers.c.system == system).values(**values)
+        ).rowcount
+        if not changed:
+            connection.execute(sa.insert(t.breakers).values(system=system, **values))
+
+    def latest_gate(self, connection: Connection, system: str, known: dict[str, Gate]) -> Gate:
+        if system not in known:
+            row = connection.execute(
+                sa.select(t.gates)
+                .where(t.gates.c.system == system)
+                .order_by(t.gates.c.gate_id.desc())
+                .limit(1)
+            ).one_or_none()
+            known[system] = (
+                Gate(system, "missing", "no gate has been recorded")
+                if row is None
+                else Gate(system, row.outcome, row.reason, row.build)
+            )
+        return known[system]
+
+    def closed_in(self, connection: Connection, systems: Iterable[str]) -> Sequence[Gate]:
+        known: dict[str, Gate] = {}
+        gates = [self.latest_gate(connection, system, known) for system in sorted(set(systems))]
+        return [gate for gate in gates if not gate.is_open]
+
+    def _switch(self, engaged: bool, actor: str, reason: str) -> None:
+        with self.write() as connection:
+            connection.execute(
+                sa.insert(t.kill_switch).values(
+                    engaged=engaged, actor=actor, reason=reason, changed_at=self.clock.now()
+                )
+            )
+
+    def kill_reason_in(self, connection: Connection) -> str | None:
+        row = connection.execute(
+            sa.select(t.kill_switch).order_by(t.kill_switch.c.sequence.desc()).limit(1)
+        ).one_or_none()
+        if row is None or not row.engaged:
+            return None
+        return f"{row.reason} ({row.actor})"

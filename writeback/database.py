@@ -1,0 +1,94 @@
+"""One database behind a URL: engine, transactions and errors. No table is named here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+from sqlalchemy.engine import Connection, Engine, make_url
+
+from registry.errors import TallymanError
+from writeback.clock import Clock, SystemClock
+from writeback.tables import metadata
+
+# SQLite allows 32,766 variables in a statement; smaller chunks plan faster.
+CHUNK = 500
+
+
+class UnknownCorrectionError(TallymanError):
+    """No correction has this key."""
+
+
+class LeaseLostError(TallymanError):
+    """The lease ran out and someone else has the correction: what was learnt is not written."""
+
+
+class Database:
+    """Transactions on the operations store; ``OperationsStore`` is what others use.
+
+    SQLite (default) runs in WAL mode with ``synchronous=FULL``: a commit is on disk when it
+    returns. Writers queue for ``busy_timeout_seconds``.
+    """
+
+    def __init__(
+        self, url: str, clock: Clock | None = None, busy_timeout_seconds: float = 30
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self._engine = _make_engine(url, busy_timeout_seconds)
+        with self.write() as connection:
+            metadata.create_all(connection)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that takes the write lock at once, so that read-then-write is safe."""
+        writing = self._engine.connect().execution_options(tallyman_writes=True)
+        with writing as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and changes nothing."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Keys in portions that fit a statement."""
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
+
+
+def _make_engine(url: str, busy_timeout_seconds: float) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        parsed, connect_args={"timeout": busy_timeout_seconds, "check_same_thread": False}
+    )
+
+    @sa_event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling would begin late and without the write lock.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"pragma busy_timeout = {int(busy_timeout_seconds * 1000)}")
+        cursor.execute("pragma journal_mode = wal")
+        cursor.execute("pragma synchronous = full")
+        cursor.close()
+
+    @sa_event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("tallyman_writes", False)
+        connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+    return engine

@@ -1,0 +1,136 @@
+"""Every kind of correction as data: what its payload must hold and what takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from registry.errors import TallymanError
+
+
+class InvalidPayloadError(TallymanError):
+    """A proposal's kind is unknown, or its payload lacks what the target needs."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of correction.
+
+    ``fields`` must be present and not null in the payload; ``line_fields`` in each element of its
+    ``lines`` (at least one). ``undo`` says what Target.undo does.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    undo: str
+    line_fields: tuple[str, ...] = ()
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "create_order",
+            ("order_number", "customer_ref", "currency"),
+            "cancel the order that it created",
+            ("line_no", "target_item", "quantity", "unit_price"),
+        ),
+        Kind("cancel_order", ("order_record",), "reopen the order"),
+        Kind("cancel_line", ("order_record", "line_record"), "reopen the line"),
+        Kind(
+            "update_quantity",
+            ("order_record", "line_record", "quantity", "old_quantity"),
+            "set the old quantity, if ours is still there",
+        ),
+        Kind(
+            "update_price",
+            ("order_record", "line_record", "unit_price", "old_unit_price"),
+            "set the old price, if ours is still there",
+        ),
+        Kind(
+            "create_warehouse_order",
+            ("host_order", "location"),
+            "cancel the warehouse order that it created",
+            ("host_line", "target_item", "quantity"),
+        ),
+        Kind(
+            "create_fulfilment",
+            ("order_record", "document", "target_location"),
+            "reverse the fulfilment that it created",
+            ("line_record", "quantity"),
+        ),
+        Kind(
+            "adjust_fulfilment",
+            ("fulfilment_record",),
+            "set the old quantities, if ours are still there",
+            ("line_record", "quantity", "old_quantity"),
+        ),
+        Kind(
+            "reverse_fulfilment",
+            ("fulfilment_record",),
+            "post a fulfilment with the same lines and reference again",
+        ),
+        Kind(
+            "create_invoice",
+            ("order_record", "document"),
+            "void the invoice that it created",
+            ("line_record", "quantity"),
+        ),
+        Kind(
+            "void_invoice",
+            ("invoice_record",),
+            "issue an invoice with the same lines and reference again",
+        ),
+        Kind(
+            "post_movement",
+            ("target_item", "target_location", "movement_type", "quantity", "document"),
+            "post the opposite movement with the same reference",
+        ),
+        Kind(
+            "adjust_stock",
+            (
+                "target_item",
+                "target_location",
+                "quantity_delta",
+                "expected_quantity",
+                "new_quantity",
+            ),
+            "post the opposite adjustment, if the new quantity is still there",
+        ),
+        Kind(
+            "set_pack",
+            ("target_item", "pack_quantity", "old_pack_quantity"),
+            "set the old pack quantity, if ours is still there",
+        ),
+        Kind(
+            "set_delivered",
+            ("order_record", "line_record", "delivered_at"),
+            "clear the delivery time, if ours is still there",
+        ),
+    )
+}
+
+
+def check_payload(kind_name: str, payload: Any) -> None:
+    """Raise InvalidPayloadError when a target could not make a request of this payload."""
+    kind = KINDS.get(kind_name)
+    if kind is None:
+        known = ", ".join(sorted(KINDS))
+        raise InvalidPayloadError(f"no kind of correction '{kind_name}'; there are: {known}")
+    if not isinstance(payload, Mapping):
+        raise InvalidPayloadError(f"the payload of {kind_name} is not an object: {payload!r}")
+    missing = [name for name in kind.fields if payload.get(name) is None]
+    if kind.line_fields:
+        lines = payload.get("lines")
+        if not isinstance(lines, list) or not lines:
+            missing.append("lines")
+        else:
+            missing += [
+                f"lines[{position}].{name}"
+                for position, line in enumerate(lines)
+                for name in kind.line_fields
+                if not isinstance(line, Mapping) or line.get(name) is None
+            ]
+    if missing:
+        raise InvalidPayloadError(f"the payload of {kind_name} lacks {', '.join(missing)}")

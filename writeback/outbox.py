@@ -1,0 +1,478 @@
+"""The outbox: rows of corrections, their guarded transitions, leases and append-only histories.
+
+Methods that take a connection are steps of a caller's transaction; the others are transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from writeback import tables as t
+from writeback.brakes import Brakes, Gate
+from writeback.database import LeaseLostError, UnknownCorrectionError, chunks
+from writeback.model import Correction, DecisionRecord
+from writeback.states import (
+    IN_FLIGHT,
+    UNSENT,
+    Event,
+    IllegalTransitionError,
+    State,
+    destination,
+    sources,
+)
+
+# A correction that relies on a system whose gate is closed is looked at again after this long.
+GATE_HOLD = timedelta(seconds=60)
+RESPONSE_LIMIT = 4000  # characters of a target's answer kept with an attempt
+
+
+@dataclass(frozen=True)
+class AttemptEntry:
+    """What to log about one attempt."""
+
+    phase: str
+    result: str
+    code: str
+    started_at: datetime
+    ended_at: datetime
+    message: str = ""
+    response: str = ""
+
+
+class Outbox(Brakes):
+    """Every statement that changes a correction. No decision is taken here."""
+
+    def insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add corrections; the keys of a row are columns."""
+        if rows:
+            connection.execute(sa.insert(t.corrections), list(rows))
+
+    def transition(
+        self,
+        connection: Connection,
+        correction_key: str,
+        event: Event,
+        now: datetime,
+        *,
+        lease_token: str | None = None,
+        only_from: Iterable[State] | None = None,
+        **values: Any,
+    ) -> None:
+        """Move one correction by an event of the table, in one guarded UPDATE.
+
+        With ``lease_token`` the move happens only while that lease is held. Every move ends the
+        lease. Raises IllegalTransitionError, LeaseLostError or UnknownCorrectionError, and then
+        nothing has changed.
+        """
+        allowed = sources(event) if only_from is None else sources(event) & set(only_from)
+        statement = (
+            sa.update(t.corrections)
+            .where(t.corrections.c.correction_key == correction_key)
+            .where(t.corrections.c.state.in_([state.value for state in allowed]))
+        )
+        if lease_token is not None:
+            statement = statement.where(t.corrections.c.lease_token == lease_token)
+        changed = connection.execute(
+            statement.values(
+                state=destination(event).value,
+                updated_at=now,
+                lease_token=None,
+                lease_until=None,
+                **values,
+            )
+        ).rowcount
+        if changed:
+            return
+        present = self.one(connection, correction_key)
+        if present.state not in allowed:
+            raise IllegalTransitionError(present.state, event, f"correction {correction_key}")
+        raise LeaseLostError(
+            f"correction {correction_key} was taken over by another dispatcher after the lease "
+            "ran out; its outcome is resolved by reading the target"
+        )
+
+    def update_unsent(
+        self, connection: Connection, correction_key: str, now: datetime, **values: Any
+    ) -> bool:
+        """Change columns of a correction that nobody is sending; False when that is too late."""
+        return bool(
+            connection.execute(
+                sa.update(t.corrections)
+                .where(t.corrections.c.correction_key == correction_key)
+                .where(t.corrections.c.state.in_([state.value for state in UNSENT]))
+                .values(updated_at=now, **values)
+            ).rowcount
+        )
+
+    def mark_withdrawn(
+        self, connection: Connection, correction_keys: Sequence[str], now: datetime
+    ) -> None:
+        """Note that the drift of these is gone, without moving them."""
+        for chunk in chunks(correction_keys):
+            connection.execute(
+                sa.update(t.corrections)
+                .where(t.corrections.c.correction_key.in_(chunk))
+                .values(withdrawn_at=now)
+            )
+
+    def log_attempt(
+        self, connection: Connection, correction: Correction, number: int, entry: AttemptEntry
+    ) -> None:
+        connection.execute(
+            sa.insert(t.attempts).values(
+                correction_key=correction.correction_key,
+                attempt=number,
+                phase=entry.phase,
+                result=entry.result,
+                code=entry.code,
+                message=entry.message[:RESPONSE_LIMIT],
+                response=entry.response[:RESPONSE_LIMIT],
+                idempotency_key=correction.idempotency_key,
+                payload_hash=correction.payload_hash,
+                started_at=entry.started_at,
+                ended_at=entry.ended_at,
+            )
+        )
+
+    def log_decision(
+        self,
+        connection: Connection,
+        correction_key: str,
+        actor: str,
+        decision: str,
+        comment: str,
+        now: datetime,
+        payload_hash: str | None = None,
+    ) -> None:
+        count = connection.execute(
+            sa.select(sa.func.count())
+            .select_from(t.decisions)
+            .where(t.decisions.c.correction_key == correction_key)
+        ).scalar_one()
+        connection.execute(
+            sa.insert(t.decisions).values(
+                decision_id=f"{correction_key}-d{count + 1}",
+                correction_key=correction_key,
+                actor=actor,
+                decision=decision,
+                comment=comment,
+                payload_hash=payload_hash,
+                decided_at=now,
+            )
+        )
+
+    def lease(
+        self,
+        send_limits: Mapping[str, int],
+        resolve_systems: Iterable[str],
+        now: datetime,
+        lease_until: datetime,
+        token: str,
+        limit: int,
+    ) -> Sequence[Correction]:
+        """Take up to ``limit`` due corrections: unknown ones to be read, ready ones to be sent.
+
+        ``send_limits``: system -> how many ready ones may be taken now. Systems with a closed gate
+        send nothing; a ready correction that relies on one is put off by GATE_HOLD with the reason.
+        Ready ones come back as ``sending``; unknown ones stay unknown. An object with a correction
+        in flight yields nothing, and of several ready ones only the first.
+        """
+        taken: list[Correction] = []
+        with self.write() as connection:
+            gates: dict[str, Gate] = {}
+            for system in resolve_systems:
+                if len(taken) >= limit:
+                    break
+                taken += self._due(connection, system, State.UNKNOWN, now, limit - len(taken))
+            unknown_keys = [correction.correction_key for correction in taken]
+            for system, system_limit in send_limits.items():
+                room = min(limit - len(taken), system_limit)
+                if room <= 0 or not self.latest_gate(connection, system, gates).is_open:
+                    continue
+                taken += self._ready_with_open_gates(connection, system, now, room, gates)
+            ready_keys = [
+                c.correction_key for c in taken if c.correction_key not in set(unknown_keys)
+            ]
+            for keys, change in (
+                (unknown_keys, {}),
+                (ready_keys, {"state": destination(Event.LEASE).value, "updated_at": now}),
+            ):
+                for chunk in chunks(keys):
+                    connection.execute(
+                        sa.update(t.corrections)
+                        .where(t.corrections.c.correction_key.in_(chunk))
+                        .values(lease_token=token, lease_until=lease_until, **change)
+                    )
+            return [self.one(connection, correction.correction_key) for correction in taken]
+
+    def expire_leases(self, now: datetime) -> Sequence[str]:
+        """Turn corrections whose dispatcher is gone into unknown ones: they may have been sent."""
+        with self.read() as connection:
+            keys = self._expired(connection, now)
+        if not keys:
+            return []
+        with self.write() as connection:
+            expired = []
+            for key in self._expired(connection, now):
+                correction = self.one(connection, key)
+                self.transition(
+                    connection,
+                    key,
+                    Event.LOSE,
+                    now,
+                    state_reason="the dispatcher stopped while it had this one: read, then decide",
+                    next_attempt_at=now,
+                    possibly_sent=True,
+                    attempts=correction.attempts + 1,
+                )
+                entry = AttemptEntry("lease", "unknown", "lease_expired", now, now)
+                self.log_attempt(connection, correction, correction.attempts + 1, entry)
+                expired.append(key)
+            return expired
+
+    def may_still_send(
+        self, correction: Correction, now: datetime, margin: timedelta
+    ) -> str | None:
+        """The last look before a request leaves: None, or the reason why it must not."""
+        with self.read() as connection:
+            present = self.one(connection, correction.correction_key)
+            stopped = self.kill_reason_in(connection)
+            closed = self.closed_in(
+                connection, {correction.target_system, *correction.relied_on_systems}
+            )
+        if present.lease_token != correction.lease_token or present.state is not State.SENDING:
+            raise LeaseLostError(f"correction {correction.correction_key} is no longer ours")
+        if stopped is not None:
+            return f"held: kill switch: {stopped}"
+        if closed:
+            return closed[0].hold_reason
+        if present.lease_until is None or present.lease_until - now < margin:
+            return "released: the lease was nearly over"
+        return None
+
+    def not_yet_rehearsed(self, system: str, now: datetime, limit: int) -> Sequence[Correction]:
+        """Ready corrections of a system in dry-run mode that have not been recorded as such."""
+        with self.read() as connection:
+            rows = connection.execute(
+                sa.select(t.corrections)
+                .where(t.corrections.c.target_system == system)
+                .where(t.corrections.c.state == State.READY.value)
+                .where(t.corrections.c.next_attempt_at <= now)
+                .where(t.corrections.c.dry_run_at.is_(None))
+                .order_by(t.corrections.c.next_attempt_at, t.corrections.c.sequence)
+                .limit(limit)
+            )
+            return [as_correction(row) for row in rows]
+
+    def mark_rehearsed(
+        self, connection: Connection, correction_key: str, now: datetime, reason: str
+    ) -> None:
+        connection.execute(
+            sa.update(t.corrections)
+            .where(t.corrections.c.correction_key == correction_key)
+            .where(t.corrections.c.state == State.READY.value)
+            .values(dry_run_at=now, updated_at=now, state_reason=reason)
+        )
+
+    def one(self, connection: Connection, correction_key: str) -> Correction:
+        row = connection.execute(
+            sa.select(t.corrections).where(t.corrections.c.correction_key == correction_key)
+        ).one_or_none()
+        if row is None:
+            raise UnknownCorrectionError(
+                f"no correction '{correction_key}': `tallyman corrections list` shows the keys"
+            )
+        return as_correction(row)
+
+    def latest_generations(
+        self, connection: Connection, proposal_keys: Sequence[str]
+    ) -> dict[str, Correction]:
+        """Proposal key -> its newest correction."""
+        newest: dict[str, Correction] = {}
+        for chunk in chunks(proposal_keys):
+            rows = connection.execute(
+                sa.select(t.corrections)
+                .where(t.corrections.c.proposal_key.in_(chunk))
+                .order_by(t.corrections.c.generation)
+            )
+            newest.update({row.proposal_key: as_correction(row) for row in rows})
+        return newest
+
+    def in_state(self, connection: Connection, state: State) -> Sequence[Correction]:
+        """All corrections in a state, in the order in which they were proposed."""
+        rows = connection.execute(
+            sa.select(t.corrections)
+            .where(t.corrections.c.state == state.value)
+            .order_by(t.corrections.c.sequence)
+        )
+        return [as_correction(row) for row in rows]
+
+    def rivals(self, connection: Connection, correction: Correction) -> Sequence[Correction]:
+        """Other unsent corrections of the same object that contradict each other."""
+        c = t.corrections.c
+        rows = connection.execute(
+            sa.select(t.corrections)
+            .where(c.object_id == correction.object_id)
+            .where(c.conflict)
+            .where(c.sequence != correction.sequence)
+            .where(c.state.in_([state.value for state in UNSENT]))
+        )
+        return [as_correction(row) for row in rows]
+
+    def not_withdrawn(
+        self, connection: Connection, states: Iterable[State]
+    ) -> Sequence[tuple[str, str, State]]:
+        """(correction key, proposal key, state) of those whose drift is not known to be gone."""
+        c = t.corrections.c
+        rows = connection.execute(
+            sa.select(c.correction_key, c.proposal_key, c.state)
+            .where(c.state.in_([state.value for state in states]))
+            .where(c.withdrawn_at.is_(None))
+        )
+        return [(row[0], row[1], State(row[2])) for row in rows]
+
+    def accepted_since(
+        self, connection: Connection, since: datetime
+    ) -> dict[tuple[str, str, str], int]:
+        """(target, object, kind) -> how many corrections the target accepted since then."""
+        c = t.corrections.c
+        rows = connection.execute(
+            sa.select(c.target_system, c.object_id, c.kind, sa.func.count())
+            .where(c.accepted_at >= since)
+            .group_by(c.target_system, c.object_id, c.kind)
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def claim_for_undo(
+        self,
+        connection: Connection,
+        correction_key: str,
+        now: datetime,
+        until: datetime,
+        token: str,
+    ) -> Correction:
+        """Take an applied correction so that only one process undoes it."""
+        correction = self.one(connection, correction_key)
+        if correction.state not in sources(Event.UNDO):
+            raise IllegalTransitionError(
+                correction.state, Event.UNDO, f"correction {correction_key}"
+            )
+        if correction.lease_until is not None and correction.lease_until > now:
+            raise LeaseLostError(
+                f"correction {correction_key} is being undone by someone else; look again soon"
+            )
+        connection.execute(
+            sa.update(t.corrections)
+            .where(t.corrections.c.correction_key == correction_key)
+            .values(lease_token=token, lease_until=until)
+        )
+        return self.one(connection, correction_key)
+
+    def release_claim(
+        self, connection: Connection, correction_key: str, token: str, now: datetime, reason: str
+    ) -> None:
+        connection.execute(
+            sa.update(t.corrections)
+            .where(t.corrections.c.correction_key == correction_key)
+            .where(t.corrections.c.lease_token == token)
+            .values(lease_token=None, lease_until=None, state_reason=reason, updated_at=now)
+        )
+
+    def _due(
+        self, connection: Connection, system: str, state: State, now: datetime, limit: int
+    ) -> Sequence[Correction]:
+        c = t.corrections.c
+        statement = (
+            sa.select(t.corrections)
+            .where(c.target_system == system, c.state == state.value, c.next_attempt_at <= now)
+            .where(sa.or_(c.lease_until.is_(None), c.lease_until <= now))
+            .where(first_of_its_object())
+            .order_by(c.next_attempt_at, c.sequence)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=t.corrections)
+        )
+        return [as_correction(row) for row in connection.execute(statement)]
+
+    def _ready_with_open_gates(
+        self,
+        connection: Connection,
+        system: str,
+        now: datetime,
+        room: int,
+        gates: dict[str, Gate],
+    ) -> Sequence[Correction]:
+        taken: list[Correction] = []
+        while len(taken) < room:
+            wanted = room - len(taken)
+            candidates = self._due(connection, system, State.READY, now, room)
+            seen = {correction.correction_key for correction in taken}
+            fresh = [c for c in candidates if c.correction_key not in seen][:wanted]
+            held = 0
+            for correction in fresh:
+                closed = [
+                    gate
+                    for name in correction.relied_on_systems
+                    if not (gate := self.latest_gate(connection, name, gates)).is_open
+                ]
+                if not closed:
+                    taken.append(correction)
+                    continue
+                held += 1
+                connection.execute(
+                    sa.update(t.corrections)
+                    .where(t.corrections.c.correction_key == correction.correction_key)
+                    .values(
+                        next_attempt_at=now + GATE_HOLD,
+                        state_reason=closed[0].hold_reason,
+                        updated_at=now,
+                    )
+                )
+            if not held:
+                break
+        return taken
+
+    def _expired(self, connection: Connection, now: datetime) -> list[str]:
+        rows = connection.execute(
+            sa.select(t.corrections.c.correction_key)
+            .where(t.corrections.c.state == State.SENDING.value)
+            .where(t.corrections.c.lease_until <= now)
+        )
+        return [row[0] for row in rows]
+
+
+def first_of_its_object() -> sa.ColumnElement[bool]:
+    """No other correction of the object is in flight, nor ready and proposed earlier."""
+    c = t.corrections.c
+    other = t.corrections.alias("other")
+    return ~sa.exists(
+        sa.select(sa.literal(1))
+        .select_from(other)
+        .where(other.c.object_id == c.object_id)
+        .where(other.c.sequence != c.sequence)
+        .where(
+            sa.or_(
+                other.c.state.in_([state.value for state in IN_FLIGHT]),
+                sa.and_(
+                    c.state == State.READY.value,
+                    other.c.state == State.READY.value,
+                    other.c.sequence < c.sequence,
+                ),
+            )
+        )
+    )
+
+
+def as_correction(row: sa.Row[Any]) -> Correction:
+    return Correction(**{**row._mapping, "state": State(row.state)})
+
+
+def as_decision(row: sa.Row[Any]) -> DecisionRecord:
+    values = dict(row._mapping)
+    del values["sequence"]
+    return DecisionRecord(**values)

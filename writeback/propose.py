@@ -1,0 +1,393 @@
+"""From proposals to the outbox: idempotent by proposal key, and braked when there are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from registry.crash_points import crash_point
+from registry.errors import TallymanError
+from registry.systems import Policy
+from writeback.canonical import canonical_value, digest, parse_json
+from writeback.clock import Clock
+from writeback.kinds import check_payload
+from writeback.model import Correction, content_hash
+from writeback.states import Event, State, next_state, sources
+from writeback.store import OperationsStore
+
+# An object may be corrected this often in the window; then two systems fight and a person decides.
+PING_PONG_LIMIT = 2
+PING_PONG_WINDOW = timedelta(hours=24)
+ENGINE = "tallyman"  # the actor of decisions that the engine takes itself
+
+# Why a correction waits for a person. The first two come and go with the proposal; the others
+# stay until someone approves.
+HOLD_APPROVAL = "approval"
+HOLD_CONFLICT = "conflict"
+HOLD_BRAKE = "brake"
+HOLD_PING_PONG = "ping_pong"
+HOLD_AFTER_REVERSAL = "after_reversal"
+_LASTING = frozenset({HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL})
+
+
+class InvalidProposalError(TallymanError):
+    """A proposal lacks what makes it a correction."""
+
+
+@dataclass
+class EnqueueResult:
+    """What became of the proposals of one build.
+
+    ``new`` rows were added, of which ``held`` wait for a person (``braked``: all of them, because
+    there were too many). ``unchanged`` were known. ``changed`` were known and unsent, and took the
+    proposal's newer content. ``superseded`` were unsent and are proposed no more. ``stale`` were
+    proposed from data older than what became of their last sending. ``invalid``: (key, problem)
+    of proposals that can't be sent at all; they are errors of the models.
+    """
+
+    new: int = 0
+    held: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    superseded: int = 0
+    stale: int = 0
+    braked: bool = False
+    invalid: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def proposal_key(
+    target_system: str, object_id: str, kind: str, new_value: Any, old_value: Any
+) -> str:
+    """Identity of a proposal: whom, what, to which value, from which value; never the rule."""
+    return digest([target_system, object_id, kind, new_value, old_value])
+
+
+def idempotency_key(key: str, generation: int) -> str:
+    """The key that the target sees. A lost outbox makes the same keys again, so that even then
+    nothing is applied twice."""
+    return f"tly-{digest([key, generation])[:40]}"
+
+
+def enqueue(
+    store: OperationsStore,
+    proposals: Iterable[Mapping[str, Any]],
+    policy: Policy,
+    clock: Clock,
+    *,
+    complete: bool = True,
+) -> EnqueueResult:
+    """Bring the outbox up to date with the proposals of one build, in one transaction.
+
+    ``proposals`` have the columns of ``reconciliation.correction_proposals``; JSON columns may be
+    text. ``complete=False`` says that they are not all of the build, so that nothing is withdrawn.
+    Running it again with the same proposals changes nothing.
+    """
+    now = clock.now()
+    result = EnqueueResult()
+    wanted: dict[str, _Proposal] = {}
+    for row in proposals:
+        try:
+            proposal = _Proposal.read(row)
+        except TallymanError as error:
+            name = str(row.get("proposal_key") or row.get("object_id"))
+            result.invalid.append((name, str(error)))
+            continue
+        wanted[proposal.key] = proposal
+    with store.write() as connection:
+        latest = store.latest_generations(connection, list(wanted))
+        recently = store.accepted_since(connection, now - PING_PONG_WINDOW)
+        rows: list[dict[str, Any]] = []
+        for proposal in wanted.values():
+            previous = latest.get(proposal.key)
+            if previous is not None and previous.state in _CHANGEABLE:
+                _refresh(store, connection, previous, proposal, policy, now, result)
+            elif previous is None or _may_follow(previous, proposal):
+                rows.append(_new_row(proposal, previous, recently, policy, now))
+            elif previous.state in _REPEATABLE or previous.withdrawn_at is not None:
+                result.stale += 1
+            else:
+                result.unchanged += 1
+        if len(rows) > policy.max_corrections_per_run:
+            result.braked = True
+            for row in rows:
+                row["hold_codes"] = sorted([*row["hold_codes"], HOLD_BRAKE])
+                brake = (
+                    f"{len(rows)} new corrections in one build, the limit is "
+                    f"{policy.max_corrections_per_run}"
+                )
+                row["state_reason"] = "; ".join(filter(None, [row["state_reason"], brake]))
+        for row in rows:
+            event = Event.HOLD if row["hold_codes"] else Event.RELEASE
+            row["state"] = next_state(State.PROPOSED, event).value
+        store.insert(connection, rows)
+        result.new = len(rows)
+        result.held = sum(1 for row in rows if row["hold_codes"])
+        if complete:
+            result.superseded = _withdraw(store, connection, wanted, now)
+    crash_point("writeback.after_enqueue")
+    return result
+
+
+# Not sent: the proposal's newer content replaces what is stored.
+_CHANGEABLE = frozenset({State.AWAITING_APPROVAL, State.READY})
+# Settled: the same proposal from newer data is a new drift, and gets a new generation.
+_REPEATABLE = frozenset({State.VERIFIED, State.SUPERSEDED, State.MOOT, State.REVERTED})
+# Refused only because the record had changed meanwhile: newer data decide anew.
+_RE_EVALUATED = "version_conflict"
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    """A row of correction_proposals, read and checked."""
+
+    key: str
+    target_system: str
+    object_id: str
+    kind: str
+    frontier_at: datetime | None
+    needs_approval: bool
+    approval_reason: str
+    conflict: bool
+    value_at_risk: Decimal | None
+    payload_hash: str
+    columns: dict[str, Any]
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> _Proposal:
+        for name in ("rule_id", "object_id", "target_system", "kind"):
+            if not row.get(name):
+                raise InvalidProposalError(f"a proposal has no {name}: {dict(row)!r}")
+        payload = canonical_value(_json(row.get("payload")))
+        check_payload(row["kind"], payload)
+        old_value = canonical_value(_json(row.get("old_value")))
+        new_value = canonical_value(_json(row.get("new_value")))
+        preconditions = canonical_value(_json(row.get("preconditions")) or [])
+        target, object_id, kind = row["target_system"], row["object_id"], row["kind"]
+        relied_on = {target, *(_json(row.get("relied_on_systems")) or [])}
+        for condition in preconditions:
+            if not isinstance(condition, Mapping) or not condition.get("system"):
+                raise InvalidProposalError(f"a precondition names no system: {condition!r}")
+            relied_on.add(condition["system"])
+        hashed = content_hash(target, object_id, kind, payload, old_value, new_value, preconditions)
+        value = row.get("value_at_risk")
+        value_at_risk = None if value is None else Decimal(str(value))
+        frontier_at = _moment(row.get("frontier_at"))
+        return cls(
+            key=row.get("proposal_key")
+            or proposal_key(target, object_id, kind, new_value, old_value),
+            target_system=target,
+            object_id=object_id,
+            kind=kind,
+            frontier_at=frontier_at,
+            needs_approval=bool(row.get("needs_approval")),
+            approval_reason=row.get("approval_reason") or "",
+            conflict=bool(row.get("conflict")),
+            value_at_risk=value_at_risk,
+            payload_hash=hashed,
+            columns={
+                "rule_id": row["rule_id"],
+                "obligation_ids": _json(row.get("obligation_ids")) or [],
+                "object_type": row.get("object_type"),
+                "order_id": row.get("order_id"),
+                "order_line_id": row.get("order_line_id"),
+                "target_role": row.get("target_role"),
+                "old_value": old_value,
+                "new_value": new_value,
+                "payload": payload,
+                "preconditions": preconditions,
+                "payload_hash": hashed,
+                "relied_on_systems": sorted(relied_on),
+                "value_at_risk": value_at_risk,
+                "currency": row.get("currency"),
+                "first_sighting_at": _moment(row.get("first_sighting_at")),
+                "frontier_at": frontier_at,
+                "conflict": bool(row.get("conflict")),
+            },
+        )
+
+
+def approval_reason(
+    policy: Policy, kind: str, value_at_risk: Decimal | None, currency: str | None
+) -> str | None:
+    """Why the policy wants a person for this one, or None."""
+    if kind in policy.approval_kinds:
+        return f"every {kind} needs approval"
+    if value_at_risk is not None and abs(value_at_risk) > Decimal(str(policy.approval_above)):
+        limit = f"{policy.approval_above:g} {currency or ''}".strip()
+        return f"value at risk {value_at_risk} is above {limit}"
+    return None
+
+
+def _holds(proposal: _Proposal, policy: Policy) -> dict[str, str]:
+    """Hold code -> reason, as far as the proposal itself decides."""
+    holds: dict[str, str] = {}
+    reason = approval_reason(
+        policy, proposal.kind, proposal.value_at_risk, proposal.columns["currency"]
+    )
+    if proposal.needs_approval or reason:
+        holds[HOLD_APPROVAL] = proposal.approval_reason or reason or "the rule wants approval"
+    if proposal.conflict:
+        holds[HOLD_CONFLICT] = "proposals for this object contradict each other; choose one"
+    return holds
+
+
+def _new_row(
+    proposal: _Proposal,
+    previous: Correction | None,
+    recently: Mapping[tuple[str, str, str], int],
+    policy: Policy,
+    now: datetime,
+) -> dict[str, Any]:
+    generation = 1 if previous is None else previous.generation + 1
+    holds = _holds(proposal, policy)
+    sent = recently.get((proposal.target_system, proposal.object_id, proposal.kind), 0)
+    if sent >= PING_PONG_LIMIT:
+        holds[HOLD_PING_PONG] = (
+            f"corrected {sent} times within 24 hours and it still drifts: something undoes it"
+        )
+    if previous is not None and previous.state in (State.MOOT, State.REVERTED):
+        holds[HOLD_AFTER_REVERSAL] = f"the same correction was {previous.state} before"
+    return {
+        **proposal.columns,
+        **blank_progress(now),
+        "correction_key": f"{proposal.key}-{generation}",
+        "proposal_key": proposal.key,
+        "generation": generation,
+        "idempotency_key": idempotency_key(proposal.key, generation),
+        "object_id": proposal.object_id,
+        "target_system": proposal.target_system,
+        "kind": proposal.kind,
+        "needs_approval": HOLD_APPROVAL in holds,
+        "hold_codes": sorted(holds),
+        "state_reason": "; ".join(holds.values()),
+    }
+
+
+def blank_progress(now: datetime) -> dict[str, Any]:
+    """The columns of a correction to which nothing has happened yet."""
+    return {
+        "approved_hash": None,
+        "approved_until": None,
+        "lease_token": None,
+        "lease_until": None,
+        "next_attempt_at": now,
+        "attempts": 0,
+        "possibly_sent": False,
+        "dry_run_at": None,
+        "target_record_id": None,
+        "created_at": now,
+        "updated_at": now,
+        "accepted_at": None,
+        "verified_at": None,
+        "withdrawn_at": None,
+    }
+
+
+def _may_follow(previous: Correction, proposal: _Proposal) -> bool:
+    """Whether a proposal that was dealt with before is a new drift: it was settled, and the data
+    that propose it again are newer than the settlement."""
+    if proposal.frontier_at is None:
+        return False
+    if previous.withdrawn_at is not None:
+        return proposal.frontier_at > previous.withdrawn_at
+    if previous.state is State.VERIFIED and previous.accepted_at is not None:
+        # The proof came from an extraction after this; data since then that show the drift are new.
+        return proposal.frontier_at > previous.accepted_at
+    if previous.state in _REPEATABLE:
+        return proposal.frontier_at > previous.updated_at
+    if previous.state is State.REFUSED and previous.state_reason.startswith(_RE_EVALUATED):
+        return proposal.frontier_at > previous.updated_at
+    return False
+
+
+def _refresh(
+    store: OperationsStore,
+    connection: Any,
+    previous: Correction,
+    proposal: _Proposal,
+    policy: Policy,
+    now: datetime,
+    result: EnqueueResult,
+) -> None:
+    """Let an unsent correction follow its proposal; approval of other content is void."""
+    same_content = previous.payload_hash == proposal.payload_hash
+    approved = same_content and previous.approved_hash == proposal.payload_hash
+    lasting = [code for code in previous.hold_codes if code in _LASTING]
+    holds = _holds(proposal, policy)
+    codes = sorted({*holds, *lasting})
+    waits = previous.state is State.AWAITING_APPROVAL
+    if same_content and codes == previous.hold_codes and (approved or waits == bool(codes)):
+        result.unchanged += 1
+        return
+    key = previous.correction_key
+    result.changed += 1
+    values: dict[str, Any] = {
+        **proposal.columns,
+        "hold_codes": codes,
+        "needs_approval": HOLD_APPROVAL in holds,
+        "dry_run_at": previous.dry_run_at if same_content else None,
+    }
+    if not approved:
+        values |= {"approved_hash": None, "approved_until": None}
+    if approved or (not waits and not codes):
+        store.update_unsent(connection, key, now, **values)
+        return
+    if codes:
+        kept = previous.state_reason if lasting else ""
+        reason = "; ".join(dict.fromkeys(filter(None, [kept, *holds.values()])))
+        if previous.approved_hash is not None and not same_content:
+            reason = f"changed after it was approved; {reason}"
+        store.transition(connection, key, Event.HOLD, now, state_reason=reason, **values)
+    else:
+        values["next_attempt_at"] = now
+        reason = "no longer needs a person"
+        store.transition(connection, key, Event.RELEASE, now, state_reason=reason, **values)
+
+
+def _withdraw(
+    store: OperationsStore, connection: Any, wanted: Mapping[str, Any], now: datetime
+) -> int:
+    """Take back what is proposed no more, as long as nothing of it is under way."""
+    gone: list[str] = []
+    rejected: list[str] = []
+    states = (sources(Event.WITHDRAW) - {State.PROPOSED}) | {State.REJECTED}
+    for key, proposal, state in store.not_withdrawn(connection, states):
+        if proposal not in wanted:
+            # A rejected one stays rejected, but its drift ended: the next one is asked anew.
+            (rejected if state is State.REJECTED else gone).append(key)
+    store.mark_withdrawn(connection, rejected, now)
+    for key in gone:
+        store.transition(
+            connection,
+            key,
+            Event.WITHDRAW,
+            now,
+            state_reason="the drift is gone from the data",
+            withdrawn_at=now,
+        )
+    return len(gone)
+
+
+def _json(value: Any) -> Any:
+    """A JSON column: text of a JSON document, or the value itself. Plain text stays plain."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_json(value)
+    except ValueError:
+        return value
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise InvalidProposalError(f"{value!r} is not a time")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,168 @@
+"""Read-only questions about the outbox: what is due, how many, which, and everything about one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from writeback import tables as t
+from writeback.database import UnknownCorrectionError
+from writeback.model import Attempt, Correction, CorrectionDetail, DecisionRecord
+from writeback.outbox import Outbox, as_correction, as_decision, first_of_its_object
+from writeback.states import State
+
+
+@dataclass(frozen=True)
+class AttemptCounts:
+    """``sent``: requests handed to targets; ``accepted``: corrections that a target accepted."""
+
+    sent: int
+    accepted: int
+
+
+class Questions(Outbox):
+    """What the command line, sensors and reports ask."""
+
+    def due_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
+        """How many corrections a dispatcher could take now; ``systems`` limits it to those that may
+        send. A rehearsed one (dry run) is not due; an abandoned lease is."""
+        c = t.corrections.c
+        waiting = sa.and_(
+            c.state.in_([State.READY.value, State.UNKNOWN.value]),
+            c.next_attempt_at <= now,
+            sa.or_(c.lease_until.is_(None), c.lease_until <= now),
+            sa.or_(c.state == State.UNKNOWN.value, c.dry_run_at.is_(None)),
+            first_of_its_object(),
+        )
+        abandoned = sa.and_(c.state == State.SENDING.value, c.lease_until <= now)
+        statement = sa.select(sa.func.count()).select_from(t.corrections)
+        statement = statement.where(sa.or_(waiting, abandoned))
+        if systems is not None:
+            statement = statement.where(c.target_system.in_(sorted(systems)))
+        with self.read() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def counts_by_state(self) -> dict[str, int]:
+        """State -> number of corrections; every state is named, also with 0."""
+        counts = {state.value: 0 for state in State}
+        with self.read() as connection:
+            rows = connection.execute(
+                sa.select(t.corrections.c.state, sa.func.count()).group_by(t.corrections.c.state)
+            )
+            counts.update({row[0]: row[1] for row in rows})
+        return counts
+
+    def due_fingerprint(self, now: datetime, systems: Iterable[str] | None = None) -> str | None:
+        """None when nothing is due, else a text for the run key of a wake-up.
+
+        It changes with every attempt and every minute, so that a run that died before its first
+        attempt does not block its successors, and a tick that comes twice starts one run.
+        """
+        due = self.due_count(now, systems)
+        if due == 0:
+            return None
+        with self.read() as connection:
+            last = connection.execute(sa.select(sa.func.max(t.attempts.c.attempt_id))).scalar()
+        return f"due-{due}-attempt-{last or 0}-{now:%Y%m%dT%H%M}"
+
+    def awaiting_proof(self) -> int:
+        """How many accepted corrections wait for an extraction to prove them."""
+        return self.counts_by_state()[State.ACCEPTED.value]
+
+    def attempt_counts(self) -> AttemptCounts:
+        """Totals since the store exists."""
+        with self.read() as connection:
+            sent = connection.execute(
+                sa.select(sa.func.count())
+                .select_from(t.attempts)
+                .where(t.attempts.c.phase == "send")
+            ).scalar_one()
+            accepted = connection.execute(
+                sa.select(sa.func.count())
+                .select_from(t.corrections)
+                .where(t.corrections.c.accepted_at.is_not(None))
+            ).scalar_one()
+        return AttemptCounts(sent=sent, accepted=accepted)
+
+    def list(
+        self,
+        state: str | None = None,
+        object_id: str | None = None,
+        target_system: str | None = None,
+        updated_since: datetime | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Sequence[Correction]:
+        """Corrections, the newest first."""
+        statement = sa.select(t.corrections).order_by(t.corrections.c.sequence.desc())
+        if state is not None:
+            statement = statement.where(t.corrections.c.state == State(state).value)
+        if object_id is not None:
+            statement = statement.where(t.corrections.c.object_id == object_id)
+        if target_system is not None:
+            statement = statement.where(t.corrections.c.target_system == target_system)
+        if updated_since is not None:
+            statement = statement.where(t.corrections.c.updated_at >= updated_since)
+        with self.read() as connection:
+            rows = connection.execute(statement.limit(limit).offset(offset))
+            return [as_correction(row) for row in rows]
+
+    def resolve_key(self, shortened: str) -> str:
+        """The one correction key that begins with this text, or is it.
+
+        Raises UnknownCorrectionError when none or several do.
+        """
+        key = t.corrections.c.correction_key
+        with self.read() as connection:
+            rows = connection.execute(
+                sa.select(key).where(key.startswith(shortened, autoescape=True)).limit(20)
+            )
+            found = [row[0] for row in rows]
+        if shortened in found or len(found) == 1:
+            return shortened if shortened in found else found[0]
+        if not found:
+            raise UnknownCorrectionError(
+                f"no correction '{shortened}': `tallyman corrections list` shows the keys"
+            )
+        raise UnknownCorrectionError(
+            f"several corrections begin with '{shortened}': {', '.join(sorted(found))}"
+        )
+
+    def decisions_since(
+        self, decided_since: datetime | None = None, limit: int = 1000, offset: int = 0
+    ) -> Sequence[DecisionRecord]:
+        """Decisions in the order in which they were taken."""
+        statement = sa.select(t.decisions).order_by(t.decisions.c.sequence)
+        if decided_since is not None:
+            statement = statement.where(t.decisions.c.decided_at >= decided_since)
+        with self.read() as connection:
+            return [
+                as_decision(r) for r in connection.execute(statement.limit(limit).offset(offset))
+            ]
+
+    def get(self, correction_key: str) -> CorrectionDetail:
+        """A correction with its attempts and decisions; the key may be shortened.
+
+        Raises UnknownCorrectionError.
+        """
+        correction_key = self.resolve_key(correction_key)
+        with self.read() as connection:
+            correction = self.one(connection, correction_key)
+            attempts = connection.execute(
+                sa.select(t.attempts)
+                .where(t.attempts.c.correction_key == correction_key)
+                .order_by(t.attempts.c.attempt_id)
+            )
+            decisions = connection.execute(
+                sa.select(t.decisions)
+                .where(t.decisions.c.correction_key == correction_key)
+                .order_by(t.decisions.c.sequence)
+            )
+            return CorrectionDetail(
+                correction,
+                tuple(Attempt(**row._mapping) for row in attempts),
+                tuple(as_decision(row) for row in decisions),
+            )

@@ -1,0 +1,224 @@
+"""The tables of the operations store, and nothing else: columns, indexes, append-only triggers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from writeback.canonical import canonical_json, parse_json
+from writeback.states import IN_FLIGHT
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite keeps it as fixed-width text, which sorts like the time itself."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; the operations store keeps UTC")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class ExactDecimal(TypeDecorator[Decimal]):
+    """A decimal kept as text, because SQLite would make it a float."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class CanonicalJson(TypeDecorator[Any]):
+    """A value kept as its canonical JSON text, the very text that was hashed."""
+
+    impl = Text()
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else canonical_json(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else parse_json(value)
+
+
+metadata = MetaData()
+
+# BIGINT would lose SQLite's automatic numbering; Integer is 64 bits there and enough elsewhere.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    # Identity. A generation is one attempt to bring about one proposal; its key never changes.
+    Column("correction_key", String(200), nullable=False, unique=True),
+    Column("proposal_key", String(180), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("idempotency_key", String(80), nullable=False, unique=True),
+    # What and why.
+    Column("rule_id", String(40), nullable=False),
+    Column("obligation_ids", CanonicalJson, nullable=False),
+    Column("object_type", String(60)),
+    Column("object_id", String(200), nullable=False),
+    Column("order_id", String(200)),
+    Column("order_line_id", String(200)),
+    Column("target_system", String(60), nullable=False),
+    Column("target_role", String(40)),
+    Column("kind", String(60), nullable=False),
+    Column("old_value", CanonicalJson),
+    Column("new_value", CanonicalJson),
+    Column("payload", CanonicalJson, nullable=False),
+    Column("preconditions", CanonicalJson, nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("relied_on_systems", CanonicalJson, nullable=False),
+    Column("value_at_risk", ExactDecimal),
+    Column("currency", String(3)),
+    Column("first_sighting_at", UtcDateTime),
+    Column("frontier_at", UtcDateTime),
+    # A person's part.
+    Column("needs_approval", Boolean, nullable=False),
+    Column("conflict", Boolean, nullable=False),
+    Column("hold_codes", CanonicalJson, nullable=False),
+    Column("approved_hash", String(64)),
+    Column("approved_until", UtcDateTime),
+    # Where it stands.
+    Column("state", String(20), nullable=False),
+    Column("state_reason", Text, nullable=False),
+    Column("lease_token", String(40)),
+    Column("lease_until", UtcDateTime),
+    Column("next_attempt_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("possibly_sent", Boolean, nullable=False),
+    Column("dry_run_at", UtcDateTime),
+    Column("target_record_id", String(200)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime),
+    Column("verified_at", UtcDateTime),
+    Column("withdrawn_at", UtcDateTime),
+    UniqueConstraint("proposal_key", "generation", name="uq_corrections_generation"),
+)
+_in_flight = ", ".join(f"'{state.value}'" for state in sorted(IN_FLIGHT))
+# The lease query walks this index in order and stops at its limit.
+Index(
+    "ix_corrections_due",
+    corrections.c.target_system,
+    corrections.c.state,
+    corrections.c.next_attempt_at,
+    corrections.c.sequence,
+)
+Index("ix_corrections_object", corrections.c.object_id, corrections.c.state)
+Index("ix_corrections_state", corrections.c.state, corrections.c.updated_at)
+Index("ix_corrections_updated", corrections.c.updated_at)
+Index("ix_corrections_accepted", corrections.c.accepted_at)
+Index(
+    "uq_corrections_one_in_flight",
+    corrections.c.object_id,
+    unique=True,
+    sqlite_where=text(f"state in ({_in_flight})"),
+    postgresql_where=text(f"state in ({_in_flight})"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("attempt_id", Integer, primary_key=True, autoincrement=True),
+    Column("correction_key", String(200), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("phase", String(20), nullable=False),  # send | read | check | dry_run | lease | undo
+    Column("result", String(20), nullable=False),
+    Column("code", String(80), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("idempotency_key", String(80), nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("decision_id", String(240), nullable=False, unique=True),
+    Column("correction_key", String(200), nullable=False, index=True),
+    Column("actor", String(200), nullable=False),
+    Column("decision", String(40), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("payload_hash", String(64)),
+    Column("decided_at", UtcDateTime, nullable=False, index=True),
+)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("gate_id", Integer, primary_key=True, autoincrement=True),
+    Column("build", String(120), nullable=False),
+    Column("system", String(60), nullable=False),
+    Column("outcome", String(20), nullable=False),  # passed | failed | crashed
+    Column("reason", Text, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+)
+Index("ix_gates_system", gates.c.system, gates.c.gate_id)
+
+kill_switch = Table(
+    "kill_switch",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("engaged", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("system", String(60), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("open_until", UtcDateTime),
+)
+
+# What happened can't be edited afterwards, not even by us.
+for _table in (attempts, decisions, gates, kill_switch):
+    for _verb in ("update", "delete"):
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"create trigger {_table.name}_no_{_verb} before {_verb} on {_table.name} "
+                f"begin select raise(abort, '{_table.name} is append-only'); end"
+            ).execute_if(dialect="sqlite"),
+        )

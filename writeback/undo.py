@@ -1,0 +1,84 @@
+"""Taking an applied correction back, on a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from connectors.base import Outcome, Result, Target
+from registry.crash_points import crash_point
+from registry.errors import TallymanError
+from writeback.clock import Clock, Rng, new_token
+from writeback.states import Event
+from writeback.store import AttemptEntry, OperationsStore
+
+# Longer than any request: until then a second person's undo waits.
+UNDO_LEASE = timedelta(seconds=120)
+
+
+class UndoError(TallymanError):
+    """A correction could not be undone; the message says what to do."""
+
+
+def undo(
+    store: OperationsStore,
+    targets: Mapping[str, Target],
+    correction_key: str,
+    actor: str,
+    comment: str,
+    clock: Clock,
+    rng: Rng,
+) -> Outcome:
+    """Apply the inverse of an accepted, verified, unproven or moot correction.
+
+    The key of the inverse derives from the correction's own, so that repeating an undo whose answer
+    got lost has one effect. An outcome that is not OK leaves the state as it was and is written to
+    the reason: unknown and retry ask for another undo, refused for a look at the target. Raises
+    UndoError (kill switch, write mode, no target), IllegalTransitionError or LeaseLostError.
+    """
+    if not actor.strip():
+        raise UndoError("an undo needs the name of the person who wants it")
+    stopped = store.kill_switch_reason()
+    if stopped is not None:
+        raise UndoError(f"nothing is sent while the kill switch is on: {stopped}")
+    key = store.resolve_key(correction_key)
+    now = clock.now()
+    token = new_token(rng)
+    with store.write() as connection:
+        correction = store.one(connection, key)
+        target = targets.get(correction.target_system)
+        if target is None or target.system.write_mode != "on":
+            raise UndoError(
+                f"system '{correction.target_system}' takes no corrections: set its write_mode to "
+                "'on' first"
+            )
+        correction = store.claim_for_undo(connection, key, now, now + UNDO_LEASE, token)
+        store.log_decision(
+            connection, key, actor, "undo_requested", comment, now, correction.payload_hash
+        )
+    crash_point("writeback.before_undo")
+    try:
+        outcome = target.undo(correction.request(), correction.target_record_id)
+    except Exception as error:
+        outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
+    ended = clock.now()
+    entry = AttemptEntry(
+        "undo",
+        outcome.result.value,
+        outcome.code,
+        now,
+        ended,
+        message=outcome.message,
+        response=outcome.response,
+    )
+    with store.write() as connection:
+        store.log_attempt(connection, correction, correction.attempts, entry)
+        if outcome.result is Result.OK:
+            reason = f"undone by {actor}: {comment}"
+            store.transition(
+                connection, key, Event.UNDO, ended, lease_token=token, state_reason=reason
+            )
+        else:
+            reason = f"undo by {actor}: {outcome.result} ({outcome.code}: {outcome.message})"
+            store.release_claim(connection, key, token, ended, reason)
+    return outcome
