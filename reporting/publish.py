@@ -1,0 +1,301 @@
+"""Published builds: read-only copies of the warehouse and its marts behind one swapped link.
+
+Layout of ``published/``::
+
+    <build>/tallyman.duckdb     the whole warehouse as of that build
+    <build>/marts/<mart>.parquet
+    <build>/manifest.json       what is in it: row counts, sizes, when and from which rows
+    current -> <build>
+
+A reader in another process would block the pipeline (DuckDB), so nothing but the pipeline opens the
+live file. A build appears at once or not at all, and whoever has an old one open keeps reading it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.warehouse import connect_config, warehouse, warehouse_lock
+from registry.crash_points import crash_point
+from registry.errors import TallymanError
+from registry.settings import Settings
+
+KEPT_BUILDS = 3
+DATABASE = "tallyman.duckdb"
+MANIFEST = "manifest.json"
+MARTS_SCHEMA = "marts"
+
+_LINK = "current"
+_PARTIAL = ".partial"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_READ_ONLY = 0o444
+
+
+class NothingPublishedError(TallymanError):
+    """There is no published build to read."""
+
+    exit_code = 4
+
+
+class PublishError(TallymanError):
+    """A build could not be published; the one before it stays current."""
+
+    exit_code = 5
+
+
+@dataclass(frozen=True)
+class PublishedBuild:
+    """One published build; ``marts`` maps a mart to its number of rows."""
+
+    build_id: str
+    folder: Path
+    marts: dict[str, int]
+
+    @property
+    def database(self) -> Path:
+        return self.folder / DATABASE
+
+    @property
+    def mart_count(self) -> int:
+        return len(self.marts)
+
+
+@dataclass(frozen=True)
+class _Table:
+    schema: str
+    name: str
+    rows: int
+
+
+def publish(settings: Settings, build_id: str) -> PublishedBuild:
+    """Copy the live warehouse, export its marts, and make the copy the current one.
+
+    Waits for the warehouse's lock while copying. Keeps the newest KEPT_BUILDS builds. Raises
+    PublishError, and leaves what was current before untouched.
+    """
+    if not _NAME.fullmatch(build_id) or build_id == _LINK or build_id.endswith(_PARTIAL):
+        raise PublishError(f"'{build_id}' can't name a build: use letters, digits, '.', '_', '-'")
+    published = settings.published
+    published.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(published)
+    folder = published / build_id
+    if _current(settings) == folder.resolve():
+        raise PublishError(f"build {build_id} is published already: use another name")
+    shutil.rmtree(folder, ignore_errors=True)
+
+    partial = published / f"{build_id}{_PARTIAL}"
+    (partial / MARTS_SCHEMA).mkdir(parents=True)
+    database = partial / DATABASE
+    _copy_live_file(settings, database)
+    crash_point("reporting.after_copy")
+    try:
+        left_out = _free_views_of_the_live_name(database, settings.warehouse.stem)
+        with _opened(settings, database) as connection:
+            tables = _export_marts(connection, partial / MARTS_SCHEMA)
+            newest = _newest_extraction(connection)
+    except (duckdb.Error, OSError) as error:
+        raise PublishError(
+            f"build {build_id} could not be published: {error}. The build before it stays current"
+        ) from error
+    marts = {table.name: table.rows for table in tables if table.schema == MARTS_SCHEMA}
+    content = {
+        "build_id": build_id,
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "newest_extraction_ended_at": newest,
+        "duckdb_version": duckdb.__version__,
+        "database": {"file": DATABASE, "bytes": database.stat().st_size},
+        "marts": {
+            name: {"rows": rows, "file": f"{MARTS_SCHEMA}/{name}.parquet"}
+            for name, rows in marts.items()
+        },
+        "rows": {f"{table.schema}.{table.name}": table.rows for table in tables},
+        "views_left_out": left_out,
+    }
+    (partial / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    _make_read_only(partial)
+
+    partial.replace(folder)
+    crash_point("reporting.before_swap")
+    _swap_link(published, build_id)
+    _remove_old_builds(settings)
+    return PublishedBuild(build_id, folder, marts)
+
+
+@contextlib.contextmanager
+def published_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The newest published build, read-only, in UTC: the only way to read for people and reports.
+
+    Raises NothingPublishedError when there is none yet.
+    """
+    folder = _current(settings)
+    # The build's own path and not the link's: DuckDB hands out a database that this process has
+    # open under the same path, which would be the old build for as long as anyone reads it.
+    database = folder / DATABASE if folder else None
+    if database is None or not database.is_file():
+        raise NothingPublishedError(
+            f"nothing is published yet in {settings.published}: run `tallyman sync` "
+            "(or `tallyman demo`) first"
+        )
+    with _opened(settings, database) as connection:
+        yield connection
+
+
+def published_manifest(settings: Settings) -> dict[str, Any]:
+    """The manifest of the current build; raises NothingPublishedError when there is none."""
+    folder = _current(settings)
+    if folder is None:
+        raise NothingPublishedError(f"nothing is published yet in {settings.published}")
+    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return content
+
+
+def _current(settings: Settings) -> Path | None:
+    link = settings.published / _LINK
+    return link.resolve() if link.exists() else None
+
+
+def _copy_live_file(settings: Settings, destination: Path) -> None:
+    """Copy the file while it is closed and locked, after a checkpoint.
+
+    Closed, because reading a file through a second descriptor and closing that one releases the
+    locks that DuckDB holds on it in this process.
+    """
+    with warehouse_lock(settings, "publishing"):
+        with warehouse(settings, "publishing") as connection:
+            connection.execute("checkpoint")
+        log_of_changes = settings.warehouse.with_name(settings.warehouse.name + ".wal")
+        if log_of_changes.exists() and log_of_changes.stat().st_size:
+            raise PublishError(
+                f"{settings.warehouse} still has a log of changes, so a copy would miss the newest "
+                "rows: another connection of this process has it open; close it and publish again"
+            )
+        shutil.copyfile(settings.warehouse, destination)
+    with destination.open("rb") as copied:
+        os.fsync(copied.fileno())
+
+
+def _free_views_of_the_live_name(database: Path, live_name: str) -> dict[str, str]:
+    """Let the views of the copy refer to the copy.
+
+    dbt writes views with the name of the database in front, and that name is the file's: in a file
+    of another name they would find nothing. A view that can't work (of a model that is no more, on
+    a column that went) is left out of the copy; returned with the reason.
+    """
+    with contextlib.closing(duckdb.connect(str(database))) as connection:
+        schemas = [
+            re.escape(name)
+            for (name,) in connection.execute(
+                "select distinct schema_name from duckdb_schemas() "
+                "where database_name = current_database()"
+            ).fetchall()
+        ]
+        prefix = re.compile(
+            rf'(?<![\w".])"?{re.escape(live_name)}"?\.(?="?(?:{"|".join(schemas)})"?\.)'
+        )
+        waiting = {}
+        for schema, view, sql in connection.execute(
+            "select schema_name, view_name, sql from duckdb_views() where not internal"
+        ).fetchall():
+            freed = prefix.sub("", sql)
+            if freed != sql:
+                name = f'"{schema}"."{view}"'
+                waiting[name] = freed.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
+        # A view can be made only after those that it reads, in an order that nothing records.
+        failed: dict[str, str] = {}
+        while waiting:
+            failed = {}
+            for name, sql in waiting.items():
+                try:
+                    connection.execute(sql)
+                except duckdb.Error as error:
+                    failed[name] = str(error)
+            if len(failed) == len(waiting):
+                break
+            waiting = {name: waiting[name] for name in failed}
+        for name in waiting:
+            connection.execute(f"drop view {name}")
+        connection.execute("checkpoint")
+        return failed if waiting else {}
+
+
+def _export_marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[_Table]:
+    """Write every mart as Parquet; returns all tables of the copy, and the marts that are views."""
+    relations = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where not internal "
+        "union all select schema_name, view_name from duckdb_views() "
+        "where not internal and schema_name = ? order by all",
+        [MARTS_SCHEMA],
+    ).fetchall()
+    tables = []
+    for schema, name in relations:
+        counted = connection.execute(f'select count(*) from "{schema}"."{name}"').fetchone()
+        tables.append(_Table(schema, name, int(counted[0]) if counted else 0))
+        if schema == MARTS_SCHEMA:
+            target = str(folder / f"{name}.parquet").replace("'", "''")
+            connection.execute(
+                f'copy "{schema}"."{name}" to \'{target}\' (format parquet, compression zstd)'
+            )
+    return tables
+
+
+def _newest_extraction(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """When the newest extraction in the copy ended, UTC, ISO 8601."""
+    row = connection.execute(
+        "select strftime(max(ended_at) at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') "
+        "from landing.extractions"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _make_read_only(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(_READ_ONLY)
+
+
+def _swap_link(published: Path, build_id: str) -> None:
+    new_link = published / f"{_LINK}{_PARTIAL}"
+    new_link.symlink_to(build_id, target_is_directory=True)
+    new_link.replace(published / _LINK)
+
+
+def _remove_leftovers(published: Path) -> None:
+    """What a process that was killed while publishing has left."""
+    for path in published.glob(f"*{_PARTIAL}"):
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+
+
+def _remove_old_builds(settings: Settings) -> None:
+    current = _current(settings)
+    builds = [
+        path
+        for path in settings.published.iterdir()
+        if path.is_dir() and not path.is_symlink() and path.resolve() != current
+    ]
+    builds.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in builds[KEPT_BUILDS - 1 :]:
+        shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _opened(settings: Settings, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(str(database), read_only=True, config=connect_config(settings))
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
