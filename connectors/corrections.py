@@ -40,6 +40,20 @@ class NotRepresentableError(ValueError):
 
 
 @dataclass(frozen=True)
+class ChangedField:
+    """A field of a line that corrections change: its name in payloads (the old value is under
+    ``old_<name>``), its name in the target's dialect, and how the dialect writes a value."""
+
+    name: str
+    dialect: str
+    write: Callable[[Any], str | int]
+
+    @property
+    def old_name(self) -> str:
+        return f"old_{self.name}"
+
+
+@dataclass(frozen=True)
 class Action:
     """How a target does one kind of correction. ``apply`` and ``undo`` may raise SourceError while
     they only read, and NotRepresentableError; ``HttpTarget`` turns both into outcomes."""
@@ -52,9 +66,9 @@ class Action:
 class HttpTarget:
     """A Target made of actions, one a kind. A connector's target.py fills ``actions``."""
 
-    def __init__(self, system: System, client: HttpClient) -> None:
+    def __init__(self, system: System, http: HttpClient) -> None:
         self.system = system
-        self.client = client
+        self.http = http
         self.actions: dict[str, Action] = {}
 
     @property
@@ -90,7 +104,7 @@ class HttpTarget:
     ) -> Outcome:
         """Send one write exactly once. ``record_of`` picks the record's id from the answer."""
         try:
-            response = self.client.send(
+            response = self.http.send(
                 method,
                 path,
                 json=dict(body),
@@ -120,9 +134,9 @@ def guarded(attempt: Callable[[], Outcome]) -> Outcome:
 def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
     """The outcome that an answer stands for.
 
-    2xx ok; 409 and 412 refused as ``version_conflict`` (newer data decide anew); 401, 403 and every
-    other 4xx refused, for a person; 425, 429 and 503 retry; 408 and every other 5xx unknown, because
-    a server that breaks in the middle may have done its work.
+    2xx ok; 409 and 412 refused as ``version_conflict`` (newer data decide anew); 401, 403 and
+    every other 4xx refused, for a person; 425, 429 and 503 retry; 408 and every other 5xx unknown,
+    because a server that breaks in the middle may have done its work.
     """
     status = response.status_code
     text = response.text[:RESPONSE_LIMIT]
@@ -141,9 +155,7 @@ def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> O
         )
     if status == httpx.codes.REQUEST_TIMEOUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Outcome(Result.UNKNOWN, f"http_{status}", message, response=text)
-    return Outcome(
-        Result.REFUSED, _REFUSALS.get(status, f"http_{status}"), message, response=text
-    )
+    return Outcome(Result.REFUSED, _REFUSALS.get(status, f"http_{status}"), message, response=text)
 
 
 def conflict(message: str) -> Outcome:

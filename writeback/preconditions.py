@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import Record, Source
+from connectors.base import Record, Source, SourceError
 from registry.errors import TallymanError
 from writeback.canonical import same_value
 
@@ -39,15 +39,33 @@ def first_broken(
         wanted = {str(column): str(value) for column, value in key.items()}
         place = (system, entity, tuple(sorted(wanted.items())))
         if place not in read:
-            read[place] = _matching(source.read_one(entity, wanted), wanted)
+            read[place] = _matching(_look_up(source, entity, wanted), wanted)
         broken = _broken(condition, read[place], f"{system}.{entity} {wanted}")
         if broken is not None:
             return broken
     return None
 
 
+def _look_up(source: Source, entity: str, key: Mapping[str, str]) -> Sequence[Record]:
+    """Read by the whole key, or by the one column of it that the source can look up by: a line is
+    found among the lines of its document."""
+    try:
+        return source.read_one(entity, key)
+    except SourceError as error:
+        if error.kind != "unknown_key" or len(key) == 1:
+            raise
+        unknown = error
+    for column, value in key.items():
+        try:
+            return source.read_one(entity, {column: value})
+        except SourceError as error:
+            if error.kind != "unknown_key":
+                raise
+    raise unknown
+
+
 def _matching(records: Sequence[Record], key: Mapping[str, str]) -> list[Record]:
-    """Records that match every key column they have; a source may search by some of them only."""
+    """Records that match every key column that they have."""
     return [
         record
         for record in records

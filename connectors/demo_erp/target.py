@@ -9,6 +9,7 @@ from typing import Any
 from connectors.base import CorrectionRequest, Outcome, Result, TargetState
 from connectors.corrections import (
     Action,
+    ChangedField,
     HttpTarget,
     already_undone,
     conflict,
@@ -18,7 +19,7 @@ from connectors.corrections import (
     undo_key,
     whole,
 )
-from connectors.http import HttpClient
+from connectors.demo_erp.client import ErpClient
 from registry.systems import System
 
 QUANTITY_PLACES = 3
@@ -28,6 +29,9 @@ RELEASED = 30  # from here on the warehouse has the order: no longer cancelled b
 POSTED, REVERSED, VOIDED = "P", "R", "V"
 ADJUSTMENT = "701"
 REASON = "tallyman reconciliation"
+
+QUANTITY = ChangedField("quantity", "ord_qty", lambda value: fixed(value, QUANTITY_PLACES))
+PRICE = ChangedField("unit_price", "prc", lambda value: fixed(value, PRICE_PLACES))
 
 Document = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
@@ -130,16 +134,17 @@ INVOICE = _Created(
 )
 
 
-class DemoErpTarget(HttpTarget):
+class ErpTarget(HttpTarget):
     """The demo ERP as a target.
 
-    It knows a key again (``origin``) on what it created. Changes carry the ``row_version`` read right
-    before; creations can't, so between the look for the reference and the post another person may
-    post the same: the next pass then sees the double and corrects it.
+    It knows a key again (``origin``) on what it created. Changes carry the ``row_version`` read
+    right before; creations can't, so between the look for the reference and the post another
+    person may post the same: the next pass then sees the double and corrects it.
     """
 
-    def __init__(self, system: System, client: HttpClient) -> None:
-        super().__init__(system, client)
+    def __init__(self, system: System, client: ErpClient) -> None:
+        super().__init__(system, client.http)
+        self._client = client
         self.actions = {
             "create_order": self._creation(ORDER),
             "create_fulfilment": self._creation(FULFILMENT),
@@ -148,9 +153,8 @@ class DemoErpTarget(HttpTarget):
             "cancel_line": Action(self._read_cancel, self._cancel, self._reopen),
             "reverse_fulfilment": self._ending(FULFILMENT, "fulfilment_record", REVERSED),
             "void_invoice": self._ending(INVOICE, "invoice_record", VOIDED),
-            "update_quantity": Action(
-                self._read_quantity, self._update_quantity, self._restore_quantity
-            ),
+            "update_quantity": self._line_change(QUANTITY),
+            "update_price": self._line_change(PRICE),
             "adjust_fulfilment": Action(
                 self._read_fulfilment, self._adjust_fulfilment, self._restore_fulfilment
             ),
@@ -310,48 +314,45 @@ class DemoErpTarget(HttpTarget):
             lambda answer: str(order["doc_no"]),
         )
 
-    def _read_quantity(self, request: CorrectionRequest) -> TargetState:
-        order = self._order(request)
-        line = _required_line(order, request)
-        held = decimal(line["ord_qty"])
-        return TargetState(
-            applied=held == decimal(request.payload["quantity"]),
-            precondition_met=held == decimal(request.payload["old_quantity"])
-            and whole(line["stat"]) < RELEASED,
-            target_record_id=f"{order['doc_no']}/{line['pos']}",
-            observed={"ord_qty": str(held), "stat": line["stat"]},
-        )
+    def _line_change(self, field: ChangedField) -> Action:
+        def patch(request: CorrectionRequest, expected: Any, wanted: Any, key: str) -> Outcome:
+            order = self._order(request)
+            line = _required_line(order, request)
+            record = f"{order['doc_no']}/{line['pos']}"
+            held = line[field.dialect]
+            if decimal(held) != decimal(expected):
+                return conflict(f"{record} holds {field.dialect} {held}, not {expected}")
+            return self.send(
+                "PATCH",
+                f"api/sales_orders/{order['doc_no']}/lines/{line['pos']}",
+                {"row_version": order["row_version"], field.dialect: field.write(wanted)},
+                key,
+                lambda answer: record,
+            )
 
-    def _update_quantity(self, request: CorrectionRequest) -> Outcome:
-        payload = request.payload
-        return self._patch_quantity(
-            request, payload["old_quantity"], payload["quantity"], request.idempotency_key
-        )
+        def read(request: CorrectionRequest) -> TargetState:
+            order = self._order(request)
+            line = _required_line(order, request)
+            held = decimal(line[field.dialect])
+            return TargetState(
+                applied=held == decimal(request.payload[field.name]),
+                precondition_met=held == decimal(request.payload[field.old_name]),
+                target_record_id=f"{order['doc_no']}/{line['pos']}",
+                observed={field.dialect: str(held), "stat": line["stat"]},
+            )
 
-    def _restore_quantity(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:
-        payload = request.payload
-        line = _required_line(self._order(request), request)
-        if decimal(line["ord_qty"]) == decimal(payload["old_quantity"]):
-            return already_undone(str(payload["order_record"]))
-        return self._patch_quantity(
-            request, payload["quantity"], payload["old_quantity"], undo_key(request)
-        )
+        def apply(request: CorrectionRequest) -> Outcome:
+            old, new = request.payload[field.old_name], request.payload[field.name]
+            return patch(request, old, new, request.idempotency_key)
 
-    def _patch_quantity(
-        self, request: CorrectionRequest, expected: Any, wanted: Any, key: str
-    ) -> Outcome:
-        order = self._order(request)
-        line = _required_line(order, request)
-        record = f"{order['doc_no']}/{line['pos']}"
-        if decimal(line["ord_qty"]) != decimal(expected):
-            return conflict(f"{record} holds quantity {line['ord_qty']}, not {expected}")
-        return self.send(
-            "PATCH",
-            f"api/sales_orders/{order['doc_no']}/lines/{line['pos']}",
-            {"row_version": order["row_version"], "ord_qty": fixed(wanted, QUANTITY_PLACES)},
-            key,
-            lambda answer: record,
-        )
+        def undo(request: CorrectionRequest, record_id: str | None) -> Outcome:
+            old, new = request.payload[field.old_name], request.payload[field.name]
+            line = _required_line(self._order(request), request)
+            if decimal(line[field.dialect]) == decimal(old):
+                return already_undone(record_id)
+            return patch(request, new, old, undo_key(request))
+
+        return Action(read, apply, undo)
 
     # ---- fulfilments changed ---------------------------------------------------------------
 
@@ -372,9 +373,7 @@ class DemoErpTarget(HttpTarget):
         )
 
     def _adjust_fulfilment(self, request: CorrectionRequest) -> Outcome:
-        return self._patch_fulfilment(
-            request, "old_quantity", "quantity", request.idempotency_key
-        )
+        return self._patch_fulfilment(request, "old_quantity", "quantity", request.idempotency_key)
 
     def _restore_fulfilment(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:
         if _holds(self._fulfilment(request), request, "old_quantity"):
@@ -524,20 +523,19 @@ class DemoErpTarget(HttpTarget):
     # ---- reading ---------------------------------------------------------------------------
 
     def _find(self, entity: str, filters: Mapping[str, Any]) -> list[Document]:
-        found: list[Document] = []
-        page = 1
-        while True:
-            answer = self.client.get_json(f"api/{entity}", {**filters, "page": page})
-            found += answer["data"]
-            if page >= int(answer.get("pages") or 1):
-                return found
-            page += 1
+        texts = {name: str(value) for name, value in filters.items()}
+        return list(self._client.find(entity, texts))
 
     def _one(self, entity: str, id_field: str, record_id: Any) -> Document:
         for document in self._find(entity, {id_field: record_id}):
             if str(document[id_field]) == str(record_id):
                 return document
         raise missing(self.system.name, f"{entity} {record_id}")
+
+
+def make_target(system: System, environment: Mapping[str, str]) -> ErpTarget:
+    """For connectors.factory; raises ConfigurationError when a secret is missing."""
+    return ErpTarget(system, ErpClient(system, environment))
 
 
 def adjustment_reference(request: CorrectionRequest) -> str:
