@@ -1,0 +1,76 @@
+"""Items, places and customers of the pretend distributor, and what each system calls them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+LOCATIONS = ("EAST", "WEST")
+ERP_WAREHOUSE = {"EAST": "E1", "WEST": "W1"}
+LOCATION_OF_ERP_WAREHOUSE = {code: name for name, code in ERP_WAREHOUSE.items()}
+
+_NOUNS = (
+    "Bracket",
+    "Filter",
+    "Valve",
+    "Cable",
+    "Hinge",
+    "Gasket",
+    "Lamp",
+    "Bearing",
+    "Fuse",
+    "Hose",
+)
+_TRAITS = ("steel", "brass", "compact", "heavy-duty", "sealed", "insulated", "slim", "coated")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One article. ``price`` in cents, ``weight`` in grams; ``eaches_only``: never moved in cases."""
+
+    number: int
+    gtin: str
+    title: str
+    case_pack: int
+    weight: int
+    price: int
+    eaches_only: bool
+
+
+def gtin14(number: int) -> str:
+    """A valid GTIN-14 (GS1 mod-10 check digit) for an item number."""
+    body = f"0085001{number:06d}"
+    weighted = sum(int(digit) * (3 if index % 2 == 0 else 1) for index, digit in enumerate(body))
+    return f"{body}{-weighted % 10}"
+
+
+def draw_items(seed: int, count: int) -> list[Item]:
+    """The catalogue of a seed; item n is at index n - 1. Every fourth item never moves in cases."""
+    rng = random.Random(f"{seed}:catalogue")
+    return [
+        Item(
+            number=number,
+            gtin=gtin14(number),
+            title=f"{rng.choice(_TRAITS).capitalize()} {rng.choice(_NOUNS).lower()} {number}",
+            case_pack=rng.choice((6, 8, 10, 12, 24)),
+            weight=rng.randrange(40, 6000, 10),
+            price=rng.randrange(250, 9000, 5),
+            eaches_only=number % 4 == 0,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def oms_sku(item: int) -> str:
+    """``SKU-0007``."""
+    return f"SKU-{item:04d}"
+
+
+def erp_item(item: int) -> str:
+    """``10-0007``."""
+    return f"10-{item:04d}"
+
+
+def wms_sku(item: int) -> str:
+    """``A0007``."""
+    return f"A{item:04d}"

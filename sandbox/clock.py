@@ -1,0 +1,56 @@
+"""Time as each system writes it. Inside the sandbox a moment is a float: seconds since 1970, UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from email.utils import formatdate
+from zoneinfo import ZoneInfo
+
+NEW_YORK = ZoneInfo("America/New_York")
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86400.0
+
+
+def now() -> float:
+    """The real time."""
+    return time.time()
+
+
+def iso_utc(moment: float) -> str:
+    """OMS and admin: ``2026-11-01T05:22:33.123Z``."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text[:-6] + "Z"
+
+
+def parse_iso(text: str) -> float:
+    """The moment of an ISO-8601 text that names its offset. Raises ValueError."""
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        raise ValueError(f"{text!r} names no UTC offset")
+    return parsed.timestamp()
+
+
+def local_naive(moment: float) -> str:
+    """ERP: New York wall clock without an offset, so an hour a year is written twice."""
+    return datetime.fromtimestamp(moment, NEW_YORK).isoformat(" ", "seconds")[:19]
+
+
+def is_local_naive(text: str) -> bool:
+    """Whether a text is written as the ERP writes times."""
+    try:
+        datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return False
+    return True
+
+
+def local_with_offset(moment: float, zone: ZoneInfo) -> str:
+    """Carrier: ``2026-11-01T10:22:33-05:00``."""
+    return datetime.fromtimestamp(int(moment), zone).isoformat()
+
+
+def http_date(moment: float) -> str:
+    """The value of an HTTP Date header."""
+    return formatdate(moment, usegmt=True)

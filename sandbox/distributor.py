@@ -1,0 +1,176 @@
+"""The running distributor: its views and store, the passing of time, injection, transactions."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sandbox import clock
+from sandbox.catalogue import Item, draw_items
+from sandbox.events import Event
+from sandbox.numbers import Numbers
+from sandbox.scene import Scene
+from sandbox.settings import Settings
+from sandbox.store import Store
+from sandbox.views.base import View
+from sandbox.views.carrier import CarrierView
+from sandbox.views.erp import ErpView
+from sandbox.views.oms import OmsView
+from sandbox.views.wms import WmsView
+from sandbox.world import KINDS, build_history, live_moments, stage_one
+
+
+class Distributor:
+    """One state folder, opened: made at the first start, taken back at every later one.
+
+    Not thread-safe: all calls come from the server's event loop. ``anchor`` is the moment of the
+    first start, at which the history ends.
+    """
+
+    def __init__(self, home: Path, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(home)
+        self.items: list[Item] = []
+        self.numbers = Numbers(counts=self.store.get("numbers"))
+        self._pending: list[tuple[float, int, str, Event]] = []
+        self._versions: list[tuple[str, str, str, int | None, str]] = []
+        self._used: set[str] = set()
+        fresh = self.store.get("anchor") is None
+        if fresh:
+            self.numbers = Numbers(settings.orders)
+        self.oms = OmsView(self.numbers)
+        self.erp = ErpView(self.numbers)
+        self.wms = WmsView(self.numbers)
+        self.carrier = CarrierView(self.numbers)
+        self.views: dict[str, View] = {
+            view.system: view for view in (self.oms, self.erp, self.wms, self.carrier)
+        }
+        if fresh:
+            self._create()
+        else:
+            self._take_back()
+        for view in self.views.values():
+            for table in view.tables.values():
+                table.on_write = self._recorder(view.system)
+
+    @property
+    def scheduled_count(self) -> int:
+        """How many deliveries are still to come."""
+        return len(self._pending)
+
+    def close(self) -> None:
+        """Close the state folder."""
+        self.store.close()
+
+    def advance(self) -> None:
+        """Let the systems hear what has fallen due since the last request.
+
+        Nobody can have looked in between, so what is recorded at its due time was never late.
+        """
+        while self._pending and self._pending[0][0] <= clock.now():
+            due, event_id, system, event = heapq.heappop(self._pending)
+            self.store.begin()
+            self.views[system].hear(event, due, due)
+            self.store.mark_heard(event_id, system)
+        self.commit()
+
+    def commit(self) -> None:
+        """Make durable what has changed since the last commit."""
+        if self._versions:
+            self.store.begin()
+            self.store.add_documents(self._versions)
+            self._versions.clear()
+            self.store.set("numbers", self.numbers.counts)
+        self.store.commit()
+
+    def inject(self, name: str, count: int) -> list[dict[str, Any]]:
+        """Stage ``count`` more of a kind, overdue as far as its dates can make it.
+
+        What happened before now is heard at once, under its old dates but with a fresh
+        ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
+        """
+        kind = KINDS[name]
+        now = clock.now()
+        rng = random.Random(f"{self.settings.seed}:inject:{self.store.get('injected') or 0}")
+        live = live_moments(rng, self.settings, now)
+        scene = Scene(rng, self.numbers, self.items, now, live, set(self._used))
+        rows = [stage_one(scene, kind) for _ in range(count)]
+        self.store.begin()
+        self.store.set("injected", (self.store.get("injected") or 0) + 1)
+        self._used = scene.used
+        self.store.set("used", sorted(self._used))
+        self.store.add_truths(rows)
+        for when, system, event in self._record(scene.all_events(), now):
+            self.views[system].hear(event, when, now)
+        self.store.set("numbers", self.numbers.counts)
+        self.commit()
+        return rows
+
+    def _record(self, events: Iterable[Event], now: float) -> list[tuple[float, str, Event]]:
+        """Append events to the history; returns what is heard by now, in order of time.
+
+        What is heard later is scheduled.
+        """
+        ordered = sorted(events, key=lambda event: event.at)
+        first = self.store.add_events(ordered)
+        heard: list[tuple[float, str, Event]] = []
+        later: list[tuple[float, int, str, Event]] = []
+        for event_id, event in enumerate(ordered, start=first):
+            for system, when in event.seen.items():
+                if when <= now:
+                    heard.append((when, system, event))
+                else:
+                    later.append((when, event_id, system, event))
+        heard.sort(key=lambda delivery: delivery[0])
+        self.store.schedule((event_id, system, when) for when, event_id, system, _ in later)
+        for delivery in later:
+            heapq.heappush(self._pending, delivery)
+        return heard
+
+    def _create(self) -> None:
+        anchor = clock.now()
+        history = build_history(self.settings, anchor)
+        self.numbers.counts.clear()
+        self.numbers.counts.update(history.numbers.counts)
+        self.items, self._used = history.items, history.used
+        tables = [table for view in self.views.values() for table in view.tables.values()]
+        for table in tables:
+            table.begin_bulk()
+        self.store.begin()
+        for when, system, event in self._record(history.events, anchor):
+            self.views[system].hear(event, when, when)
+        for table in tables:
+            table.seal()
+        self.store.add_truths(history.truths)
+        self.store.add_documents(
+            (view.system, table.entity, record_id, sequence, text)
+            for view in self.views.values()
+            for table in view.tables.values()
+            for record_id, sequence, text in table.versions()
+        )
+        self.store.set("settings", self.settings.world_choices())
+        self.store.set("used", sorted(self._used))
+        self.store.set("numbers", self.numbers.counts)
+        self.store.set("anchor", anchor)
+        self.store.commit()
+
+    def _take_back(self) -> None:
+        choices = self.store.get("settings")
+        self.items = draw_items(choices["seed"], choices["items"])
+        self._used = set(self.store.get("used"))
+        self._pending = self.store.scheduled()
+        heapq.heapify(self._pending)
+        for system, entity, record_id, sequence, text in self.store.documents():
+            self.views[system].tables[entity].load(record_id, sequence, text)
+        for view in self.views.values():
+            for table in view.tables.values():
+                table.finish_loading()
+
+    def _recorder(self, system: str) -> Callable[[str, str, int | None, str], None]:
+        def record(entity: str, record_id: str, sequence: int | None, text: str) -> None:
+            self._versions.append((system, entity, record_id, sequence, text))
+
+        return record

@@ -1,0 +1,50 @@
+"""What happened in the world, and which system heard of it when: the one source of all documents.
+
+Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in each system; a line is
+``{"line": 1, "item": 7, "qty": 5, "price": 1250, "uom": "EA"}`` with the price in cents):
+
+    item_created        item, gtin, title, case_pack, weight, price
+    order_placed        customer, po, channel, lines                       OMS
+    order_accepted      the same                                           OMS, ERP (books it)
+    order_released      location, lines                                    ERP, WMS (new order)
+    order_picked, order_packed                                             WMS
+    shipped             shipment, tracking, fulfilment, location, lines    WMS, ERP, OMS
+    fulfilment_reversed fulfilment                                         ERP
+    invoiced            invoice, shipment, lines, cents_off                ERP
+    invoice_voided      invoice                                            ERP
+    parcel_scanned      tracking, shipment, code, zone, reason             carrier; DL also OMS
+    lines_cancelled     lines (numbers)                                    OMS, ERP, WMS
+    line_repriced       line, price                                        ERP, OMS
+    stock_received      ref, item, location, qty                           WMS, ERP
+    stock_adjusted      ref, item, location, qty, reason                   WMS, ERP
+    stock_drifted       item, location, qty: on hand moves, no movement    ERP
+    shipment_resent     shipment: same document once more in the feed      WMS
+    shipment_misdated   shipment, shipped_at: wrong until corrected        WMS
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Event:
+    """One thing that happened at ``at``.
+
+    ``seen`` maps each system that ever hears of it to the moment at which that system records it;
+    a system that is not in it never hears (a lost message). ``told`` overrides data for one system
+    (a wrong message). An event that only one system hears and no other may be its own invention.
+    """
+
+    at: float
+    kind: str
+    subject: str
+    data: dict[str, Any]
+    seen: dict[str, float]
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def as_told_to(self, system: str) -> dict[str, Any]:
+        """The data as one system hears them."""
+        override = self.told.get(system)
+        return {**self.data, **override} if override else self.data

@@ -1,0 +1,110 @@
+"""One-shot misbehaviour for tests: the next matching requests of a system go wrong, then no more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sandbox.settings import SYSTEMS
+from sandbox.tables import to_json
+
+STATUS_MODES = {"status_503": 503, "status_429": 429, "status_401": 401}
+PAGE_MODES = (
+    "cut_page",
+    "wrong_type",
+    "missing_column",
+    "unknown_status",
+    "silent",
+    "duplicate_record",
+)
+WRITE_MODES = ("timeout_after_effect",)
+MODES = (*STATUS_MODES, *WRITE_MODES, *PAGE_MODES, "off")
+
+# A number, a status and another column of every entity, for pages with one broken record.
+_FIELDS = {
+    ("oms", "orders"): ("version", "status", "customerRef"),
+    ("oms", "products"): ("version", "uom", "title"),
+    ("erp", "sales_orders"): ("row_version", "stat", "cust_no"),
+    ("erp", "fulfilments"): ("row_version", "stat", "whs"),
+    ("erp", "invoices"): ("amt", "stat", "curr"),
+    ("erp", "stock_movements"): ("qty", "mv_type", "item_no"),
+    ("erp", "stock"): ("qoh", "whs", "whs"),
+    ("erp", "items"): ("case_qty", "base_um", "descr"),
+    ("wms", "orders"): ("Version", "Status", "Whse"),
+    ("wms", "shipments"): ("Version", "Status", "Whse"),
+    ("wms", "transactions"): ("Qty", "TranType", "Sku"),
+    ("wms", "inventory"): ("OnHand", "Whse", "Whse"),
+    ("wms", "items"): ("CasePack", "Desc", "Desc"),
+    ("carrier", "events"): ("seq", "code", "timestamp"),
+}
+
+
+@dataclass
+class _Armed:
+    mode: str
+    left: int
+    entity: str | None
+    method: str | None
+
+
+class Misbehaviour:
+    """What is armed for each system. ``method`` and ``entity`` narrow what it hits."""
+
+    def __init__(self) -> None:
+        self._armed: dict[str, list[_Armed]] = {system: [] for system in SYSTEMS}
+
+    def arm(
+        self,
+        system: str,
+        mode: str,
+        count: int,
+        entity: str | None = None,
+        method: str | None = None,
+    ) -> None:
+        """Arm a mode for the next ``count`` matching requests; ``off`` disarms all."""
+        if mode == "off":
+            self._armed[system].clear()
+        else:
+            self._armed[system].append(_Armed(mode, count, entity, method))
+
+    def armed(self) -> dict[str, dict[str, int]]:
+        """How many of each mode are left, by system."""
+        return {
+            system: {armed.mode: armed.left for armed in found}
+            for system, found in self._armed.items()
+        }
+
+    def take(
+        self, system: str, modes: tuple[str, ...], method: str, entity: str | None = None
+    ) -> str | None:
+        """Use up one of ``modes`` that matches a request, and name it."""
+        for armed in self._armed[system]:
+            if (
+                armed.mode in modes
+                and armed.method in (None, method)
+                and armed.entity in (None, entity)
+            ):
+                armed.left -= 1
+                if armed.left <= 0:
+                    self._armed[system].remove(armed)
+                return armed.mode
+        return None
+
+
+def distort(mode: str | None, system: str, entity: str, texts: list[str]) -> list[str]:
+    """The records of a page as a misbehaving system sends them."""
+    if mode == "silent":
+        return []
+    if mode in (None, "cut_page") or not texts:
+        return texts
+    if mode == "duplicate_record":
+        return [texts[0], *texts]
+    number, status, column = _FIELDS[system, entity]
+    record = json.loads(texts[0])
+    if mode == "wrong_type":
+        record[number] = "a dozen"
+    elif mode == "missing_column":
+        del record[column]
+    elif mode == "unknown_status":
+        record[status] = 77 if isinstance(record[status], int) else "MYSTERY"
+    return [to_json(record), *texts[1:]]

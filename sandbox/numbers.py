@@ -1,0 +1,45 @@
+"""The numbers that the systems give to their documents. They go on counting over restarts."""
+
+from __future__ import annotations
+
+_FORMATS = {
+    "order": "{:d}",
+    "extra_doc": "E{:d}",
+    "extra_wms_order": "W{:d}",
+    "shipment": "SHP-{:06d}",
+    "tracking": "TRK{:07d}",
+    "fulfilment": "F{:d}",
+    "invoice": "I{:d}",
+    "adjustment": "ADJ-{:06d}",
+    "receipt": "RC-{:06d}",
+    "purchase_order": "PO-{:d}",
+    "movement": "{:d}",
+    "transaction": "{:d}",
+    "scan": "EV{:d}",
+    "fault": "FLT-{:04d}",
+    "decoy": "DCY-{:04d}",
+}
+
+
+class Numbers:
+    """Counters by name. ``orders`` is the size of the history, which leaves room for its own."""
+
+    def __init__(self, orders: int = 0, counts: dict[str, int] | None = None) -> None:
+        room = max(80_000, 2 * orders)
+        self.counts = counts or {
+            "extra_doc": 500_000 + room,
+            "extra_wms_order": 300_000 + room,
+            "fulfilment": 700_000,
+            "invoice": 900_000,
+            "purchase_order": 77_000,
+        }
+
+    def next(self, name: str) -> str:
+        """The next number of a kind, in the form in which the systems write it."""
+        count = self.counts[name] = self.counts.get(name, 0) + 1
+        return _FORMATS[name].format(count)
+
+    def next_int(self, name: str) -> int:
+        """The next number of a kind that has no form of its own."""
+        count = self.counts[name] = self.counts.get(name, 0) + 1
+        return count

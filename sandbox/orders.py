@@ -1,0 +1,375 @@
+"""The life of one order, as events: how long each step takes and when each system hears of it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.catalogue import LOCATIONS, Item
+from sandbox.clock import HOUR, MINUTE
+from sandbox.events import Event
+from sandbox.numbers import Numbers
+
+Line = dict[str, Any]
+
+_ORIGIN_ZONE = {"EAST": "America/New_York", "WEST": "America/Los_Angeles"}
+_DESTINATION_ZONES = (
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+)
+
+# Typical lag and hard limit in seconds by system and subject. Every limit is below the grace of
+# the rule that waits for it, so that lateness alone never is a fault.
+_LAGS = {
+    "oms": (4.0, 30.0),
+    "oms_status": (90.0, 20 * MINUTE),
+    "erp_order": (60.0, 18 * MINUTE),
+    "erp_posting": (120.0, 15 * MINUTE),
+    "erp_stock": (300.0, 40 * MINUTE),
+    "wms": (2.0, 20.0),
+    "wms_order": (45.0, 12 * MINUTE),
+    "carrier": (60.0, 25 * MINUTE),
+}
+
+
+def lag(rng: random.Random, subject: str) -> float:
+    """How much later a system records something: log-normal, so with a heavy tail, but capped."""
+    typical, limit = _LAGS[subject]
+    return min(limit, typical * rng.lognormvariate(0.0, 0.9))
+
+
+@dataclass
+class Shipment:
+    """One parcel of an order."""
+
+    shipment: str
+    tracking: str
+    fulfilment: str
+    invoice: str
+    lines: list[Line]
+
+
+@dataclass
+class Order:
+    """One order: its number in each system, its lines, and its events so far."""
+
+    order: str
+    doc_no: str
+    wms_order: str
+    location: str
+    customer: str
+    po: str
+    channel: str
+    lines: list[Line]
+    events: list[Event] = field(default_factory=list)
+    shipments: list[Shipment] = field(default_factory=list)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What every event of the order tells."""
+        return {"order": self.order, "doc_no": self.doc_no, "wms_order": self.wms_order}
+
+    def find(self, kind: str) -> Event:
+        """The first event of a kind. Raises LookupError."""
+        for event in self.events:
+            if event.kind == kind:
+                return event
+        raise LookupError(f"{self.order} has no event {kind}")
+
+    def all(self, kind: str) -> list[Event]:
+        """The events of a kind."""
+        return [event for event in self.events if event.kind == kind]
+
+    def positions(self) -> set[tuple[int, str]]:
+        """The stock positions that it touches."""
+        return {(line["item"], self.location) for line in self.lines}
+
+    def objects(self) -> list[str]:
+        """Its order lines as rules name them: ``SO-100123/1``."""
+        return [f"{self.order}/{line['line']}" for line in self.lines]
+
+
+class OrderWriter:
+    """Draws orders and their events. One instance a history; all chance comes from ``rng``."""
+
+    def __init__(self, rng: random.Random, numbers: Numbers, items: list[Item]) -> None:
+        self.rng = rng
+        self.numbers = numbers
+        self.items = items
+
+    def start(
+        self,
+        number: int,
+        line_count: int | None = None,
+        like: Order | None = None,
+        in_cases: bool | None = None,
+    ) -> Order:
+        """A new order without events. ``like``: the same customer and lines under another PO."""
+        rng = self.rng
+        if like is not None:
+            customer, lines = like.customer, [dict(line) for line in like.lines]
+            location, channel = like.location, like.channel
+        else:
+            customer = f"C{rng.randrange(1, 400):04d}"
+            count = line_count or rng.choices((1, 2, 3, 4, 5), (35, 32, 18, 10, 5))[0]
+            drawn = rng.sample(self.items, count)
+            if in_cases:
+                drawn[0] = rng.choice([item for item in self.items if not item.eaches_only])
+                drawn = list(dict.fromkeys(drawn))
+            lines = [
+                self._line(position, item, bool(in_cases) and position == 1)
+                for position, item in enumerate(drawn, start=1)
+            ]
+            location = rng.choice(LOCATIONS)
+            channel = rng.choice(("web", "web", "edi", "store"))
+        return Order(
+            order=f"SO-{100_000 + number}",
+            doc_no=f"E{500_000 + number}",
+            wms_order=f"W{300_000 + number}",
+            location=location,
+            customer=customer,
+            po=self.numbers.next("purchase_order"),
+            channel=channel,
+            lines=lines,
+        )
+
+    def _line(self, position: int, item: Item, in_cases: bool) -> Line:
+        rng = self.rng
+        if in_cases or (not item.eaches_only and rng.random() < 0.1):
+            qty, uom, pack = item.case_pack * rng.randrange(1, 4), "CS", item.case_pack
+        else:
+            qty, uom, pack = rng.randrange(1, 13), "EA", 1
+        # A discount in whole per cent, in whole cents.
+        cents = item.price * (100 - rng.choice((0, 0, 0, 5, 10))) // 100
+        return {
+            "line": position,
+            "item": item.number,
+            "qty": qty,
+            "price": cents,
+            "uom": uom,
+            "pack": pack,
+        }
+
+    def add(self, order: Order, at: float, kind: str, seen: dict[str, float], **data: Any) -> Event:
+        """Append an event that happened at a moment."""
+        event = Event(at, kind, order.order, {**order.header, **data}, seen)
+        order.events.append(event)
+        return event
+
+    def hears(self, at: float, system: str, subject: str) -> dict[str, float]:
+        """When one system records what happened at a moment."""
+        return {system: at + lag(self.rng, subject)}
+
+    # Steps. Each returns the moment at which it happened.
+
+    def place(self, order: Order, at: float) -> float:
+        """The customer orders."""
+        self.add(
+            order,
+            at,
+            "order_placed",
+            self.hears(at, "oms", "oms"),
+            customer=order.customer,
+            po=order.po,
+            channel=order.channel,
+            lines=order.lines,
+        )
+        return at
+
+    def accept(self, order: Order, after: float, pace: float = 1.0) -> float:
+        """The OMS accepts it and tells the ERP."""
+        at = after + MINUTE + pace * self.rng.uniform(0, 20 * MINUTE)
+        oms = at + lag(self.rng, "oms")
+        self.add(
+            order,
+            at,
+            "order_accepted",
+            {"oms": oms, "erp": oms + lag(self.rng, "erp_order")},
+            customer=order.customer,
+            po=order.po,
+            lines=order.lines,
+        )
+        return at
+
+    def release(self, order: Order, after: float, pace: float = 1.0) -> float:
+        """The ERP releases it to the warehouse."""
+        at = after + 40 * MINUTE + pace * self.rng.uniform(0, 18 * HOUR)
+        erp = at + 1.0
+        self.add(
+            order,
+            at,
+            "order_released",
+            {"erp": erp, "wms": erp + lag(self.rng, "wms_order")},
+            location=order.location,
+            lines=order.lines,
+        )
+        return at
+
+    def pick_and_pack(self, order: Order, after: float, pace: float = 1.0) -> float:
+        """The warehouse picks and packs."""
+        picked = after + 25 * MINUTE + pace * self.rng.uniform(0, 6 * HOUR)
+        self.add(order, picked, "order_picked", self.hears(picked, "wms", "wms"))
+        packed = picked + 5 * MINUTE + pace * self.rng.uniform(0, 2 * HOUR)
+        self.add(order, packed, "order_packed", self.hears(packed, "wms", "wms"))
+        return packed
+
+    def ship(
+        self,
+        order: Order,
+        after: float,
+        pace: float = 1.0,
+        lines: list[Line] | None = None,
+        last: bool = True,
+    ) -> float:
+        """A parcel leaves; WMS, then ERP and OMS record it. ``lines``: part of the order."""
+        at = after + 5 * MINUTE + pace * self.rng.uniform(0, 3 * HOUR)
+        numbers = self.numbers
+        parcel = Shipment(
+            shipment=numbers.next("shipment"),
+            tracking=numbers.next("tracking"),
+            fulfilment=numbers.next("fulfilment"),
+            invoice=numbers.next("invoice"),
+            lines=[{**line, "last": line.get("last", last)} for line in lines or order.lines],
+        )
+        order.shipments.append(parcel)
+        wms = at + lag(self.rng, "wms")
+        self.add(
+            order,
+            at,
+            "shipped",
+            {
+                "wms": wms,
+                "erp": wms + lag(self.rng, "erp_posting"),
+                "oms": wms + lag(self.rng, "oms_status"),
+            },
+            shipment=parcel.shipment,
+            tracking=parcel.tracking,
+            fulfilment=parcel.fulfilment,
+            location=order.location,
+            lines=parcel.lines,
+            last=last,
+        )
+        return at
+
+    def invoice(self, order: Order, shipped: float, pace: float = 1.0, parcel: int = -1) -> float:
+        """The ERP bills a parcel, some time after it posted the goods issue."""
+        at = shipped + 20 * MINUTE + pace * self.rng.uniform(0, 6 * HOUR)
+        shipment = order.shipments[parcel]
+        self.add(
+            order,
+            at,
+            "invoiced",
+            {"erp": at},
+            invoice=shipment.invoice,
+            shipment=shipment.shipment,
+            lines=shipment.lines,
+        )
+        return at
+
+    def scan(
+        self,
+        order: Order,
+        at: float,
+        code: str,
+        zone: str,
+        parcel: int = -1,
+        reason: str | None = None,
+        reported: float | None = None,
+    ) -> Event:
+        """The carrier scans a parcel. ``reported`` defaults to a little later."""
+        shipment = order.shipments[parcel]
+        return self.add(
+            order,
+            at,
+            "parcel_scanned",
+            {"carrier": at + lag(self.rng, "carrier") if reported is None else reported},
+            tracking=shipment.tracking,
+            shipment=shipment.shipment,
+            code=code,
+            zone=zone,
+            reason=reason,
+            scanned_at=at,
+            completes=[line["line"] for line in shipment.lines if line["last"]],
+        )
+
+    def carry(
+        self,
+        order: Order,
+        shipped: float,
+        pace: float = 1.0,
+        parcel: int = -1,
+        until: str = "DL",
+        delivered: float | None = None,
+    ) -> float:
+        """The carrier's scans from the label on; the OMS hears of the delivery.
+
+        ``until`` is the last code; ``delivered`` fixes the moment of delivery.
+        """
+        rng = self.rng
+        origin = _ORIGIN_ZONE[order.location]
+        destination = rng.choice(_DESTINATION_ZONES)
+        at = shipped
+        self.scan(order, shipped - 3 * MINUTE, "OC", origin, parcel)
+        steps = (
+            ("PU", 4 * MINUTE, 5 * HOUR, origin),
+            ("DP", 20 * MINUTE, 3 * HOUR, origin),
+            ("AR", 2 * HOUR, 24 * HOUR, destination),
+            ("OD", 30 * MINUTE, 6 * HOUR, destination),
+            ("DL", 30 * MINUTE, 7 * HOUR, destination),
+        )
+        for code, least, spread, zone in steps:
+            at += least + pace * rng.uniform(0, spread)
+            if code == "DL" and delivered is not None:
+                at = delivered
+            event = self.scan(order, at, code, zone, parcel)
+            if code == "DL":
+                event.seen["oms"] = event.seen["carrier"] + lag(rng, "oms_status")
+            if code == until:
+                break
+        return at
+
+    def cancel(
+        self,
+        order: Order,
+        at: float,
+        systems: tuple[str, ...] = ("oms", "erp"),
+        lines: list[int] | None = None,
+    ) -> float:
+        """Lines are cancelled in the OMS, which tells the others."""
+        seen = {"oms": at + 1.0}
+        if "erp" in systems:
+            seen["erp"] = seen["oms"] + lag(self.rng, "erp_order")
+        if "wms" in systems:
+            seen["wms"] = seen["erp"] + lag(self.rng, "wms_order")
+        self.add(
+            order,
+            at,
+            "lines_cancelled",
+            seen,
+            lines=lines or [line["line"] for line in order.lines],
+        )
+        return at
+
+    # Whole lives.
+
+    def booked(self, order: Order, placed: float, pace: float = 1.0) -> float:
+        """Placed, accepted, booked in the ERP."""
+        return self.accept(order, self.place(order, placed), pace)
+
+    def released(self, order: Order, placed: float, pace: float = 1.0) -> float:
+        """On to an untouched order in the warehouse."""
+        return self.release(order, self.booked(order, placed, pace), pace)
+
+    def packed(self, order: Order, placed: float, pace: float = 1.0) -> float:
+        """On to a packed parcel."""
+        return self.pick_and_pack(order, self.released(order, placed, pace), pace)
+
+    def delivered(self, order: Order, placed: float, pace: float = 1.0) -> float:
+        """The whole life in one parcel. Returns the moment of shipping."""
+        shipped = self.ship(order, self.packed(order, placed, pace), pace)
+        self.invoice(order, shipped, pace)
+        self.carry(order, shipped, pace)
+        return shipped

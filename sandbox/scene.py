@@ -1,0 +1,132 @@
+"""Where faults and decoys are staged: fresh orders and free stock positions at a given now."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.catalogue import LOCATIONS, Item
+from sandbox.clock import DAY, HOUR
+from sandbox.events import Event
+from sandbox.numbers import Numbers
+from sandbox.orders import Order, OrderWriter, Shipment
+
+OLD = "old"
+"""Placed long enough ago for a whole life, with every deadline passed."""
+RECENT = "recent"
+"""Placed lately, long enough ago to have been booked or released."""
+
+WINDOWS = {OLD: (5 * DAY, 40 * DAY), RECENT: (10 * HOUR, 3 * DAY)}
+"""How long before now the orders of each age were placed."""
+
+
+class NothingLeftError(Exception):
+    """A kind can't be staged once more: what it needs (a free item or position) is used up."""
+
+
+@dataclass
+class Scene:
+    """The stage. ``slots`` holds order numbers and moments reserved by age; empty: take new ones.
+
+    ``used`` remembers items and stock positions that a fault has spoilt, so that no two faults
+    meet on one.
+    """
+
+    rng: random.Random
+    numbers: Numbers
+    items: list[Item]
+    now: float
+    live: Callable[[], float]
+    used: set[str]
+    slots: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.write = OrderWriter(self.rng, self.numbers, self.items)
+
+    def order(
+        self,
+        age: str,
+        line_count: int | None = None,
+        like: Order | None = None,
+        in_cases: bool | None = None,
+    ) -> tuple[Order, float]:
+        """A fresh order without events and the moment at which it is placed."""
+        reserved = self.slots.get(age)
+        if reserved:
+            number, placed = reserved.pop()
+        else:
+            number = self.numbers.next_int("order")
+            shortest, longest = WINDOWS[age]
+            placed = self.now - self.rng.uniform(shortest, min(longest, 3 * shortest))
+        order = self.write.start(number, line_count, like, in_cases)
+        for _ in range(50):
+            if not self.used.intersection(map(position_key, order.positions())):
+                break
+            order = self.write.start(number, line_count, like, in_cases)
+        self.orders.append(order)
+        return order, placed
+
+    def item(self, number: int) -> Item:
+        """An item by its number."""
+        return self.items[number - 1]
+
+    def free_item(self) -> Item:
+        """An item that never moves in cases and that no fault has touched."""
+        free = [
+            item
+            for item in self.items
+            if item.eaches_only and f"item {item.number}" not in self.used
+        ]
+        if not free:
+            raise NothingLeftError("every item that never moves in cases already has this fault")
+        item = self.rng.choice(free)
+        self.used.add(f"item {item.number}")
+        return item
+
+    def free_position(self) -> tuple[Item, str]:
+        """An item and a location that no fault has touched."""
+        taken = {position_key(position) for order in self.orders for position in order.positions()}
+        free = [
+            (item, location)
+            for item in self.items
+            for location in LOCATIONS
+            if not item.eaches_only
+            and position_key((item.number, location)) not in self.used
+            and position_key((item.number, location)) not in taken
+        ]
+        if not free:
+            raise NothingLeftError("every stock position already has a fault")
+        item, location = self.rng.choice(free)
+        self.used.add(position_key((item.number, location)))
+        return item, location
+
+    def add(self, at: float, kind: str, subject: str, seen: dict[str, float], **data: Any) -> Event:
+        """An event that belongs to no order."""
+        event = Event(at, kind, subject, data, seen)
+        self.events.append(event)
+        return event
+
+    def all_events(self) -> list[Event]:
+        """Everything staged so far."""
+        return self.events + [event for order in self.orders for event in order.events]
+
+
+def position_key(position: tuple[int, str]) -> str:
+    """How a stock position is remembered as used."""
+    return f"{position[0]}@{position[1]}"
+
+
+def keys_of(order: Order, parcel: Shipment | None = None) -> dict[str, Any]:
+    """The business keys of an order, and of a parcel of it, for a truth row."""
+    keys: dict[str, Any] = {"order_number": order.order, "doc_no": order.doc_no}
+    if parcel is not None:
+        keys |= {
+            "wms_order": order.wms_order,
+            "shipment": parcel.shipment,
+            "tracking": parcel.tracking,
+        }
+    return keys

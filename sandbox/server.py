@@ -1,0 +1,222 @@
+"""All systems in one process: in a thread of the caller, or in the foreground until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import compare_digest
+
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp
+
+from sandbox import admin, carrier, clock, erp, oms, wms
+from sandbox.distributor import Distributor
+from sandbox.http import Gate
+from sandbox.misbehave import Misbehaviour
+from sandbox.settings import SERVICES, WMS_CLOCK_FAST_SECONDS, Credentials, Settings
+
+
+class SandboxError(Exception):
+    """The sandbox can't run; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class SandboxHandle:
+    """A running sandbox: base URLs by service (``admin``, ``oms``, ``erp``, ``wms``, ``carrier``)."""
+
+    home: Path
+    urls: dict[str, str]
+    credentials: Credentials
+
+    def wait_ready(self, timeout: float = 15.0) -> None:
+        """Return when every service answers its health check. Raises SandboxError."""
+        deadline = time.monotonic() + timeout
+        for service, url in self.urls.items():
+            while True:
+                try:
+                    with urllib.request.urlopen(url + "/health", timeout=timeout):
+                        break
+                except (urllib.error.URLError, OSError) as error:
+                    if time.monotonic() > deadline:
+                        raise SandboxError(f"{service} at {url} does not answer: {error}") from None
+                    time.sleep(0.02)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals alone: several run in one process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def listen(base_port: int) -> dict[str, socket.socket]:
+    """One listening socket a service: consecutive ports from ``base_port``, or free ones if 0."""
+    sockets: dict[str, socket.socket] = {}
+    for index, service in enumerate(SERVICES):
+        port = base_port + index if base_port else 0
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            for opened in (listener, *sockets.values()):
+                opened.close()
+            raise SandboxError(
+                f"port {port} for {service} is taken ({error.strerror}); choose another base port"
+            ) from None
+        sockets[service] = listener
+    return sockets
+
+
+def build_apps(distributor: Distributor) -> dict[str, ASGIApp]:
+    """The ASGI app of each service."""
+    settings = distributor.settings
+    given = settings.credentials
+    misbehaviour = Misbehaviour()
+
+    def bearer(headers: Headers) -> str:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return token if scheme.lower() == "bearer" else ""
+
+    def oms_access(headers: Headers) -> bool:
+        return compare_digest(bearer(headers).encode(), given.oms_token.encode())
+
+    def erp_access(headers: Headers) -> bool:
+        return compare_digest(headers.get("x-api-key", "").encode(), given.erp_api_key.encode())
+
+    def wms_access(headers: Headers) -> bool:
+        found = carrier.basic_credentials(headers.get("authorization"))
+        return found == (given.wms_user, given.wms_password)
+
+    def carrier_access(headers: Headers) -> bool:
+        return carrier.token_is_valid(given, bearer(headers), clock.now())
+
+    return {
+        "admin": admin.build_app(distributor, misbehaviour),
+        "oms": Gate(
+            oms.build_app(distributor), "oms", distributor, misbehaviour, oms_access, "Bearer"
+        ),
+        "erp": Gate(
+            erp.build_app(distributor), "erp", distributor, misbehaviour, erp_access, "X-Api-Key"
+        ),
+        "wms": Gate(
+            wms.build_app(distributor),
+            "wms",
+            distributor,
+            misbehaviour,
+            wms_access,
+            "Basic",
+            clock_ahead=WMS_CLOCK_FAST_SECONDS,
+        ),
+        "carrier": Gate(
+            carrier.build_app(distributor),
+            "carrier",
+            distributor,
+            misbehaviour,
+            carrier_access,
+            "Bearer",
+            open_paths=("/oauth/token",),
+        ),
+    }
+
+
+class _Fleet:
+    """The servers of one sandbox."""
+
+    def __init__(self, home: Path, base_port: int, settings: Settings) -> None:
+        self._sockets = listen(base_port)
+        try:
+            self._distributor = Distributor(home, settings)
+        except BaseException:
+            for opened in self._sockets.values():
+                opened.close()
+            raise
+        self._servers = {
+            service: _Server(
+                uvicorn.Config(
+                    app,
+                    http="h11",
+                    loop="asyncio",
+                    ws="none",
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    date_header=service == "admin",
+                    server_header=False,
+                    timeout_graceful_shutdown=1,
+                )
+            )
+            for service, app in build_apps(self._distributor).items()
+        }
+        urls = {
+            service: f"http://127.0.0.1:{listener.getsockname()[1]}"
+            for service, listener in self._sockets.items()
+        }
+        self.handle = SandboxHandle(home, urls, settings.credentials)
+        (home / "endpoints.json").write_text(json.dumps(urls, indent=2) + "\n")
+
+    async def serve(self) -> None:
+        """Serve until ``stop``."""
+        try:
+            await asyncio.gather(
+                *(
+                    server.serve([self._sockets[service]])
+                    for service, server in self._servers.items()
+                )
+            )
+        finally:
+            self._distributor.close()
+
+    def stop(self) -> None:
+        """Ask the servers to end. May be called from any thread."""
+        for server in self._servers.values():
+            server.should_exit = True
+
+
+@contextlib.contextmanager
+def running_sandbox(
+    home: Path | str, base_port: int = 0, settings: Settings | None = None
+) -> Iterator[SandboxHandle]:
+    """A sandbox in a thread of this process, ready to answer; ended on leaving.
+
+    ``home`` keeps its state: the same folder gives the same world again. ``base_port`` 0 takes
+    free ports. Raises SandboxError.
+    """
+    fleet = _Fleet(Path(home), base_port, settings or Settings())
+    thread = threading.Thread(
+        target=lambda: asyncio.run(fleet.serve()), name="sandbox", daemon=True
+    )
+    thread.start()
+    try:
+        fleet.handle.wait_ready()
+        yield fleet.handle
+    finally:
+        fleet.stop()
+        thread.join(timeout=10)
+
+
+def run_forever(home: Path, base_port: int, settings: Settings) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM. Raises SandboxError."""
+    fleet = _Fleet(home, base_port, settings)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, fleet.stop)
+        for service, url in fleet.handle.urls.items():
+            print(f"{service:8} {url}", flush=True)
+        await fleet.serve()
+
+    asyncio.run(main())

@@ -1,0 +1,65 @@
+"""What can be chosen about a pretend distributor: seed, size, faults, credentials. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SYSTEMS = ("oms", "erp", "wms", "carrier")
+"""The systems in the order of their ports: admin is the base port, then these."""
+
+SERVICES = ("admin", *SYSTEMS)
+
+WMS_CLOCK_FAST_SECONDS = 150.0
+"""The warehouse's clock runs this much ahead of the real time."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Pretend credentials. They guard nothing and are printed in ``docs/sandbox.md``."""
+
+    oms_token: str = "pretend-oms-token"
+    erp_api_key: str = "pretend-erp-key"
+    wms_user: str = "tallyman"
+    wms_password: str = "pretend-wms-password"
+    carrier_client_id: str = "tallyman"
+    carrier_client_secret: str = "pretend-carrier-secret"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices. Equal settings give equal worlds, but for the moment at which they end (now).
+
+    ``days`` is the length of the history; ``faults_per_kind`` and ``decoys_per_kind`` say how many
+    of every kind it holds and ``mix`` overrides both by kind (0: none). Live events happen between
+    ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
+    ``hang_seconds``: how long a request that is never answered keeps its connection.
+    """
+
+    seed: int = 20260
+    orders: int = 5000
+    items: int = 120
+    days: float = 45.0
+    faults_per_kind: int = 3
+    decoys_per_kind: int = 4
+    mix: Mapping[str, int] = field(default_factory=dict)
+    live_after_seconds: float = 15.0
+    live_spread_seconds: float = 10.0
+    requests_per_second: float = 200.0
+    hang_seconds: float = 30.0
+    credentials: Credentials = field(default_factory=Credentials)
+
+    def world_choices(self) -> dict[str, Any]:
+        """The choices that shape the history: fixed for a state folder at its first start."""
+        return {
+            "seed": self.seed,
+            "orders": self.orders,
+            "items": self.items,
+            "days": self.days,
+            "faults_per_kind": self.faults_per_kind,
+            "decoys_per_kind": self.decoys_per_kind,
+            "mix": dict(self.mix),
+            "live_after_seconds": self.live_after_seconds,
+            "live_spread_seconds": self.live_spread_seconds,
+        }

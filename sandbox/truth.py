@@ -1,0 +1,70 @@
+"""What is true about an injected fault or decoy: the row by which detection is scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
+
+GRACE_SECONDS = {
+    "O02": 30 * MINUTE,
+    "O03": 0.0,
+    "O04": HOUR,
+    "O05": 30 * MINUTE,
+    "O06": 30 * MINUTE,
+    "S01": 30 * MINUTE,
+    "S02": 30 * MINUTE,
+    "S03": 2 * HOUR,
+    "S04": DAY,
+    "S05": HOUR,
+    "F01": DAY,
+    "F02": 0.0,
+    "F03": 0.0,
+    "I01": HOUR,
+    "I11": 2 * HOUR,
+    "I12": 0.0,
+    "M02": HOUR,
+}
+"""How long each rule waits, counted from the moment at which the first side was recorded."""
+
+
+@dataclass
+class Truth:
+    """One fault or decoy.
+
+    ``expected`` lists every (rule, object) that must open because of it, the primary one first;
+    ``since`` is when the disagreement began on the systems' own word. ``correction`` is the
+    expected one, with its payload; ``after`` the state that it leads to.
+    """
+
+    kind: str
+    systems: list[str]
+    keys: dict[str, Any]
+    since: float
+    expected: list[tuple[str, str]] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    correction: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    decoy: bool = False
+    undetectable: str | None = None
+
+    def row(self, fault_id: str, injected_at: float) -> dict[str, Any]:
+        """The row as served. ``expected_by``: when the last of its rules falls due."""
+        due = [self.since + GRACE_SECONDS[rule] for rule, _ in self.expected]
+        return {
+            "fault_id": fault_id,
+            "fault_type": self.kind,
+            "root_cause_id": "cause-" + fault_id,
+            "injected_at": iso_utc(injected_at),
+            "decoy": self.decoy,
+            "detectable": self.undetectable is None and not self.decoy,
+            "reason_undetectable": self.undetectable,
+            "systems": self.systems,
+            "entity_keys": self.keys,
+            "truth": self.values,
+            "expected": [{"rule": rule, "object": name} for rule, name in self.expected],
+            "expected_by": iso_utc(max(due, default=injected_at)),
+            "expected_correction": self.correction,
+            "expected_after_state": self.after,
+        }

@@ -1,0 +1,38 @@
+"""What the carrier holds: scans of parcels, in the order in which they were reported."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sandbox.clock import local_with_offset
+from sandbox.numbers import Numbers
+from sandbox.tables import Table
+from sandbox.views.base import View
+
+
+class CarrierView(View):
+    """One append-only feed of scans."""
+
+    system = "carrier"
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.scans = Table(
+            "events", ("event-id",), sequence_field="seq", indexes=("tracking-number",)
+        )
+        super().__init__(numbers, (self.scans,))
+
+    def on_parcel_scanned(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        zone = ZoneInfo(data["zone"])
+        self.scans.put(
+            {
+                "seq": 0,
+                "event-id": self.numbers.next("scan"),
+                "tracking-number": data["tracking"],
+                "code": data["code"],
+                "timestamp": local_with_offset(data["scanned_at"], zone),
+                "reported-at": local_with_offset(when, zone),
+                "reason": data.get("reason"),
+                "reference": data["shipment"],
+            }
+        )

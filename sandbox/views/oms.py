@@ -1,0 +1,143 @@
+"""What the order management system holds: orders with their lines, and products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.catalogue import oms_sku
+from sandbox.clock import iso_utc
+from sandbox.numbers import Numbers
+from sandbox.tables import Document, Table
+from sandbox.views.base import View
+
+
+def money(cents: int) -> str:
+    """``12.50``."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def restate(order: Document) -> None:
+    """Derive the order's status from its lines'. A cancelled line no longer counts."""
+    states = {line["status"] for line in order["lines"]} - {"CANCELLED"}
+    if not states:
+        order["status"] = "CANCELLED"
+    elif states == {"DELIVERED"}:
+        order["status"] = "DELIVERED"
+    elif states <= {"SHIPPED", "DELIVERED"}:
+        order["status"] = "SHIPPED"
+    elif states & {"SHIPPED", "DELIVERED"} or order["status"] == "PART_SHIPPED":
+        order["status"] = "PART_SHIPPED"
+    elif order["acceptedAt"] is not None:
+        order["status"] = "ACCEPTED"
+    else:
+        order["status"] = "PLACED"
+
+
+class OmsView(View):
+    """Orders by ``ord_100123``, products by SKU."""
+
+    system = "oms"
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.orders = Table("orders", ("id",), order_field="updatedAt", indexes=("orderNumber",))
+        self.products = Table("products", ("sku",), order_field="updatedAt")
+        super().__init__(numbers, (self.orders, self.products))
+
+    def touch(self, document: Document, stamp: float) -> None:
+        """Store a changed document as its next version."""
+        document["version"] += 1
+        document["updatedAt"] = iso_utc(stamp)
+        self.tables["orders" if "lines" in document else "products"].put(document)
+
+    def on_item_created(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self.products.put(
+            {
+                "sku": oms_sku(data["item"]),
+                "gtin": data["gtin"],
+                "title": data["title"],
+                "uom": "EA",
+                "listPrice": money(data["price"]),
+                "currency": "USD",
+                "updatedAt": iso_utc(stamp),
+                "version": 1,
+            }
+        )
+
+    def on_order_placed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self.orders.put(
+            {
+                "id": order_id(data["order"]),
+                "orderNumber": data["order"],
+                "channel": data["channel"],
+                "customerRef": data["customer"],
+                "customerPo": data["po"],
+                "region": "US",
+                "currency": "USD",
+                "status": "PLACED",
+                "placedAt": iso_utc(when),
+                "acceptedAt": None,
+                "updatedAt": iso_utc(stamp),
+                "version": 1,
+                "lines": [
+                    {
+                        "lineNo": line["line"],
+                        "sku": oms_sku(line["item"]),
+                        "qty": line["qty"],
+                        "uom": "EA",
+                        "unitPrice": money(line["price"]),
+                        "status": "PLACED",
+                        "cancelledAt": None,
+                        "deliveredAt": None,
+                    }
+                    for line in data["lines"]
+                ],
+            }
+        )
+
+    def on_order_accepted(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        order["acceptedAt"] = iso_utc(when)
+        order["status"] = "ACCEPTED"
+        for line in order["lines"]:
+            if line["status"] == "PLACED":
+                line["status"] = "ACCEPTED"
+        self.touch(order, stamp)
+
+    def on_shipped(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        complete = {line["line"] for line in data["lines"] if line["last"]}
+        for line in order["lines"]:
+            if line["lineNo"] in complete and line["status"] == "ACCEPTED":
+                line["status"] = "SHIPPED"
+        order["status"] = "PART_SHIPPED"
+        restate(order)
+        self.touch(order, stamp)
+
+    def on_parcel_scanned(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """The OMS is told of deliveries only."""
+        order = self.orders.edit(order_id(data["order"]))
+        for line in order["lines"]:
+            if line["lineNo"] in data["completes"] and line["status"] != "CANCELLED":
+                line["deliveredAt"] = iso_utc(data["scanned_at"])
+                line["status"] = "DELIVERED"
+        restate(order)
+        self.touch(order, stamp)
+
+    def on_lines_cancelled(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        for line in order["lines"]:
+            if line["lineNo"] in data["lines"]:
+                line["cancelledAt"] = iso_utc(when)
+                line["status"] = "CANCELLED"
+        restate(order)
+        self.touch(order, stamp)
+
+    def on_line_repriced(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        order["lines"][data["line"] - 1]["unitPrice"] = money(data["price"])
+        self.touch(order, stamp)
+
+
+def order_id(order_number: str) -> str:
+    """``ord_100123`` of ``SO-100123``."""
+    return "ord_" + order_number[3:]
