@@ -368,14 +368,13 @@ def _column_as_text(column: pa.Array) -> list[str | None]:
 
 
 def _as_text(value: Any) -> str | None:
-    """A typed value as text: numbers without exponent, nested values as JSON."""
+    """A typed value as text; a binary number, never exact, to six decimals; nested ones as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        text = f"{value!r}"
-        return text.removesuffix(".0") if "e" not in text else f"{value:f}"
+        return f"{value:.6f}".rstrip("0").rstrip(".")
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -216,6 +216,13 @@ def _date(text: str, formats: Sequence[tuple[str, str]]) -> tuple[str, str] | No
     return None
 
 
+def _plain_number(text: str) -> str:
+    """ ".5" as "0.5" and "5." as "5": the form that contracts ask for, with every digit kept."""
+    sign = text[0] if text[0] in "+-" else ""
+    whole, _, fraction = text.removeprefix(sign).partition(".")
+    return f"{sign}{whole or 0}" + (f".{fraction}" if fraction else "")
+
+
 def _converter(
     mapping: FileMapping, column: ColumnMapping, duckdb_type: str
 ) -> Callable[[str | None], Converted]:
@@ -248,7 +255,7 @@ def _converter(
             if not (number.fullmatch(text) and any(sign.isdigit() for sign in text)):
                 return Converted(text, REFUSED, text)
             plain = text if mapping.decimal_mark == "." else text.translate(_SWAPPED_MARKS)
-            return Converted(plain.replace(",", ""), MAPPED, text)
+            return Converted(_plain_number(plain.replace(",", "")), MAPPED, text)
         return Converted(text, MAPPED, text)
 
     return convert

@@ -215,7 +215,7 @@ def test_parquet(tmp_path: Path) -> None:
             "Line": pa.array([1, 2], pa.int32()),
             "Vendor": pa.array(["Acme", "Acme"]).dictionary_encode(),
             "Item": ["Bolt", None],
-            "Qty": pa.array([1.1, 1e21]),
+            "Qty": pa.array([1.1 + 2.2, 1e21]),
             "Due": pa.array([20485, None], pa.date32()),
         }
     )
@@ -223,8 +223,8 @@ def test_parquet(tmp_path: Path) -> None:
     pages = list(folder.source.pages(ENTITY, None))
     first, second = pages[0].records
     assert [first.record_id, second.record_id] == ["P1/1", "P2/2"]
-    assert (first.fields["quantity"], first.fields["promised_on"]) == ("1.1", "2026-02-01")
-    assert second.fields["quantity"] == "1000000000000000000000.000000"
+    assert (first.fields["quantity"], first.fields["promised_on"]) == ("3.3", "2026-02-01")
+    assert second.fields["quantity"] == "1000000000000000000000"
     assert folder.read(pages[-1].cursor)[0] == []
     pq.write_table(table.slice(1), folder.drops / "a.parquet")
     assert folder.read(pages[-1].cursor)[0] == ["P2/2"]
@@ -338,3 +338,23 @@ def test_one_record_can_be_read_by_its_fields(folder: Folder) -> None:
     folder.write("b.csv", HEADER + row(2, "3.3.2026"))
     found = folder.source.read_one(ENTITY, {"po_number": "P2"})
     assert [record.fields["promised_on"] for record in found] == ["2026-03-03"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,234.50", "1234.50"),
+        (".5", "0.5"),
+        ("-5.", "-5"),
+        ("1,2", None),
+        ("1e3", None),
+        (".", None),
+        ("12 kg", None),
+    ],
+)
+def test_numbers_are_read_exactly_or_not_at_all(
+    folder: Folder, text: str, number: str | None
+) -> None:
+    folder.write("a.csv", HEADER + f'P1,1,Acme,Bolt,"{text}",open\n')
+    fields = next(folder.source.pages(ENTITY, None)).records[0].fields
+    assert fields["quantity"] == (number or text)
