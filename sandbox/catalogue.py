@@ -26,7 +26,7 @@ _TRAITS = ("steel", "brass", "compact", "heavy-duty", "sealed", "insulated", "sl
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One article. ``price`` in cents, ``weight`` in grams; ``eaches_only``: never moved in cases."""
+    """One article: ``price`` in cents, ``weight`` in grams. ``eaches_only``: never in cases."""
 
     number: int
     gtin: str

@@ -1,4 +1,4 @@
-"""Time as each system writes it. Inside the sandbox a moment is a float: seconds since 1970, UTC."""
+"""Time as each system writes it. Inside, a moment is a float: seconds since 1970, UTC."""
 
 from __future__ import annotations
 

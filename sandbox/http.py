@@ -169,17 +169,15 @@ class Gate:
             store.add_effect(
                 self.system, effect.kind, effect.name, key, applied_at, effect.before, effect.after
             )
-        if key is not None and response.status_code < 500:
-            if response.status_code not in _BEFORE_THE_OPERATION:
-                kept = {
-                    name: value
-                    for name, value in response.headers.items()
-                    if name in ("content-type", "etag", "location")
-                }
-                text = bytes(response.body).decode()
-                store.remember_answer(
-                    self.system, key, fingerprint, response.status_code, kept, text
-                )
+        final = response.status_code < 500 and response.status_code not in _BEFORE_THE_OPERATION
+        if key is not None and final:
+            kept = {
+                name: value
+                for name, value in response.headers.items()
+                if name in ("content-type", "etag", "location")
+            }
+            text = bytes(response.body).decode()
+            store.remember_answer(self.system, key, fingerprint, response.status_code, kept, text)
         self.distributor.commit()
         return response
 

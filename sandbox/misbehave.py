@@ -1,4 +1,4 @@
-"""One-shot misbehaviour for tests: the next matching requests of a system go wrong, then no more."""
+"""One-shot misbehaviour for tests: the next matching requests of a system go wrong."""
 
 from __future__ import annotations
 

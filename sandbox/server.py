@@ -33,7 +33,7 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True)
 class SandboxHandle:
-    """A running sandbox: base URLs by service (``admin``, ``oms``, ``erp``, ``wms``, ``carrier``)."""
+    """A running sandbox. ``urls``: base URLs by service (admin, oms, erp, wms, carrier)."""
 
     home: Path
     urls: dict[str, str]
