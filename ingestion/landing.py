@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from registry.contracts import SYSTEM_COLUMNS, Contract, load_contracts
+from registry.crash_points import crash_point
 from registry.systems import Registry, System
 
 OWN_SYSTEM = "tallyman"
@@ -80,6 +81,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
     except BaseException:
         connection.execute("rollback")
         raise
+    crash_point("ingestion.after_views")
 
 
 def registry_contracts(registry: Registry) -> tuple[Contract, ...]:

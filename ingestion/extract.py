@@ -1,0 +1,188 @@
+"""Reads one system to the spool: every entity after its cursor, typed, with the log of it.
+
+Nothing here holds the warehouse while it waits for the network, so that systems can be read side by
+side.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from connectors.base import Page, Source, SourceError
+from ingestion import spool
+from ingestion.landing import last_cursors
+from ingestion.report import Clock, EntityReport, Extracted
+from ingestion.typing import BatchTyper, ReceivedRecord
+from ingestion.warehouse import warehouse
+from registry.contracts import Contract, contracts_of
+from registry.crash_points import crash_point
+from registry.errors import TallymanError
+from registry.settings import Settings
+from registry.systems import System
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 20_000
+# What fails so fails for every entity of the system: the others are not tried, only noted.
+SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
+
+
+def extract_system(
+    system: System,
+    source: Source,
+    settings: Settings,
+    run_id: str,
+    clock: Clock,
+    cursors: Mapping[str, str | None] | None = None,
+) -> Extracted:
+    """Read all entities of one system. Never raises for what the source did: see the reports.
+
+    ``cursors``: where to go on, by entity; by default those of the last complete extractions that
+    the warehouse holds, for which it is opened for a moment.
+    """
+    if cursors is None:
+        with warehouse(settings, f"cursors of {system.name}") as connection:
+            cursors = last_cursors(connection, system.name)
+    extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
+    contracts = contracts_of(system.connector, settings.systems_file.parent / "contracts")
+    names = [e for e in source.entities if not system.entities or e in system.entities]
+    reports: list[EntityReport] = []
+    with (
+        spool.SpoolWriter(settings, system.name, extraction_id, run_id) as writer,
+        BatchTyper(system.name, ZoneInfo(system.time_zone)) as typer,
+    ):
+        for name in names:
+            down = next((r for r in reports if r.error_kind in SYSTEM_WIDE), None)
+            if down is not None:
+                now = clock.now()
+                reports.append(
+                    replace(
+                        down,
+                        entity=name,
+                        started_at=now,
+                        ended_at=now,
+                        records=0,
+                        quarantined=0,
+                        cursor_from=cursors.get(name),
+                        cursor_to=None,
+                        notices=(),
+                    )
+                )
+                continue
+            extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock)
+            reports.append(extraction.run(source, extraction_id, cursors.get(name)))
+        extracted = writer.finish(tuple(reports))
+    crash_point("ingestion.before_land")
+    return extracted
+
+
+class _EntityExtraction:
+    """Reads one entity; what was read before a failure is kept, but counts as incomplete."""
+
+    def __init__(
+        self,
+        entity: str,
+        contract: Contract | None,
+        writer: spool.SpoolWriter,
+        typer: BatchTyper,
+        clock: Clock,
+    ) -> None:
+        self._entity = entity
+        self._contract = contract
+        self._writer = writer
+        self._typer = typer
+        self._clock = clock
+        self._waiting: list[ReceivedRecord] = []
+        self._sequence = 0
+        self._records = 0
+        self._quarantined = 0
+        self._unknown_fields: set[str] = set()
+        self._cursor: str | None = None
+        self._offset: float | None = None
+        self._uncertainty: float | None = None
+
+    def run(self, source: Source, extraction_id: str, cursor: str | None) -> EntityReport:
+        started = self._clock.now()
+        self._cursor = cursor
+        told_before = len(getattr(source, "notices", ()))
+        error_kind = error = None
+        try:
+            self._read(source, extraction_id, cursor)
+        except SourceError as failure:
+            error_kind, error = failure.kind, str(failure)
+        except TallymanError as failure:
+            error_kind, error = "configuration", str(failure)
+        except Exception as failure:
+            # A fault of one connector must not keep the other entities and systems from landing.
+            log.exception("reading %s of %s failed", self._entity, source.system.name)
+            error_kind = "internal"
+            error = f"reading {self._entity} of {source.system.name} failed: {failure!r}"
+        if error is not None:
+            self._keep_what_came(extraction_id)
+        return EntityReport(
+            entity=self._entity,
+            started_at=started,
+            ended_at=self._clock.now(),
+            complete=error is None,
+            records=self._records,
+            quarantined=self._quarantined,
+            cursor_from=cursor,
+            cursor_to=self._cursor if error is None else None,
+            clock_offset_seconds=self._offset,
+            clock_uncertainty_seconds=self._uncertainty,
+            error_kind=error_kind,
+            error=error,
+            notices=(
+                *(f"unknown field {name}" for name in sorted(self._unknown_fields)),
+                *getattr(source, "notices", ())[told_before:],
+            ),
+        )
+
+    def _read(self, source: Source, extraction_id: str, cursor: str | None) -> None:
+        if self._contract is None:
+            raise SourceError(
+                "no_contract",
+                f"{source.system.name} offers entity '{self._entity}', but connector "
+                f"'{source.system.connector}' has no contract for it",
+            )
+        for number, page in enumerate(source.pages(self._entity, cursor)):
+            self._take(page)
+            if number == 0:
+                crash_point("ingestion.after_first_page")
+            if len(self._waiting) >= BATCH_ROWS:
+                self._flush(extraction_id)
+        self._flush(extraction_id)
+
+    def _take(self, page: Page) -> None:
+        received = self._clock.now()
+        if page.clock_offset_seconds is not None:
+            self._offset = page.clock_offset_seconds
+            self._uncertainty = page.clock_uncertainty_seconds
+        source_now = received + timedelta(seconds=self._offset or 0.0)
+        self._waiting += [ReceivedRecord(record, received, source_now) for record in page.records]
+        self._cursor = page.cursor
+
+    def _flush(self, extraction_id: str) -> None:
+        if not self._waiting or self._contract is None:
+            return
+        batch, self._waiting = self._waiting, []
+        typed = self._typer.type(
+            self._contract, batch, extraction_id, self._sequence, self._clock.now()
+        )
+        self._writer.write(self._entity, typed.accepted)
+        self._writer.write(spool.QUARANTINE, typed.quarantined)
+        self._sequence += len(batch)
+        self._records += typed.accepted.num_rows
+        self._quarantined += typed.quarantined.num_rows
+        self._unknown_fields |= typed.unknown_fields
+
+    def _keep_what_came(self, extraction_id: str) -> None:
+        try:
+            self._flush(extraction_id)
+        except Exception:
+            log.exception("the rows of %s read before its failure are lost", self._entity)

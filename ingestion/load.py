@@ -1,0 +1,215 @@
+"""Lands spooled extractions in ``raw_<system>`` through dlt: append only, all of one in one load.
+
+The spool is what survives a crash, not dlt's own working folder: a load that was interrupted is
+dropped there and made again from the spool under a new load id. Rows of the interrupted load carry
+an id that ``_dlt_loads`` does not list, so no view shows them, and nothing is ever landed twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+
+from connectors.base import Source
+from ingestion import spool
+from ingestion.extract import extract_system
+from ingestion.landing import EXTRACTION_COLUMNS, landed_extractions, raw_schema
+from ingestion.report import Clock, EntityReport, Extracted, LoadReport
+from ingestion.warehouse import warehouse
+from registry.contracts import arrow_type
+from registry.crash_points import crash_point
+from registry.errors import TallymanError
+from registry.settings import Settings
+from registry.systems import System
+
+if TYPE_CHECKING:
+    import dlt
+
+__all__ = [
+    "EntityReport",
+    "Extracted",
+    "LoadReport",
+    "extract_system",
+    "land",
+    "load_system",
+]
+
+log = logging.getLogger(__name__)
+
+ROW_GROUP_ROWS = 50_000
+# A contract may gain columns; a column that changes its type is a mistake, and must be loud.
+SCHEMA_CONTRACT: Any = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+
+
+def load_system(
+    system: System, source: Source, settings: Settings, run_id: str, clock: Clock
+) -> LoadReport:
+    """Read one system and land what it told. Never raises for what the source did."""
+    return land(extract_system(system, source, settings, run_id, clock), settings)
+
+
+def land(extracted: Extracted, settings: Settings) -> LoadReport:
+    """Land one extraction, and before it those that a crash left behind.
+
+    An extraction that cannot be landed is tried in ``spool.LANDING_ATTEMPTS`` passes and then set
+    aside; its report says so and the system's other extractions go on. Raises WarehouseBusyError.
+    """
+    report: LoadReport | None = None
+    with warehouse(settings, f"load of {extracted.system}") as connection:
+        landed = landed_extractions(connection, extracted.system)
+        for waiting in list(spool.waiting(settings, extracted.system)):
+            if waiting.extraction_id in landed:
+                spool.remove(waiting.folder)
+                continue
+            outcome = _land_one(waiting, settings, connection)
+            if waiting.extraction_id == extracted.extraction_id:
+                report = outcome
+    crash_point("ingestion.after_land")
+    # Another process may have landed it for us, as one that a crash left behind.
+    return report or LoadReport(
+        extracted.system, extracted.extraction_id, extracted.extraction_id, extracted.entities
+    )
+
+
+def _land_one(
+    extracted: Extracted, settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> LoadReport:
+    attempt = spool.count_attempt(extracted.folder)
+    try:
+        load_id = _load(extracted, settings, connection)
+    except (TallymanError, MemoryError):
+        raise
+    except Exception as error:
+        log.exception("landing %s of %s failed", extracted.extraction_id, extracted.system)
+        return _not_landed(extracted, settings, error, attempt)
+    spool.remove(extracted.folder)
+    return LoadReport(extracted.system, extracted.extraction_id, load_id, extracted.entities)
+
+
+def _not_landed(
+    extracted: Extracted, settings: Settings, error: Exception, attempt: int
+) -> LoadReport:
+    if attempt >= spool.LANDING_ATTEMPTS:
+        place = spool.set_aside(settings, extracted)
+        remedy = f"it was set aside in {place} and the next pass reads the system again"
+    else:
+        remedy = "the next pass tries again"
+    cause = error.__cause__ or error
+    message = f"{extracted.system} was read but could not be landed ({cause}): {remedy}"
+    entities = tuple(
+        EntityReport(
+            entity=entity.entity,
+            started_at=entity.started_at,
+            ended_at=entity.ended_at,
+            complete=False,
+            cursor_from=entity.cursor_from,
+            error_kind="not_landed",
+            error=message,
+        )
+        for entity in extracted.entities
+    )
+    return LoadReport(extracted.system, extracted.extraction_id, None, entities)
+
+
+def _load(extracted: Extracted, settings: Settings, connection: duckdb.DuckDBPyConnection) -> str:
+    pipeline = _pipeline(extracted.system, settings, connection)
+    if pipeline.has_pending_data:
+        # Left by a crash. The spool still holds it whole, or it is landed already.
+        pipeline = pipeline.drop()
+        pipeline.sync_destination()
+    pipeline.extract(list(_resources(extracted)), loader_file_format="parquet")
+    crash_point("ingestion.after_extract")
+    pipeline.normalize()
+    crash_point("ingestion.after_normalize")
+    information = pipeline.load()
+    information.raise_on_failed_jobs()
+    return str(information.loads_ids[0])
+
+
+def _pipeline(
+    system: str, settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> dlt.Pipeline:
+    import dlt
+
+    from ingestion.destination import warehouse_destination
+
+    for key, value in {
+        "normalize.parquet_normalizer.add_dlt_load_id": True,
+        "load.delete_completed_jobs": True,
+        "restore_from_destination": False,
+        "runtime.dlthub_telemetry": False,
+        "runtime.log_level": "ERROR",
+    }.items():
+        dlt.config[key] = value
+    return dlt.pipeline(
+        pipeline_name=f"tallyman_{system}",
+        pipelines_dir=str(settings.dlt_home),
+        destination=warehouse_destination(connection),
+        dataset_name=raw_schema(system),
+    )
+
+
+def _resources(extracted: Extracted) -> Iterator[Any]:
+    """One resource a spooled file, and the log of the extraction beside them in the same load."""
+    for path in sorted(extracted.folder.glob("*.parquet")):
+        name = "quarantine" if path.stem == spool.QUARANTINE else path.stem
+        yield _resource(name, pyarrow.parquet.read_schema(path), _batches(path))
+    rows = extraction_rows(extracted)
+    yield _resource("extractions", rows.schema, iter([rows]))
+
+
+def _resource(name: str, schema: pa.Schema, batches: Iterator[pa.Table]) -> Any:
+    import dlt
+
+    # dlt takes every time for one with a zone unless told otherwise.
+    hints: Any = {
+        field.name: {"data_type": "timestamp", "timezone": False}
+        for field in schema
+        if pa.types.is_timestamp(field.type) and field.type.tz is None
+    }
+    return dlt.resource(
+        batches,
+        name=name,
+        write_disposition="append",
+        columns=hints,
+        schema_contract=SCHEMA_CONTRACT,
+    )
+
+
+def _batches(path: Path) -> Iterator[pa.Table]:
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP_ROWS):
+            yield pa.Table.from_batches([batch])
+
+
+def extraction_rows(extracted: Extracted) -> pa.Table:
+    """The log of one extraction: one row an entity, failed ones too."""
+    rows = [
+        {
+            "system": extracted.system,
+            "entity": entity.entity,
+            "extraction_id": extracted.extraction_id,
+            "run_id": extracted.run_id,
+            "started_at": entity.started_at,
+            "ended_at": entity.ended_at,
+            "complete": entity.complete,
+            "cursor_from": entity.cursor_from,
+            "cursor_to": entity.cursor_to,
+            "records": entity.records,
+            "quarantined": entity.quarantined,
+            "clock_offset_seconds": entity.clock_offset_seconds,
+            "clock_uncertainty_seconds": entity.clock_uncertainty_seconds,
+            "error_kind": entity.error_kind,
+            "error_message": entity.error,
+            "notices": "; ".join(entity.notices) or None,
+        }
+        for entity in extracted.entities
+    ]
+    schema = pa.schema([(name, arrow_type(kind)) for name, kind in EXTRACTION_COLUMNS.items()])
+    return pa.Table.from_pylist(rows, schema=schema)
