@@ -5,6 +5,7 @@ Reads a published build; every figure is computed in SQL from the marts and only
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,12 +60,17 @@ from marts.kpi_delivery
 {grouping}
 """
 
+# By the way in which the day of the order was read: a wrong reading shows here first.
 _LEAD = """
 select
+    coalesce(ordered_on_method, 'all') as date_format,
     count(lead_days) as count,
     quantile_cont(lead_days, 0.5) as p50,
     quantile_cont(lead_days, 0.9) as p90
 from marts.purchase_order_deliveries
+where lead_days is not null
+group by grouping sets ((ordered_on_method), ())
+order by grouping(ordered_on_method) desc, ordered_on_method
 """
 
 _EXCEPTIONS = """
@@ -126,7 +132,8 @@ def summarise_delivery(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     ``delivery`` {lines, late, early, on_date, on_time_share}: delivered lines and their promise; on
     time is not after the promised day, so early counts. ``delivery_by_mode`` and
     ``delivery_by_vendor_and_mode``: lists of the same, most lines first.
-    ``lead_days`` {count, p50, p90}: from order to delivery, where the day of the order is known.
+    ``lead_days``: list of {date_format, count, p50, p90}, days from order to delivery, first of all
+    lines whose day of the order is known, then by the format in which it was written.
     ``delivery_exceptions``: list of {rule, title, found, open, closed}.
     ``quarantined``: lines refused by contract. ``unmapped``: codes without a translation.
     ``dirt``: list of {column, method, text, values}; ``text`` where the source's text was kept.
@@ -140,7 +147,7 @@ def summarise_delivery(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "delivery": _delivery(connection)[0],
         "delivery_by_mode": _delivery(connection, "mode"),
         "delivery_by_vendor_and_mode": _delivery(connection, "vendor", "mode"),
-        "lead_days": _rows(connection, _LEAD)[0],
+        "lead_days": _rows(connection, _LEAD),
         "delivery_exceptions": _rows(connection, _EXCEPTIONS),
         "quarantined": lines["quarantined"],
         "unmapped": sum(row["values"] for row in dirt if row["method"] == "unmapped"),
@@ -156,25 +163,20 @@ def print_delivery(summary: Mapping[str, Any], console: Console) -> None:
         f"\n[bold]{lines['total']:,} purchase order lines[/bold]: {lines['landed']:,} landed, "
         f"{lines['quarantined']:,} quarantined, {summary['unmapped']:,} codes unmapped"
     )
-    _print_table(
+    ways = Counter(row["column"] for row in summary["dirt"])
+    _print_records(
         console,
-        "How values were read",
-        {
-            "column": [row["column"] for row in summary["dirt"]],
-            "method": [row["method"] for row in summary["dirt"]],
-            "source text kept": [row["text"] or "" for row in summary["dirt"]],
-            "values": [row["values"] for row in summary["dirt"]],
-        },
+        "How values were read, where not all in one way",
+        [row for row in summary["dirt"] if ways[row["column"]] > 1],
     )
-    if summary["references"]:
-        _print_records(console, "Cross references between lines", summary["references"])
+    _print_records(console, "Cross references between lines", summary["references"])
     _print_records(
         console, "Event lag: days from delivery to its record", [summary["event_lag_days"]]
     )
-    _print_records(console, "Days from order to delivery", [summary["lead_days"]])
+    _print_records(console, "Days from order to delivery", summary["lead_days"])
     by_vendor = summary["delivery_by_vendor_and_mode"]
-    everything = [{"mode": "all", **summary["delivery"]}]
-    _print_records(console, "On time, by mode", summary["delivery_by_mode"] + everything)
+    everything = {"mode": "all", **summary["delivery"]}
+    _print_records(console, "On time, by mode", [everything, *summary["delivery_by_mode"]])
     _print_records(console, "On time, by vendor and mode", by_vendor[:ROWS_ON_SCREEN])
     if len(by_vendor) > ROWS_ON_SCREEN:
         console.print(
@@ -201,24 +203,21 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any
 
 
 def _print_records(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(rows[0]) if rows else []
-    _print_table(console, title, {name: [row[name] for row in rows] for name in names})
-
-
-def _print_table(console: Console, title: str, columns: Mapping[str, Sequence[Any]]) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name, values in columns.items():
-        is_number = any(isinstance(value, (int, float)) for value in values)
+    if not rows:
+        return
+    table = Table()
+    for name in rows[0]:
+        is_number = any(isinstance(row[name], int | float) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*(_shown(name, value) for name, value in zip(columns, row, strict=True)))
-    console.print()
+    for row in rows:
+        table.add_row(*(_shown(name, value) for name, value in row.items()))
+    console.print(f"\n[bold]{title}[/bold]")
     console.print(table)
 
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
-        return "-"
+        return ""
     if name.endswith("_share"):
         return f"{value:.1%}"
     if isinstance(value, float):
