@@ -4,8 +4,6 @@ The truth about what is due is the outbox, never the sensor: a lost tick costs l
 correctness, and a doubled one finds nothing to do.
 """
 
-from __future__ import annotations
-
 import random
 
 import dagster as dg

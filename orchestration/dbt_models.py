@@ -1,7 +1,5 @@
 """dbt models as assets and dbt tests as checks: specs by dagster-dbt, execution in this process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from ingestion.warehouse import warehouse
+from ingestion.warehouse import warehouse, warehouse_lock
 from orchestration.dbt_build import NodeResult, build
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM, OPERATIONS_TEAM
@@ -72,7 +70,8 @@ def build_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
         assets = context.assets_def
         models = {spec.metadata[UNIQUE_ID]: spec.key for spec in assets.specs}
         checks = {spec.metadata[UNIQUE_ID]: spec for spec in assets.check_specs}
-        results = build(installation.settings)
+        with warehouse_lock(installation.settings, "dbt"):
+            results = build(installation.settings)
         sizes = _row_counts(installation)
         for result in results:
             if result.unique_id in models and result.status == "success":

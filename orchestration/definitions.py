@@ -1,7 +1,5 @@
 """The whole graph on one screen; code_location.py makes it for `dagster dev`."""
 
-from __future__ import annotations
-
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 

@@ -1,7 +1,5 @@
 """Landing assets: one a contract, filled by one step that reads all configured systems."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

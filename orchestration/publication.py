@@ -1,7 +1,5 @@
 """Publishing: after a good build, a read-only copy for everything that is not the pipeline."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.installation import Installation

@@ -1,7 +1,5 @@
 """The quality gate: Great Expectations suites as checks, and the gate that corrections heed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
