@@ -48,7 +48,12 @@ class SourceError(TallymanError):
 
 
 class Source(Protocol):
-    """What can be read from one system instance."""
+    """What can be read from one system instance.
+
+    A source may also have ``notices`` (a list of texts for people, which the log of extractions
+    keeps) and ``keeps_place_on_failure = True``: then the cursor of its last page is stored even if
+    the extraction failed after it, because the cursor itself tells what could not be read.
+    """
 
     system: System
 
@@ -64,7 +69,8 @@ class Source(Protocol):
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         """Pages after ``cursor`` (None: everything), overlapping it by the settle window.
 
-        Raises SourceError. The cursor of the last page is stored only with a complete extraction.
+        Raises SourceError. The cursor of the last page is stored only with a complete extraction,
+        unless the source keeps its place.
         """
         ...
 

@@ -111,10 +111,12 @@ class _EntityExtraction:
         self._cursor = cursor
         told_before = len(getattr(source, "notices", ()))
         error_kind = error = None
+        keeps_place = False
         try:
             self._read(source, extraction_id, cursor)
         except SourceError as failure:
             error_kind, error = failure.kind, str(failure)
+            keeps_place = getattr(source, "keeps_place_on_failure", False)
         except TallymanError as failure:
             error_kind, error = "configuration", str(failure)
         except Exception as failure:
@@ -122,8 +124,8 @@ class _EntityExtraction:
             log.exception("reading %s of %s failed", self._entity, source.system.name)
             error_kind = "internal"
             error = f"reading {self._entity} of {source.system.name} failed: {failure!r}"
-        if error is not None:
-            self._keep_what_came(extraction_id)
+        is_landing = error is None or self._keep_what_came(extraction_id)
+        keeps_cursor = error is None or (keeps_place and is_landing)
         return EntityReport(
             entity=self._entity,
             started_at=started,
@@ -132,7 +134,7 @@ class _EntityExtraction:
             records=self._records,
             quarantined=self._quarantined,
             cursor_from=cursor,
-            cursor_to=self._cursor if error is None else None,
+            cursor_to=self._cursor if keeps_cursor else None,
             clock_offset_seconds=self._offset,
             clock_uncertainty_seconds=self._uncertainty,
             error_kind=error_kind,
@@ -181,8 +183,11 @@ class _EntityExtraction:
         self._quarantined += typed.quarantined.num_rows
         self._unknown_fields |= typed.unknown_fields
 
-    def _keep_what_came(self, extraction_id: str) -> None:
+    def _keep_what_came(self, extraction_id: str) -> bool:
+        """Whether the rows read before the failure will land."""
         try:
             self._flush(extraction_id)
         except Exception:
             log.exception("the rows of %s read before its failure are lost", self._entity)
+            return False
+        return True

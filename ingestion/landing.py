@@ -144,7 +144,10 @@ def union_view_sql(
 
 
 def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, str | None]:
-    """For each entity, the cursor of the last complete extraction in a finished load."""
+    """For each entity, where to go on: the cursor of its last extraction in a finished load.
+
+    An extraction that failed has one only if its source keeps its place (connectors.base.Source).
+    """
     schema = raw_schema(system)
     if "extractions" not in _stored_columns(connection, schema).get(schema, {}):
         return {}
@@ -152,7 +155,7 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
         f"""
         select entity, arg_max(coalesce(cursor_to, ''), started_at)
         from {schema}.extractions
-        where complete
+        where (complete or cursor_to is not null)
             and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
         group by entity
         """

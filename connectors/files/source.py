@@ -53,6 +53,10 @@ class FilesSource:
     ``notices`` collects what a person should know and nothing has to stop for.
     """
 
+    # Every file has its own place in the cursor: one that stays bad must not have the good ones
+    # read again in every pass.
+    keeps_place_on_failure = True
+
     def __init__(self, system: System) -> None:
         self.system = system
         self.notices: list[str] = []
@@ -114,11 +118,11 @@ class FilesSource:
                     failures.append(error)
                     if earlier:
                         reached.files.setdefault(name, earlier)
+        yield Page(entity, [], reached.dump())
         if failures:
             raise SourceError(
                 failures[0].kind, "; ".join(str(failure) for failure in failures)
             ) from failures[0]
-        yield Page(entity, [], reached.dump())
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """The last version of every record whose fields match ``key``, from all files."""
