@@ -41,7 +41,7 @@ JsonPath = Annotated[
 ]
 Port = Annotated[int, typer.Option("--port", help="First of the five ports; 0 takes free ones.")]
 Orders = Annotated[int, typer.Option("--orders", min=50, help="Orders of history.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the pretend world.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the pretend world.")]
 
 
 def _say(message: str) -> None:
@@ -60,7 +60,7 @@ def demo(
     json_path: JsonPath = None,
     port: Port = 0,
     orders: Orders = 5000,
-    seed: Seed = 7,
+    seed: Seed = None,
 ) -> None:
     """Run the whole loop against the pretend distributor, and score it against the known truth."""
     from orchestration.demo import run_demo
@@ -213,7 +213,9 @@ def corrections_reject(key: str, actor: Actor, comment: Comment = "", home: Home
 
 
 @sandbox_app.command("up")
-def sandbox_up(home: Home = None, port: Port = 8700, orders: Orders = 5000, seed: Seed = 7) -> None:
+def sandbox_up(
+    home: Home = None, port: Port = 8700, orders: Orders = 5000, seed: Seed = None
+) -> None:
     """Serve the pretend distributor until interrupted, and write the systems file for it."""
     from threading import Event
 
@@ -223,7 +225,6 @@ def sandbox_up(home: Home = None, port: Port = 8700, orders: Orders = 5000, seed
     with pretend_distributor(folder, port, orders=orders, seed=seed) as (settings, handle):
         for name, url in handle.urls.items():
             _say(f"{name:8} {url}")
-        _say(f"{'admin':8} {handle.admin_url}")
         _say(f"systems file: {settings.systems_file}   (Ctrl-C stops)")
         Event().wait()
 

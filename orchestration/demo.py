@@ -101,9 +101,9 @@ def run_demo(
                     "look at `tallyman corrections list`"
                 )
         result = score(
-            _fetch(f"{handle.admin_url}/admin/truth", "faults"),
+            _fetch(f"{handle.urls['admin']}/admin/truth", "faults"),
             _opened(installation),
-            _fetch(f"{handle.admin_url}/admin/ledger", "effects"),
+            _fetch(f"{handle.urls['admin']}/admin/ledger", "effects"),
         )
         with published_connection(installation.settings) as connection:
             summary = build_summary(connection)

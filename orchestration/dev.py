@@ -23,7 +23,7 @@ def run_dev(
     with pretend_distributor(home, port, orders=orders) as (settings, handle):
         with open_instance(Installation.load(settings)):
             pass  # writes dagster.yaml on first use
-        for name, url in {**handle.urls, "admin": handle.admin_url}.items():
+        for name, url in handle.urls.items():
             progress(f"{name:8} {url}")
         environment = {
             **settings.environment,

@@ -6,13 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 
-from ingestion.landing import refresh_views
-from ingestion.load import EntityReport, Extracted, LoadReport, extract_system, land
+from ingestion.extract import extract_system
+from ingestion.landing import refresh_views, registry_contracts
+from ingestion.load import land
+from ingestion.report import EntityReport, Extracted, LoadReport
 from ingestion.warehouse import warehouse
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM
-from registry.contracts import Contract, load_contracts
-from registry.systems import Registry, System
+from registry.contracts import Contract
+from registry.systems import OWN_SYSTEM, Registry, System
 
 
 def landing_key(connector: str, entity: str) -> dg.AssetKey:
@@ -69,7 +71,8 @@ def extract_all(
 def load_all(installation: Installation, run_id: str) -> list[LoadReport]:
     """Extract every system, land one after another (DuckDB has one writer), refresh the views."""
     reports = []
-    for extracted in extract_all(installation, installation.registry.systems, run_id):
+    systems = (*installation.registry.systems, OWN_SYSTEM)
+    for extracted in extract_all(installation, systems, run_id):
         reports.append(land(extracted, installation.settings))
         report = reports[-1]
         records = sum(entity.records for entity in report.entities)
@@ -83,14 +86,10 @@ def load_all(installation: Installation, run_id: str) -> list[LoadReport]:
     return reports
 
 
-def build_landing_assets(registry: Registry | None) -> dg.AssetsDefinition:
-    """The landing assets of the configured connectors (of all connectors without a registry)."""
-    connectors = {system.connector for system in registry.systems} if registry else None
-    contracts = [
-        contract
-        for contract in load_contracts()
-        if connectors is None or contract.connector in connectors
-    ]
+def build_landing_assets(registry: Registry) -> dg.AssetsDefinition:
+    """The landing assets of the configured connectors."""
+    connectors = {system.connector for system in (*registry.systems, OWN_SYSTEM)}
+    contracts = [c for c in registry_contracts(registry) if c.connector in connectors]
 
     @dg.multi_asset(
         name="load_systems",
@@ -103,9 +102,11 @@ def build_landing_assets(registry: Registry | None) -> dg.AssetsDefinition:
         """Read each system after its cursor and append what it said to the raw log."""
         installation.progress("reading the systems")
         reports = load_all(installation, context.run_id)
+        systems = (*installation.registry.systems, OWN_SYSTEM)
+        connectors_by_system = {system.name: system.connector for system in systems}
         rows: dict[dg.AssetKey, list[tuple[str, EntityReport]]] = defaultdict(list)
         for report in reports:
-            connector = installation.registry.system(report.system).connector
+            connector = connectors_by_system[report.system]
             for entity in report.entities:
                 rows[landing_key(connector, entity.entity)].append((report.system, entity))
         for key, feeds in rows.items():

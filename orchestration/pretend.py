@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,23 @@ def write_configuration(home: Path, urls: dict[str, str], credentials: dict[str,
     return load_settings(home, home / "systems.toml")
 
 
+def _secrets(credentials: Any) -> dict[str, str]:
+    """The sandbox's credentials under the names that the systems file refers to."""
+    return {f"TALLYMAN_DEMO_{name.upper()}": value for name, value in asdict(credentials).items()}
+
+
 @contextmanager
 def pretend_distributor(
-    home: Path, base_port: int, **options: Any
+    home: Path, base_port: int, orders: int = 5000, seed: int | None = None
 ) -> Iterator[tuple[Settings, Any]]:
     """Run the sandbox in a thread of this process; yields our settings for it and its handle."""
     from sandbox.server import running_sandbox
+    from sandbox.settings import Settings as World
 
-    with running_sandbox(home / "sandbox", base_port=base_port, **options) as handle:
-        (home / "sandbox" / "admin.url").write_text(handle.admin_url, encoding="utf-8")
-        yield write_configuration(home, handle.urls, handle.credentials), handle
+    choices = World(orders=orders) if seed is None else World(orders=orders, seed=seed)
+    with running_sandbox(home / "sandbox", base_port, choices) as handle:
+        (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
+        yield write_configuration(home, handle.urls, _secrets(handle.credentials)), handle
 
 
 def inject(home: Path, kind: str, count: int) -> list[dict[str, Any]]:

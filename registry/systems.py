@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from registry.errors import ConfigurationError
 
-Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel"]
+Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel", "self"]
 WriteMode = Literal["off", "dry_run", "on"]
 
 
@@ -65,6 +65,12 @@ class System(BaseModel):
                 f"system '{self.name}' needs the environment variable {variable} ({role})"
             )
         return value
+
+
+# What we did and what people decided is loaded back like any other system's word.
+OWN_SYSTEM = System(
+    name="tallyman", role="self", connector="tallyman", settle_seconds=0, write_mode="off"
+)
 
 
 class Policy(BaseModel):
