@@ -1,0 +1,53 @@
+{# From what a source's clock said to UTC, as a bracket: `_at` (best), `_from` and `_to` (certain). #}
+
+{# An instant on the source's clock, corrected by the offset measured in its extraction. #}
+{% macro instant(expression, name) -%}
+    {{ expression }} - clock_ahead_most as {{ name }}_from,
+    {{ expression }} - clock_ahead_least as {{ name }}_to,
+    {{ expression }} - (clock_ahead_most + clock_ahead_least) / 2 as {{ name }}_at
+{%- endmacro %}
+
+{# Milliseconds since 1970 on the source's clock. #}
+{% macro epoch_ms_instant(column, name) -%}
+    {{ instant('make_timestamptz(' ~ column ~ ' * 1000)', name) }}
+{%- endmacro %}
+
+{#
+    Naive local time of the system's zone, to the second. When daylight saving ends one hour occurs
+    twice: nothing tells which one was meant, so the bracket holds both. DuckDB takes the later one.
+#}
+{% macro local_instant(column, name) -%}
+    {{ _earliest_reading(column) }} - clock_ahead_most as {{ name }}_from,
+    timezone(time_zone, {{ column }}) + interval 1 second - clock_ahead_least as {{ name }}_to,
+    timezone(time_zone, {{ column }}) - (clock_ahead_most + clock_ahead_least) / 2 as {{ name }}_at
+{%- endmacro %}
+
+{% macro _earliest_reading(column) -%}
+    case
+        when
+            timezone(time_zone, timezone(time_zone, {{ column }}) - interval 1 hour) = {{ column }}
+            then timezone(time_zone, {{ column }}) - interval 1 hour
+        else timezone(time_zone, {{ column }})
+    end
+{%- endmacro %}
+
+{# A number of seconds, possibly with a fraction, as an interval. #}
+{% macro seconds(expression) -%}
+    to_microseconds(cast(({{ expression }}) * 1000000 as bigint))
+{%- endmacro %}
+
+{#
+    When a time that people may set freely was written. Not before it was true, and not before the
+    last look that did not show it; not after the record's own last update in this version.
+#}
+{% macro written_from(name) -%}
+    case
+        when {{ name }}_at is not null then greatest(
+            {{ name }}_from, case when version_number > 1 then previous_watermark_at end
+        )
+    end
+{%- endmacro %}
+
+{% macro written_to(name) -%}
+    case when {{ name }}_at is not null then greatest({{ name }}_to, updated_to) end
+{%- endmacro %}

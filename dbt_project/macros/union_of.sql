@@ -1,0 +1,10 @@
+{# The union of adapters; they all give the same columns, matched by name. #}
+{% macro union_of(adapters) -%}
+    {% for adapter in adapters -%}
+        select * from {{ ref(adapter) }}
+        {%- if not loop.last %}
+
+        union all by name
+        {% endif %}
+    {% endfor %}
+{%- endmacro %}

@@ -1,0 +1,71 @@
+-- What belongs to which order line, over at most two steps, by which method and how surely.
+with declared as (
+    select * from {{ ref('int_object_links') }}
+),
+
+direct as (
+    select
+        system,
+        object_type,
+        object_key,
+        target_key as order_line_id,
+        quantity,
+        method,
+        recorded_at,
+        raw_key,
+        -- Two systems may use one document number for two orders: then the number alone is no link.
+        min(target_key) over same_key <> max(target_key) over same_key as is_ambiguous
+    from declared
+    where target_type = 'order_line'
+    window same_key as (partition by object_type, object_key)
+),
+
+unambiguous as (
+    select
+        object_type,
+        object_key,
+        min(order_line_id) as order_line_id
+    from direct
+    where not is_ambiguous
+    group by object_type, object_key
+),
+
+indirect as (
+    select
+        declared.system,
+        declared.object_type,
+        declared.object_key,
+        unambiguous.order_line_id,
+        sum(declared.quantity) as quantity,
+        any_value(declared.method) as method,
+        min(declared.recorded_at) as recorded_at,
+        min(declared.raw_key) as raw_key,
+        false as is_ambiguous
+    from declared
+    inner join unambiguous
+        on
+            declared.target_type = unambiguous.object_type
+            and declared.target_key = unambiguous.object_key
+    group by
+        declared.system, declared.object_type, declared.object_key, unambiguous.order_line_id
+),
+
+resolved as (
+    select * from direct
+    union all by name
+    select * from indirect
+)
+
+select
+    {{ identity(['system', 'object_type', 'object_key', 'order_line_id']) }} as link_id,
+    system,
+    object_type,
+    object_key,
+    order_line_id,
+    regexp_extract(order_line_id, '^(.*)/[^/]*$', 1) as order_id,
+    cast(quantity as decimal(18, 6)) as quantity,
+    method,
+    case when is_ambiguous then 'ambiguous' else 'certain' end as certainty,
+    recorded_at,
+    raw_key
+from resolved

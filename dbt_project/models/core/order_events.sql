@@ -1,0 +1,191 @@
+-- One milestone of one order line or package as told by one system, with when it was taken back.
+with observations as (
+    select * from {{ ref('int_order_events') }}
+),
+
+-- A milestone may be set, cleared and set again: each such run is an event of its own.
+run_starts as (
+    select
+        *,
+        is_set and not coalesce(
+            lag(is_set) over (
+                partition by system, entity, record_id, object_type, milestone
+                order by version_number
+            ),
+            false
+        ) as is_run_start
+    from observations
+),
+
+numbered as (
+    select
+        * exclude (is_run_start),
+        count_if(is_run_start) over (
+            partition by system, entity, record_id, object_type, milestone
+            order by version_number
+        ) as ordinal
+    from run_starts
+),
+
+-- When it was recorded is what the first version said; everything else is what the last one says.
+runs as (
+    select
+        system,
+        entity,
+        record_id,
+        object_type,
+        milestone,
+        ordinal,
+        arg_min(
+            struct_pack(
+                occurred_at := occurred_at,
+                recorded_from := recorded_from,
+                recorded_to := recorded_to,
+                seen_at := seen_at,
+                is_first_load := is_first_load
+            ),
+            version_number
+        ) filter (where is_set) as first_told,
+        arg_max(
+            struct_pack(
+                source_status := source_status,
+                mapping_method := mapping_method,
+                link_type := link_type,
+                link_key := link_key,
+                link_system := link_system,
+                document := document,
+                own_document := own_document,
+                line_record := line_record,
+                party_id := party_id,
+                item_id := item_id,
+                location_id := location_id,
+                quantity := quantity,
+                unit_price := unit_price,
+                currency := currency,
+                promised_at := promised_at,
+                reversed_from := reversed_from,
+                reversed_to := reversed_to,
+                origin := origin,
+                raw_key := raw_key
+            ),
+            version_number
+        ) filter (where is_set) as last_told,
+        min(reversed_from) filter (where not is_set) as cleared_from,
+        min(reversed_to) filter (where not is_set) as cleared_to
+    from numbered
+    where ordinal > 0
+    group by system, entity, record_id, object_type, milestone, ordinal
+),
+
+flattened as (
+    select
+        runs.system,
+        systems.role,
+        runs.entity,
+        runs.record_id,
+        runs.object_type,
+        runs.milestone,
+        runs.ordinal,
+        unnest(runs.first_told),
+        unnest(runs.last_told),
+        runs.cleared_from,
+        runs.cleared_to
+    from runs
+    inner join {{ ref('dim_systems') }} as systems
+        on runs.system = systems.system
+),
+
+linked as (
+    select
+        flattened.*,
+        case
+            when flattened.link_type = 'order_line' then flattened.link_key
+            when flattened.object_type <> 'package' then links.order_line_id
+        end as order_line_id,
+        case
+            when flattened.object_type = 'package' then flattened.link_key
+            when flattened.link_type = 'order_line' then flattened.link_key
+            else links.order_line_id
+        end as object_id,
+        -- A carrier knows packages, not lines: the packing list says how much of a line it carries.
+        coalesce(flattened.quantity, links.quantity) as linked_quantity
+    from flattened
+    left join {{ ref('object_links') }} as links
+        on
+            flattened.object_type <> 'package'
+            and flattened.link_type <> 'order_line'
+            and flattened.link_type = links.object_type
+            and flattened.link_key = links.object_key
+            and (
+                flattened.link_system = links.system
+                or (flattened.link_system is null and links.certainty = 'certain')
+            )
+    -- Two instances may declare the same certain link: one is enough.
+    qualify row_number() over (
+        partition by
+            flattened.system, flattened.entity, flattened.record_id, flattened.object_type,
+            flattened.milestone, flattened.ordinal, links.order_line_id
+        order by links.system
+    ) = 1
+),
+
+-- What we sent ourselves comes back as an event: it may discharge a duty, but must not create one.
+echoes as (
+    select
+        corrections.target_system as system,
+        kinds.effect_milestone as milestone,
+        corrections.idempotency_key as origin,
+        case when kinds.is_creating then corrections.target_record_id end as own_document
+    from {{ ref('stg_tallyman__corrections') }} as corrections
+    inner join {{ ref('dim_systems') }} as systems
+        on corrections.target_system = systems.system
+    inner join {{ ref('correction_kinds') }} as kinds
+        on corrections.kind = kinds.kind and systems.role = kinds.target_role
+    where corrections.is_latest and kinds.effect_milestone is not null
+)
+
+select
+    {{ identity([
+        'linked.system', 'linked.entity', 'linked.record_id', 'linked.object_type',
+        'linked.milestone', 'linked.ordinal', 'linked.order_line_id',
+    ]) }} as event_id,
+    linked.system,
+    linked.role,
+    linked.entity,
+    linked.record_id,
+    linked.milestone,
+    cast(linked.ordinal as integer) as ordinal,
+    linked.object_type,
+    linked.object_id,
+    regexp_extract(linked.order_line_id, '^(.*)/[^/]*$', 1) as order_id,
+    linked.order_line_id,
+    linked.document,
+    linked.own_document,
+    linked.line_record,
+    linked.party_id,
+    linked.item_id,
+    linked.location_id,
+    linked.linked_quantity as quantity,
+    linked.unit_price,
+    linked.currency,
+    linked.source_status,
+    linked.mapping_method,
+    linked.occurred_at,
+    linked.promised_at,
+    linked.recorded_from,
+    linked.recorded_to,
+    coalesce(linked.cleared_from, linked.reversed_from) as reversed_from,
+    coalesce(linked.cleared_to, linked.reversed_to) as reversed_to,
+    linked.seen_at,
+    linked.is_first_load,
+    linked.origin,
+    (linked.system, linked.milestone, linked.origin) in (
+        select (echoes.system, echoes.milestone, echoes.origin) from echoes
+        where echoes.origin is not null
+    )
+    or (linked.system, linked.milestone, linked.own_document) in (
+        select (echoes.system, echoes.milestone, echoes.own_document) from echoes
+        where echoes.own_document is not null
+    ) as is_echo,
+    linked.raw_key
+from linked

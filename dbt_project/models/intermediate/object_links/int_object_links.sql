@@ -1,0 +1,7 @@
+-- Declared links of all products in one shape: an object, and the object it belongs to.
+{% set adapters = [
+    'int_object_links__demo_erp',
+    'int_object_links__demo_wms',
+] %}
+
+{{ union_of(adapters) }}

@@ -1,0 +1,9 @@
+-- Milestones of all products in one shape. A new product is one adapter and one name in this list.
+{% set adapters = [
+    'int_order_events__demo_oms',
+    'int_order_events__demo_erp',
+    'int_order_events__demo_wms',
+    'int_order_events__demo_carrier',
+] %}
+
+{{ union_of(adapters) }}

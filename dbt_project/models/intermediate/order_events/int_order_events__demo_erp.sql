@@ -1,0 +1,167 @@
+-- Milestones of order lines as the demo ERP tells them: orders, fulfilments and invoices.
+with items as (
+    select
+        system,
+        item_no,
+        gtin,
+        case_quantity
+    from {{ ref('stg_demo_erp__items') }}
+    qualify row_number() over (partition by system, item_no order by version_number desc) = 1
+),
+
+order_milestones as (
+    select
+        *,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'captured',
+                    occurred_at := entered_at,
+                    recorded_from := entered_from,
+                    recorded_to := entered_to
+                ),
+                struct_pack(
+                    milestone := 'accepted',
+                    occurred_at := booked_at,
+                    recorded_from := booked_from,
+                    recorded_to := booked_to
+                ),
+                struct_pack(
+                    milestone := 'released',
+                    occurred_at := released_at,
+                    recorded_from := released_from,
+                    recorded_to := released_to
+                ),
+                struct_pack(
+                    milestone := 'cancelled',
+                    occurred_at := cancelled_at,
+                    recorded_from := cancelled_from,
+                    recorded_to := cancelled_to
+                )
+            ],
+            recursive := true
+        )
+    from {{ ref('stg_demo_erp__sales_order_lines') }}
+),
+
+orders as (
+    select
+        milestones.system,
+        'sales_order_lines' as entity,
+        milestones.record_id,
+        milestones.version_number,
+        milestones.milestone,
+        cast(milestones.line_status as varchar) as source_status,
+        milestones.line_status_mapping_method as mapping_method,
+        milestones.occurred_at is not null as is_set,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        milestones.order_number || '/' || milestones.line_number as link_key,
+        milestones.system as link_system,
+        milestones.doc_no as document,
+        milestones.doc_no as own_document,
+        cast(milestones.position_number as varchar) as line_record,
+        'C' || milestones.customer_number as party_id,
+        items.gtin as item_id,
+        cast(null as varchar) as location_id,
+        {{ base_quantity('milestones.quantity', 'milestones.uom', 'items.case_quantity') }}
+            as quantity,
+        milestones.unit_price,
+        milestones.currency,
+        milestones.occurred_at,
+        cast(null as timestamptz) as promised_at,
+        milestones.recorded_from,
+        milestones.recorded_to,
+        case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
+        case when milestones.occurred_at is null then milestones.updated_to end as reversed_to,
+        milestones.origin,
+        milestones.seen_at,
+        milestones.is_first_load,
+        milestones.raw_key
+    from order_milestones as milestones
+    left join items
+        on milestones.system = items.system and milestones.item_no = items.item_no
+    where milestones.occurred_at is not null or milestones.version_number > 1
+),
+
+fulfilments as (
+    select
+        system,
+        'fulfilment_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else 'shipped' end as milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        doc_no || '/' || position_number as link_key,
+        system as link_system,
+        shipment_number as document,
+        fulfilment_number as own_document,
+        cast(position_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        cast(null as varchar) as item_id,
+        location_id,
+        quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        posted_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        posted_from as recorded_from,
+        posted_to as recorded_to,
+        case when canonical_status = 'reversed' then coalesce(reversed_from, updated_from) end
+            as reversed_from,
+        case when canonical_status = 'reversed' then coalesce(reversed_to, updated_to) end
+            as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_demo_erp__fulfilment_lines') }}
+),
+
+invoices as (
+    select
+        system,
+        'invoice_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else 'invoiced' end as milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        doc_no || '/' || position_number as link_key,
+        system as link_system,
+        shipment_number as document,
+        invoice_number as own_document,
+        cast(position_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        cast(null as varchar) as item_id,
+        cast(null as varchar) as location_id,
+        quantity,
+        unit_price,
+        currency,
+        posted_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        posted_from as recorded_from,
+        posted_to as recorded_to,
+        case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
+            as reversed_from,
+        case when canonical_status = 'reversed' then coalesce(voided_to, updated_to) end
+            as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_demo_erp__invoice_lines') }}
+)
+
+select * from orders
+union all
+select * from fulfilments
+union all
+select * from invoices

@@ -1,0 +1,148 @@
+-- Milestones as the demo WMS tells them: warehouse orders, shipments and the packages in them.
+with packs as (
+    select * from {{ ref('int_packs__demo_wms') }}
+),
+
+order_milestones as (
+    select
+        *,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'released',
+                    occurred_at := created_at,
+                    recorded_from := created_from,
+                    recorded_to := created_to
+                ),
+                struct_pack(
+                    milestone := 'picked',
+                    occurred_at := picked_at,
+                    recorded_from := picked_from,
+                    recorded_to := picked_to
+                ),
+                struct_pack(
+                    milestone := 'packed',
+                    occurred_at := packed_at,
+                    recorded_from := packed_from,
+                    recorded_to := packed_to
+                )
+            ],
+            recursive := true
+        )
+    from {{ ref('stg_demo_wms__order_lines') }}
+),
+
+orders as (
+    select
+        milestones.system,
+        'order_lines' as entity,
+        milestones.record_id,
+        milestones.version_number,
+        milestones.milestone,
+        milestones.status as source_status,
+        milestones.status_mapping_method as mapping_method,
+        milestones.occurred_at is not null as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        milestones.host_order || '/' || milestones.host_line as link_key,
+        cast(null as varchar) as link_system,
+        milestones.host_order as document,
+        milestones.warehouse_order as own_document,
+        cast(milestones.line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        packs.gtin as item_id,
+        milestones.location_id,
+        {{ base_quantity('milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
+            as quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        milestones.occurred_at,
+        cast(null as timestamptz) as promised_at,
+        milestones.recorded_from,
+        milestones.recorded_to,
+        case
+            when milestones.occurred_at is null or milestones.canonical_status = 'cancelled'
+                then milestones.updated_from
+        end as reversed_from,
+        case
+            when milestones.occurred_at is null or milestones.canonical_status = 'cancelled'
+                then milestones.updated_to
+        end as reversed_to,
+        milestones.origin,
+        milestones.seen_at,
+        milestones.is_first_load,
+        milestones.raw_key
+    from order_milestones as milestones
+    left join packs
+        on
+            milestones.system = packs.system
+            and milestones.sku = packs.sku
+            and milestones.created_from >= packs.valid_from
+            and milestones.created_from < packs.valid_to
+    where milestones.occurred_at is not null or milestones.version_number > 1
+),
+
+shipments as (
+    select
+        lines.system,
+        'shipment_lines' as entity,
+        lines.record_id,
+        lines.version_number,
+        case when lines.canonical_status is null then 'unmapped' else 'shipped' end as milestone,
+        lines.status as source_status,
+        lines.status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        lines.host_order || '/' || lines.host_line as link_key,
+        cast(null as varchar) as link_system,
+        lines.shipment_number as document,
+        lines.shipment_number as own_document,
+        cast(lines.line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        packs.gtin as item_id,
+        lines.location_id,
+        {{ base_quantity('lines.quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        lines.shipped_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        lines.shipped_from as recorded_from,
+        lines.shipped_to as recorded_to,
+        case when lines.canonical_status = 'reversed' then lines.updated_from end
+            as reversed_from,
+        case when lines.canonical_status = 'reversed' then lines.updated_to end as reversed_to,
+        cast(null as varchar) as origin,
+        lines.seen_at,
+        lines.is_first_load,
+        lines.raw_key,
+        lines.tracking_number,
+        lines.line_number = min(lines.line_number) over (
+            partition by lines.system, lines.shipment_number
+        ) as is_first_line
+    from {{ ref('stg_demo_wms__shipment_lines') }} as lines
+    left join packs
+        on
+            lines.system = packs.system
+            and lines.sku = packs.sku
+            and lines.shipped_from >= packs.valid_from
+            and lines.shipped_from < packs.valid_to
+),
+
+packages as (
+    select
+        * replace (
+            'package' as object_type,
+            'package' as link_type,
+            tracking_number as link_key,
+            own_document as record_id
+        )
+    from shipments
+    where is_first_line and tracking_number is not null
+)
+
+select * from orders
+union all
+select * exclude (tracking_number, is_first_line) from shipments
+union all
+select * exclude (tracking_number, is_first_line) from packages

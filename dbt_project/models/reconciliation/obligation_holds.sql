@@ -1,0 +1,95 @@
+-- Unmet duties that a record may meet which we have, but can't use yet. That is not absence.
+with quarantined as (
+    select
+        quarantine.system,
+        quarantine.entity,
+        quarantine.reference,
+        'quarantined: ' || quarantine.reason_code as held_reason
+    from {{ ref('stg_log__quarantine') }} as quarantine
+    left join {{ ref('int_landed_records') }} as landed
+        on
+            quarantine.system = landed.system
+            and quarantine.entity = landed.entity
+            and quarantine.record_id = landed.record_id
+    -- A good version of the same record, seen since, settles it.
+    where landed.last_seen_at is null or landed.last_seen_at < quarantine.quarantined_at
+),
+
+unusable as (
+    select
+        system,
+        entity,
+        document as reference,
+        case
+            when milestone = 'unmapped' then 'unmapped code: ' || coalesce(source_status, '')
+            else 'not linked to an order line yet'
+        end as held_reason
+    from {{ ref('order_events') }}
+    where
+        milestone = 'unmapped'
+        or (object_type = 'order_line' and order_line_id is null and reversed_to is null)
+),
+
+gaps as (
+    select * from quarantined
+    union all
+    select * from unusable
+),
+
+unmet as (
+    select
+        obligation_id,
+        rule_id,
+        a_system,
+        is_linked,
+        list_distinct([object_id, order_id, document, own_document]) as reference_keys
+    from {{ ref('obligations') }}
+    where end_to is null
+),
+
+by_reference as (
+    select
+        unmet.rule_id,
+        unmet.a_system,
+        unmet.obligation_id,
+        unnest(unmet.reference_keys) as reference
+    from unmet
+),
+
+held as (
+    select
+        by_reference.obligation_id,
+        gaps.held_reason
+    from by_reference
+    inner join gaps
+        on by_reference.reference = gaps.reference
+    inner join {{ ref('rule_evidence') }} as evidence
+        on
+            by_reference.rule_id = evidence.rule_id
+            and by_reference.a_system = evidence.a_system
+            and gaps.system = evidence.system
+            and gaps.entity = evidence.entity
+    union all
+    -- Whose reference can't be read may be anybody's.
+    select
+        unmet.obligation_id,
+        gaps.held_reason
+    from gaps
+    inner join {{ ref('rule_evidence') }} as evidence
+        on gaps.system = evidence.system and gaps.entity = evidence.entity
+    inner join unmet
+        on evidence.rule_id = unmet.rule_id and evidence.a_system = unmet.a_system
+    where gaps.reference is null
+    union all
+    select
+        unmet.obligation_id,
+        'not linked to an order line yet' as held_reason
+    from unmet
+    where not unmet.is_linked
+)
+
+select
+    obligation_id,
+    min(held_reason) as held_reason
+from held
+group by obligation_id

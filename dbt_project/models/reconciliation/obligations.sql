@@ -1,0 +1,52 @@
+-- Every duty of every rule, with when it falls due and what ended it. Knows no "now".
+with families as (
+    select * from {{ ref('obligations_presence') }}
+),
+
+priced as (
+    select
+        families.*,
+        terms.unit_price,
+        terms.currency
+    from families
+    left join {{ ref('order_line_terms') }} as terms
+        on families.order_line_id = terms.order_line_id
+)
+
+select
+    {{ identity([
+        'priced.rule_id', 'priced.a_system', 'priced.a_record_id', 'priced.milestone',
+        'priced.ordinal', 'priced.object_id', 'priced.field',
+    ]) }} as obligation_id,
+    priced.rule_id,
+    rules.family,
+    priced.a_system,
+    priced.a_record_id,
+    priced.milestone,
+    priced.ordinal,
+    priced.object_type,
+    priced.object_id,
+    priced.order_id,
+    priced.order_line_id,
+    priced.document,
+    priced.own_document,
+    priced.line_record,
+    priced.field,
+    priced.item_id,
+    priced.location_id,
+    priced.quantity,
+    priced.expected_value,
+    priced.observed_value,
+    priced.is_linked,
+    priced.due_at,
+    priced.end_from,
+    priced.end_to,
+    priced.end_reason,
+    cast(abs(priced.quantity) * priced.unit_price as decimal(18, 6)) as value_at_risk,
+    priced.currency,
+    priced.first_seen_at,
+    priced.is_first_load,
+    priced.raw_key
+from priced
+inner join {{ ref('rules') }} as rules
+    on priced.rule_id = rules.rule_id

@@ -1,0 +1,354 @@
+-- Family presence: when A is seen, B must be seen in time. One model for every rule of the family.
+{{ config(materialized='ephemeral') }}
+
+with rules as (
+    select
+        rules.*,
+        {{ list_of('a_milestone') }} as a_milestones,
+        {{ list_of('b_milestone') }} as b_milestones,
+        {{ list_of('match_on') }} as matched_on,
+        {{ list_of('discharged_by') }} as discharges
+    from {{ ref('rules') }} as rules
+    where family = 'presence'
+),
+
+facts as (
+    select * from {{ ref('facts') }}
+),
+
+a_facts as (
+    select
+        rules.rule_id,
+        routes.a_system,
+        rules.cover,
+        rules.arises,
+        rules.requires,
+        rules.due_from,
+        rules.grace_minutes,
+        facts.*,
+        {{ match_key('rules.matched_on', 'facts') }} as match_key
+    from facts
+    inner join rules
+        on
+            facts.role = rules.a_role
+            and facts.object_type = rules.object_type
+            and list_contains(rules.a_milestones, facts.milestone)
+    inner join {{ ref('rule_routes') }} as routes
+        on
+            rules.rule_id = routes.rule_id
+            and rules.a_role = routes.role
+            and facts.system = routes.system
+    -- Our own sends come back as events: they may discharge a duty, but never create one.
+    where not facts.is_echo
+),
+
+-- B's, each with the moment it appeared and, if so, the moment it was taken back.
+b_facts as (
+    select
+        rules.rule_id,
+        routes.a_system,
+        facts.recorded_from,
+        facts.recorded_to,
+        facts.reversed_from,
+        facts.reversed_to,
+        case rules.cover when 'quantity' then facts.quantity else 1 end as weight,
+        {{ match_key('rules.matched_on', 'facts') }} as match_key
+    from facts
+    inner join rules
+        on
+            facts.role = rules.b_role
+            and facts.object_type = rules.object_type
+            and list_contains(rules.b_milestones, facts.milestone)
+    inner join {{ ref('rule_routes') }} as routes
+        on
+            rules.rule_id = routes.rule_id
+            and rules.b_role = routes.role
+            and facts.system = routes.system
+),
+
+b_changes as (
+    select
+        rule_id,
+        a_system,
+        match_key,
+        recorded_from as changed_from,
+        recorded_to as changed_to,
+        weight as change
+    from b_facts
+    union all
+    select
+        rule_id,
+        a_system,
+        match_key,
+        reversed_from,
+        reversed_to,
+        -weight
+    from b_facts
+    where reversed_to is not null
+),
+
+-- How much of B stands, from each change to the next.
+b_states as (
+    select
+        rule_id,
+        a_system,
+        match_key,
+        changed_from,
+        changed_to,
+        change,
+        sum(change) over key_history as standing,
+        lead(changed_to) over key_history as until
+    from b_changes
+    window key_history as (
+        partition by rule_id, a_system, match_key
+        order by changed_to, changed_from, change desc
+        rows between unbounded preceding and current row
+    )
+),
+
+-- Some duties arise only once A covers all that was ordered: half a line delivered is not delivered.
+ordered as (
+    select
+        rules.rule_id,
+        facts.object_id,
+        max(facts.quantity) as ordered_quantity
+    from facts
+    inner join rules
+        on facts.role = rules.b_role and facts.object_type = rules.object_type
+    where rules.arises = 'covers_ordered' and facts.milestone = 'captured'
+    group by rules.rule_id, facts.object_id
+),
+
+a_with_totals as (
+    select
+        a_facts.*,
+        ordered.ordered_quantity,
+        sum(a_facts.quantity) over key_history as running_quantity,
+        -- What stood before A has its own claim on B.
+        sum(case when a_facts.reversed_to is null then a_facts.quantity else 0 end)
+            over earlier as claimed_before
+    from a_facts
+    left join ordered
+        on a_facts.rule_id = ordered.rule_id and a_facts.object_id = ordered.object_id
+    window
+        key_history as (
+            partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
+            order by a_facts.recorded_to, a_facts.fact_id
+            rows between unbounded preceding and current row
+        ),
+        earlier as (
+            partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
+            order by a_facts.recorded_to, a_facts.fact_id
+            rows between unbounded preceding and 1 preceding
+        )
+),
+
+arisen as (
+    select
+        *,
+        case cover
+            when 'quantity' then quantity + coalesce(claimed_before, 0)
+            else 1
+        end as needed
+    from a_with_totals
+    where
+        arises = 'each'
+        or (
+            running_quantity >= ordered_quantity
+            and running_quantity - quantity < ordered_quantity
+        )
+),
+
+-- A duty may rest on something else being there first: no cancelling of what never arrived.
+required as (
+    select
+        rules.rule_id,
+        facts.object_id,
+        min(facts.recorded_from) as required_from,
+        min(facts.recorded_to) as required_to
+    from facts
+    inner join rules
+        on
+            facts.role = split_part(rules.requires, '.', 1)
+            and facts.milestone = split_part(rules.requires, '.', 2)
+            and facts.object_type = rules.object_type
+    where rules.requires is not null
+    group by rules.rule_id, facts.object_id
+),
+
+first_triggers as (
+    select
+        arisen.*,
+        0 as rearmed,
+        greatest(arisen.recorded_from, required.required_from) as trigger_from,
+        greatest(arisen.recorded_to, required.required_to) as trigger_to
+    from arisen
+    left join required
+        on arisen.rule_id = required.rule_id and arisen.object_id = required.object_id
+    where arisen.requires is null or required.object_id is not null
+),
+
+-- When B is taken back while A stands, the duty is there again.
+later_triggers as (
+    select
+        first_triggers.* exclude (rearmed, trigger_from, trigger_to),
+        row_number() over (
+            partition by first_triggers.rule_id, first_triggers.fact_id
+            order by b_states.changed_to
+        ) as rearmed,
+        b_states.changed_from as trigger_from,
+        b_states.changed_to as trigger_to
+    from first_triggers
+    inner join b_states
+        on
+            first_triggers.rule_id = b_states.rule_id
+            and first_triggers.a_system = b_states.a_system
+            and first_triggers.match_key = b_states.match_key
+    where
+        b_states.change * sign(first_triggers.needed) < 0
+        and b_states.standing * sign(first_triggers.needed) < abs(first_triggers.needed)
+        and (b_states.standing - b_states.change) * sign(first_triggers.needed)
+        >= abs(first_triggers.needed)
+        and b_states.changed_to > first_triggers.trigger_to
+        and (
+            first_triggers.reversed_to is null
+            or first_triggers.reversed_to > b_states.changed_to
+        )
+),
+
+triggers as (
+    select
+        *,
+        case due_from
+            when 'promised' then greatest(promised_at, trigger_from)
+            else trigger_to
+        end + to_minutes(grace_minutes) as due_at
+    from (
+        select * from first_triggers
+        union all by name
+        select * from later_triggers
+    )
+),
+
+covered as (
+    select
+        triggers.rule_id,
+        triggers.fact_id,
+        triggers.rearmed,
+        arg_min(b_states.changed_from, b_states.changed_to) as end_from,
+        min(b_states.changed_to) as end_to,
+        'covered' as end_reason
+    from triggers
+    inner join b_states
+        on
+            triggers.rule_id = b_states.rule_id
+            and triggers.a_system = b_states.a_system
+            and triggers.match_key = b_states.match_key
+    where
+        b_states.standing * sign(triggers.needed) >= abs(triggers.needed)
+        and (b_states.until is null or b_states.until > triggers.trigger_to)
+    group by triggers.rule_id, triggers.fact_id, triggers.rearmed
+),
+
+discharge_events as (
+    select
+        rule_id,
+        unnest(discharges) as discharge
+    from rules
+),
+
+discharged as (
+    select
+        triggers.rule_id,
+        triggers.fact_id,
+        triggers.rearmed,
+        arg_min(facts.recorded_from, facts.recorded_to) as end_from,
+        min(facts.recorded_to) as end_to,
+        'discharged' as end_reason
+    from triggers
+    inner join discharge_events
+        on triggers.rule_id = discharge_events.rule_id
+    inner join facts
+        on
+            split_part(discharge_events.discharge, '.', 1) = facts.role
+            and split_part(discharge_events.discharge, '.', 2) = facts.milestone
+            and triggers.object_type = facts.object_type
+            and triggers.object_id = facts.object_id
+            and facts.reversed_to is null
+    inner join {{ ref('rule_routes') }} as routes
+        on
+            triggers.rule_id = routes.rule_id
+            and triggers.a_system = routes.a_system
+            and facts.role = routes.role
+            and facts.system = routes.system
+    group by triggers.rule_id, triggers.fact_id, triggers.rearmed
+),
+
+taken_back as (
+    select
+        rule_id,
+        fact_id,
+        rearmed,
+        reversed_from as end_from,
+        reversed_to as end_to,
+        'taken_back' as end_reason
+    from triggers
+    where reversed_to is not null
+),
+
+ends as (
+    select * from covered
+    union all
+    select * from discharged
+    union all
+    select * from taken_back
+),
+
+first_ends as (
+    select
+        rule_id,
+        fact_id,
+        rearmed,
+        end_from,
+        end_to,
+        end_reason
+    from ends
+    qualify row_number() over (
+        partition by rule_id, fact_id, rearmed order by end_to, end_from, end_reason
+    ) = 1
+)
+
+select
+    triggers.rule_id,
+    triggers.a_system,
+    triggers.record_id as a_record_id,
+    triggers.milestone,
+    cast(triggers.ordinal * 1000 + triggers.rearmed as integer) as ordinal,
+    triggers.object_type,
+    coalesce(triggers.object_id, triggers.own_document || '#' || triggers.line_record)
+        as object_id,
+    triggers.order_id,
+    triggers.order_line_id,
+    triggers.document,
+    triggers.own_document,
+    triggers.line_record,
+    cast(null as varchar) as field,
+    triggers.item_id,
+    triggers.location_id,
+    triggers.quantity,
+    cast(null as varchar) as expected_value,
+    cast(null as varchar) as observed_value,
+    triggers.object_id is not null as is_linked,
+    triggers.due_at,
+    first_ends.end_from,
+    first_ends.end_to,
+    first_ends.end_reason,
+    triggers.seen_at as first_seen_at,
+    triggers.is_first_load,
+    triggers.raw_key
+from triggers
+left join first_ends
+    on
+        triggers.rule_id = first_ends.rule_id
+        and triggers.fact_id = first_ends.fact_id
+        and triggers.rearmed = first_ends.rearmed

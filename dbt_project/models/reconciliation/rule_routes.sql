@@ -1,0 +1,80 @@
+-- Which instances a rule concerns: for each instance of A, those of every other role it looks at.
+with active_rules as (
+    select
+        rules.*,
+        {{ list_of('evidence') }} as evidence_feeds,
+        {{ list_of('discharged_by') }} as discharges
+    from {{ ref('rules') }} as rules
+),
+
+looked_at as (
+    select
+        rule_id,
+        a_role,
+        b_role,
+        unnest(
+            list_distinct(
+                list_concat(
+                    [a_role, coalesce(b_role, a_role)],
+                    list_transform(evidence_feeds, lambda feed: split_part(feed, '.', 1)),
+                    list_transform(discharges, lambda event: split_part(event, '.', 1))
+                )
+            )
+        ) as role
+    from active_rules
+),
+
+candidates as (
+    select
+        looked_at.rule_id,
+        looked_at.a_role,
+        looked_at.b_role,
+        looked_at.role,
+        a_systems.system as a_system,
+        systems.system,
+        -- A named route beats what region and legal entity suggest.
+        exists (
+            select 1
+            from {{ ref('routing') }} as routing
+            where
+                coalesce(routing.rule_id, '*') in ('*', looked_at.rule_id)
+                and routing.a_system = a_systems.system
+                and routing.role = looked_at.role
+        ) as has_named_route,
+        exists (
+            select 1
+            from {{ ref('routing') }} as routing
+            where
+                coalesce(routing.rule_id, '*') in ('*', looked_at.rule_id)
+                and routing.a_system = a_systems.system
+                and routing.role = looked_at.role
+                and routing.system = systems.system
+        ) as is_named_route
+    from looked_at
+    inner join {{ ref('dim_systems') }} as a_systems
+        on looked_at.a_role = a_systems.role
+    inner join {{ ref('dim_systems') }} as systems
+        on
+            looked_at.role = systems.role
+            -- An instance is its own and only counterpart within its role.
+            and (looked_at.role <> looked_at.a_role or systems.system = a_systems.system)
+            and (
+                '*' in (a_systems.region, systems.region)
+                or a_systems.region = systems.region
+            )
+            and (
+                '*' in (a_systems.legal_entity, systems.legal_entity)
+                or a_systems.legal_entity = systems.legal_entity
+            )
+)
+
+select
+    rule_id,
+    a_system,
+    role,
+    system
+from candidates
+where has_named_route = is_named_route
+-- A rule speaks only where every role that it compares has an instance.
+qualify
+    count_if(role = coalesce(b_role, a_role)) over (partition by rule_id, a_system) > 0

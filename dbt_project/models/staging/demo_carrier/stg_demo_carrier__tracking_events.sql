@@ -1,0 +1,23 @@
+-- Scans and notices of the carrier, one row an event.
+with landed as (
+    {{ versions('demo_carrier', 'tracking_events', position='seq') }}
+)
+
+select
+    landed.event_id,
+    landed.tracking_number,
+    landed.code,
+    codes.canonical_value as canonical_code,
+    {{ mapping_method('landed.code', 'codes.canonical_value') }} as code_mapping_method,
+    landed.reason,
+    landed.reference as shipment_number,
+    {{ instant('landed.timestamp', 'occurred') }},
+    {{ instant('landed.reported_at', 'reported') }},
+    {{ provenance() }}
+from landed
+left join {{ ref('status_map') }} as codes
+    on
+        codes.connector = 'demo_carrier'
+        and codes.entity = 'tracking_events'
+        and codes.field = 'code'
+        and landed.code = codes.source_value

@@ -1,0 +1,96 @@
+-- The log of extractions, each with its watermark: the time up to which the feed has told all.
+{{ config(materialized='table') }}
+
+with extractions as (
+    select
+        system,
+        entity,
+        extraction_id,
+        run_id,
+        started_at as extraction_started_at,
+        ended_at as extraction_ended_at,
+        coalesce(complete, false) as is_complete,
+        records as record_count,
+        quarantined as quarantined_count,
+        clock_offset_seconds,
+        coalesce(clock_uncertainty_seconds, 0) as clock_uncertainty_seconds,
+        error_kind,
+        error_message
+    from {{ source('landing', 'extractions') }}
+    -- A crash between the copy of the data and its mark may land a row of the log twice.
+    qualify row_number() over (
+        partition by system, entity, extraction_id order by started_at
+    ) = 1
+),
+
+with_settings as (
+    select
+        extractions.*,
+        coalesce(systems.time_zone, 'UTC') as time_zone,
+        coalesce(feeds.settle_seconds, systems.settle_seconds, 0) as settle_seconds
+    from extractions
+    left join {{ source('config', 'systems') }} as systems
+        on extractions.system = systems.system
+    left join {{ source('config', 'feeds') }} as feeds
+        on extractions.system = feeds.system and extractions.entity = feeds.entity
+),
+
+with_predecessor as (
+    select
+        *,
+        -- Partitioned by completeness: a failed extraction neither proves nor refutes anything.
+        lag(clock_offset_seconds) over feed_history as clock_offset_seconds_before,
+        row_number() over feed_history as nth_of_kind
+    from with_settings
+    window feed_history as (
+        partition by system, entity, is_complete order by extraction_started_at
+    )
+),
+
+with_watermark as (
+    select
+        *,
+        is_complete
+        and abs(clock_offset_seconds - clock_offset_seconds_before) > 30 is true as has_clock_jump,
+        case
+            when
+                is_complete
+                and abs(clock_offset_seconds - clock_offset_seconds_before) > 30 is not true
+                then
+                    extraction_started_at
+                    - {{ seconds('settle_seconds + clock_uncertainty_seconds') }}
+        end as watermark_at
+    from with_predecessor
+)
+
+select
+    system,
+    entity,
+    extraction_id,
+    run_id,
+    extraction_started_at,
+    extraction_ended_at,
+    is_complete,
+    record_count,
+    quarantined_count,
+    clock_offset_seconds,
+    clock_uncertainty_seconds,
+    error_kind,
+    error_message,
+    time_zone,
+    has_clock_jump,
+    watermark_at,
+    {{ seconds('coalesce(clock_offset_seconds, 0) + clock_uncertainty_seconds') }}
+        as clock_ahead_most,
+    {{ seconds('coalesce(clock_offset_seconds, 0) - clock_uncertainty_seconds') }}
+        as clock_ahead_least,
+    extraction_started_at <= coalesce(
+        min(extraction_started_at) filter (where is_complete) over (partition by system, entity),
+        extraction_started_at
+    ) as is_first_load,
+    max(watermark_at) over (
+        partition by system, entity
+        order by extraction_started_at
+        rows between unbounded preceding and 1 preceding
+    ) as previous_watermark_at
+from with_watermark
