@@ -26,24 +26,22 @@ log = logging.getLogger(__name__)
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 600.0
 
-# Size of DuckDB's three header pages, which its count of blocks leaves out.
-_HEADER_BYTES = 3 * 4096
-
 # What DuckDB says about a file or a log of changes that can't be trusted. All else (a lock, a full
 # disk, missing rights) says nothing about the content, and must not set the file aside.
 _SIGNS_OF_DAMAGE = (
-    "corrupt",
+    "corrupt database",
+    "corrupt wal",
     "not a valid duckdb database",
-    "checksum",
-    "replaying wal",
-    "serialization error",
-    "deserialize",
-    "internal error",
+    "does not match stored checksum",
+    "could not read enough bytes",
 )
+# At opening, when only the catalogue and the log of changes are read, these mean damage as well; in
+# the middle of a query they may be a fault of the query.
+_SIGNS_AT_OPENING = (*_SIGNS_OF_DAMAGE, "replaying wal", "serialization error", "internal error")
 
 
 class DamagedWarehouseError(TallymanError):
-    """The live file is damaged and could not be set aside."""
+    """The live file is damaged."""
 
 
 def connect_config(settings: Settings) -> dict[str, Any]:
@@ -124,6 +122,15 @@ def warehouse(
         connection = _open_sound(settings)
         try:
             yield connection
+        except Exception as error:
+            if not _means_damage(error, _SIGNS_OF_DAMAGE):
+                raise
+            connection.close()
+            _set_aside(settings, reason=str(error))
+            raise DamagedWarehouseError(
+                f"{settings.warehouse} turned out to be damaged ({error}) and was set aside: run "
+                f"again, what is missing is loaded anew from the sources"
+            ) from error
         finally:
             _close(connection)
 
@@ -132,7 +139,7 @@ def _open_sound(settings: Settings) -> duckdb.DuckDBPyConnection:
     try:
         return _open(settings)
     except duckdb.Error as error:
-        if not _means_damage(error):
+        if not _means_damage(error, _SIGNS_AT_OPENING):
             raise
         _set_aside(settings, reason=str(error))
     try:
@@ -148,30 +155,21 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(settings.warehouse), config=connect_config(settings))
     try:
         connection.execute("set global TimeZone = 'UTC'")
-        _probe(connection, settings.warehouse)
+        # Opening has replayed the log of changes; this reads the catalogue.
+        connection.execute("select count(*) from duckdb_columns()").fetchall()
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _probe(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Read the catalogue and compare the blocks with the file; opening replayed the log already."""
-    connection.execute("select count(*) from duckdb_columns()").fetchall()
-    row = connection.execute(
-        "select total_blocks * block_size from pragma_database_size()"
-    ).fetchone()
-    blocks_bytes = int(row[0]) if row else 0
-    file_bytes = path.stat().st_size
-    if file_bytes < blocks_bytes + _HEADER_BYTES and blocks_bytes > 0:
-        raise duckdb.IOException(
-            f"Corrupt database file: {path} has {file_bytes} bytes, its blocks need {blocks_bytes}"
-        )
-
-
-def _means_damage(error: duckdb.Error) -> bool:
-    text = str(error).lower()
-    return isinstance(error, duckdb.InternalException) or any(s in text for s in _SIGNS_OF_DAMAGE)
+def _means_damage(error: BaseException | None, signs: tuple[str, ...]) -> bool:
+    """Whether an error, or what caused it (dlt wraps them), speaks of a damaged file."""
+    while error is not None:
+        if isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in signs):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _set_aside(settings: Settings, reason: str) -> None:
@@ -199,6 +197,7 @@ def _write_ahead_log(path: Path) -> Path:
 
 
 def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    """Checkpoint and close; harmless when it is closed already."""
     try:
         # A short log of changes: replaying a long one is where opening after a crash goes wrong.
         connection.execute("checkpoint")

@@ -36,7 +36,7 @@ class ErpClient:
         seen: dict[str, str] = {}
         while True:
             answer = self._page(entity, number, modified_from)
-            rows = self.http.rows(answer, "data")
+            rows = self._rows(answer, entity)
             fresh = [row for row in rows if _note(row, seen)]
             yield fresh
             sweep_found_more |= number > 1 and bool(fresh)
@@ -64,7 +64,7 @@ class ErpClient:
             number = 1
             while True:
                 answer = self._page(entity, number, None)
-                page = self.http.rows(answer, "data")
+                page = self._rows(answer, entity)
                 rows += page
                 totals.add(_count(answer, "total"))
                 if not page or number >= _count(answer, "pages"):
@@ -82,6 +82,16 @@ class ErpClient:
     def find(self, entity: str, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Documents that match a point filter."""
         return self.http.rows(self.http.get_json(f"api/{entity}", dict(filters)), "data")
+
+    def _rows(self, answer: Any, entity: str) -> list[Any]:
+        rows = self.http.rows(answer, "data")
+        if not rows and _count(answer, "total") and answer.get("page") == 1:
+            raise SourceError(
+                "bad_page",
+                f"{self.http.system.name} announces {answer['total']} {entity} and sends none: "
+                f"nothing was used and the next pass reads it again",
+            )
+        return rows
 
     def _page(self, entity: str, number: int, modified_from: str | None) -> Any:
         return self.http.get_json(

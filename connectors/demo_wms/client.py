@@ -44,9 +44,9 @@ class WmsClient:
             end = self._position(page, "next_offset", offset)
             goal = self._position(page, "high_water", end) if goal is None else goal
             yield FeedPage(records, offset, end)
-            if not records or end >= goal:
+            if end >= goal:
                 return
-            if end <= offset:
+            if not records or end <= offset:
                 raise self._stuck(entity)
             offset = end
 

@@ -1,0 +1,108 @@
+"""SIGKILL at every named point of ingestion, then a normal pass: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fakes import START, FakeClock, FakeSource, wms_documents
+
+from ingestion import spool
+from ingestion.load import load_system
+from registry.settings import PROJECT_ROOT
+
+POINTS = (
+    "after_first_page",
+    "before_land",
+    "after_extract",
+    "after_normalize",
+    "after_load_before_commit",
+    "after_land",
+    "after_views",
+)
+CHILD = Path(__file__).with_name("crash_child.py")
+
+
+def run_child(folder: Path, point: str | None) -> int:
+    environment = {**os.environ, "PYTHONPATH": f"{PROJECT_ROOT}{os.pathsep}{CHILD.parent}"}
+    environment.pop("TALLYMAN_CRASH_AT", None)
+    if point:
+        environment["TALLYMAN_CRASH_AT"] = f"ingestion.{point}"
+    return subprocess.run(
+        [sys.executable, str(CHILD), str(folder)], env=environment, timeout=120, check=False
+    ).returncode
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_pass_after_a_kill_heals(point, tmp_path, settings, wms, query):
+    assert run_child(tmp_path, point) == -signal.SIGKILL
+
+    # Two more of each came in meanwhile.
+    documents = wms_documents(items=7, positions=4)
+    report = load_system(
+        wms, FakeSource(wms, documents), settings, "after", FakeClock(START + timedelta(hours=1))
+    )
+
+    assert report.complete
+    found = query(
+        "select _record_id, count(distinct _content_hash) from landing.demo_wms__items "
+        "group by all order by all"
+    )
+    assert found == [(f"A{number:04}", 1) for number in range(1, 8)]
+    positions = query(
+        "select count(distinct _record_id) from landing.demo_wms__inventory "
+        "where _extraction_id = ?",
+        report.extraction_id,
+    )
+    assert positions == [(4,)]
+    assert_nothing_twice(query)
+    assert_log_agrees(query)
+    assert list(spool.waiting(settings, "wms")) == []
+    assert [path for path in spool.system_folder(settings, "wms").iterdir()] == []
+
+
+@pytest.mark.parametrize("point", ["after_extract", "after_load_before_commit"])
+def test_killed_again_and_again(point, tmp_path, settings, wms, query):
+    for _ in range(2):
+        assert run_child(tmp_path, point) == -signal.SIGKILL
+    clock = FakeClock(START + timedelta(hours=1))
+    assert load_system(wms, FakeSource(wms, wms_documents()), settings, "after", clock).complete
+    assert query("select count(distinct _record_id) from landing.demo_wms__items") == [(5,)]
+    assert_nothing_twice(query)
+    assert_log_agrees(query)
+
+
+def assert_nothing_twice(query):
+    """One row a raw identity, although an interrupted load may have left rows in the raw tables."""
+    for view in ("items", "inventory"):
+        doubled = query(
+            f"select _record_id, _extraction_id from landing.demo_wms__{view} "
+            "group by _record_id, _content_hash, _extraction_id, _sequence having count(*) > 1"
+        )
+        assert doubled == []
+    logged_twice = query(
+        "select extraction_id, entity from landing.extractions group by all having count(*) > 1"
+    )
+    assert logged_twice == []
+
+
+def assert_log_agrees(query):
+    """What the log of extractions counts is what landed."""
+    for view in ("items", "inventory"):
+        disagreeing = query(
+            f"""
+            select extraction_id, records, count(landed._record_id)
+            from landing.extractions as logged
+            left join landing.demo_wms__{view} as landed
+                on landed._extraction_id = logged.extraction_id
+            where entity = '{view}'
+            group by all
+            having records <> count(landed._record_id)
+            """
+        )
+        assert disagreeing == []

@@ -1,0 +1,165 @@
+"""The live file: one opener at a time, one configuration, damage set aside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.warehouse import (
+    DamagedWarehouseError,
+    connect_config,
+    lock_owner,
+    warehouse,
+    warehouse_lock,
+)
+from registry.errors import WarehouseBusyError
+from registry.settings import PROJECT_ROOT
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from registry.settings import Settings
+from ingestion.warehouse import warehouse
+with warehouse(Settings(Path(sys.argv[1]), Path("none")), purpose="a long report"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def fill(settings, rows=1000):
+    with warehouse(settings) as connection:
+        connection.execute(f"create table numbers as select range as number from range({rows})")
+
+
+def test_it_is_utc_limited_and_leaves_no_log_of_changes(settings):
+    with warehouse(settings) as connection:
+        connection.execute("create table kept as select 1 as one")
+        row = connection.execute(
+            "select current_setting('TimeZone'), current_setting('threads')"
+        ).fetchone()
+        assert row == ("UTC", 2)
+        # Libraries work on duplicates; they must not fall back to the zone of the machine.
+        assert connection.cursor().execute("select current_setting('TimeZone')").fetchone() == (
+            "UTC",
+        )
+    assert not settings.warehouse.with_name("warehouse.duckdb.wal").exists()
+
+
+def test_another_process_is_named_when_it_holds_the_file(settings):
+    settings.home.mkdir(parents=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(settings.home)],
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == "held"
+        assert lock_owner(settings) == f"process {child.pid} (a long report)"
+        with (
+            pytest.raises(WarehouseBusyError, match=f"process {child.pid}.*a long report"),
+            warehouse(settings, timeout_seconds=0.2),
+        ):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+    # A killed owner leaves no lock behind.
+    with warehouse(settings, timeout_seconds=5):
+        pass
+    assert lock_owner(settings) is None
+
+
+def test_threads_take_turns_and_one_thread_may_nest(settings):
+    events = []
+
+    def use(name):
+        with warehouse(settings):
+            events.append((name, "in"))
+            time.sleep(0.05)
+            events.append((name, "out"))
+
+    with warehouse_lock(settings, "the outer one"):
+        with warehouse(settings) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        threads = [threading.Thread(target=use, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        assert events == []
+    for thread in threads:
+        thread.join()
+    assert [what for _, what in events] == ["in", "out", "in", "out"]
+
+
+def test_a_library_that_passes_the_same_configuration_may_open_it_beside_us(settings):
+    with warehouse(settings) as connection:
+        connection.execute("create table kept as select 1 as one")
+        with duckdb.connect(str(settings.warehouse), config=connect_config(settings)) as other:
+            assert other.execute("select one from kept").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_damaged_file_is_set_aside_and_the_published_copy_takes_its_place(settings, published):
+    fill(settings)
+    if published:
+        settings.published_warehouse.parent.mkdir(parents=True)
+        settings.published_warehouse.write_bytes(settings.warehouse.read_bytes())
+    content = bytearray(settings.warehouse.read_bytes())
+    for position in range(4096, len(content)):
+        content[position] ^= 0x5A
+    settings.warehouse.write_bytes(content)
+
+    with warehouse(settings) as connection:
+        tables = connection.execute("select table_name from duckdb_tables()").fetchall()
+    assert tables == ([("numbers",)] if published else [])
+    assert len(damaged_files(settings.home)) == 1
+
+
+def test_damage_found_in_the_middle_of_work_is_set_aside_too(settings):
+    fill(settings, rows=2_000_000)
+    size = settings.warehouse.stat().st_size
+    with settings.warehouse.open("r+b") as handle:
+        # Behind the headers and before the catalogue, which lies at the end.
+        handle.seek(size // 3)
+        handle.write(b"\xff" * 4096)
+    with pytest.raises(DamagedWarehouseError, match="run again"), warehouse(settings) as connection:
+        connection.execute("select sum(number) from numbers").fetchall()
+    assert len(damaged_files(settings.home)) == 1
+    with warehouse(settings) as connection:
+        assert connection.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
+
+
+def test_an_error_of_a_query_is_no_damage(settings):
+    fill(settings)
+    with pytest.raises(duckdb.CatalogException), warehouse(settings) as connection:
+        connection.execute("select * from nowhere")
+    assert damaged_files(settings.home) == []
+    with warehouse(settings) as connection:
+        assert connection.execute("select count(*) from numbers").fetchone() == (1000,)
+
+
+def test_a_log_of_changes_left_by_a_kill_is_no_damage(settings):
+    fill(settings)
+    script = (
+        "import os, signal, sys, duckdb\n"
+        "c = duckdb.connect(sys.argv[1])\n"
+        "c.execute('pragma disable_checkpoint_on_shutdown')\n"
+        "c.execute('create table more as select range as number from range(500000)')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(settings.warehouse)], check=False)
+    with warehouse(settings) as connection:
+        assert connection.execute("select count(*) from more").fetchone() == (500_000,)
+    assert damaged_files(settings.home) == []
+
+
+def damaged_files(home: Path) -> list[Path]:
+    return sorted(home.glob("warehouse.duckdb.damaged-*"))
