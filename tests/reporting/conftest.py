@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
+from story import tell
 
 from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
@@ -46,3 +49,16 @@ def live(settings: Settings, registry: Registry) -> Settings:
         connection.execute("create table marts.orders as select * from core.order_events")
         connection.execute("create table marts.empty_mart (order_number varchar)")
     return settings
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A build in which one order has a whole story (see story.py)."""
+    systems = tuple(
+        System(name=role, role=role, connector=f"demo_{role}")
+        for role in ("oms", "erp", "wms", "carrier")
+    )
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        tell(connection, Registry(systems=systems, folder=tmp_path))
+        yield connection
