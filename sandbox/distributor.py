@@ -97,7 +97,7 @@ class Distributor:
         rng = random.Random(f"{self.settings.seed}:inject:{self.store.get('injected') or 0}")
         live = live_moments(rng, self.settings, now)
         scene = Scene(rng, self.numbers, self.items, now, live, set(self._used))
-        rows = [stage_one(scene, kind) for _ in range(count)]
+        rows = [stage_one(scene, kind, late=True) for _ in range(count)]
         self.store.begin()
         self.store.set("injected", (self.store.get("injected") or 0) + 1)
         self._used = scene.used

@@ -265,7 +265,13 @@ def build_app(distributor: Distributor) -> FastAPI:
     @app.post("/api/invoices")
     async def create_invoice(request: Request, new: NewInvoice) -> Response:
         order = _live_order(view, new.doc_no)
-        _check_posting(order, new.lines, view.posted_quantities(view.invoices, new.doc_no))
+        billed = view.posted_quantities(view.invoices, new.doc_no)
+        _check_posting(order, new.lines, billed)
+        issued = view.posted_quantities(view.fulfilments, new.doc_no)
+        for line in new.lines:
+            wanted = billed.get(line.pos, Decimal(0)) + line.qty
+            if wanted > issued.get(line.pos, Decimal(0)):
+                raise ProblemError(422, f"line {line.pos}: only what is fulfilled can be invoiced")
         now = clock.now()
         document = view.post_invoice(
             view.numbers.next("invoice"),

@@ -18,11 +18,16 @@ Stage = Callable[[Scene], Truth]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of fault or decoy. ``stage`` puts one more of it on a scene and tells the truth."""
+    """One kind of fault or decoy. ``stage`` puts one more of it on a scene and tells the truth.
+
+    ``undated``: nothing in it carries a date of its own, only the last change does. So one that is
+    injected later begins at its injection and falls due a grace period after it.
+    """
 
     name: str
     title: str
     stage: Stage
+    undated: bool = False
 
 
 def _erp_lines(lines: list[Line]) -> list[dict[str, str]]:
@@ -573,8 +578,8 @@ FAULTS = (
     Kind("O1", "Accepted in the OMS, never reached the ERP", missing_in_erp),
     Kind("O2", "The ERP booked the order twice", duplicate_order),
     Kind("O4", "Line cancelled in the OMS before release, not in the ERP", cancelled_in_oms_only),
-    Kind("O5", "The ERP changed a price, the OMS kept the old one", price_differs),
-    Kind("O5Q", "The ERP booked another quantity than ordered", quantity_differs),
+    Kind("O5", "The ERP changed a price, the OMS kept the old one", price_differs, undated=True),
+    Kind("O5Q", "The ERP booked another quantity than ordered", quantity_differs, undated=True),
     Kind("T1", "Released in the ERP, never reached the WMS", release_lost),
     Kind("H2", "Shipped, neither fulfilled nor invoiced in the ERP", shipped_not_posted),
     Kind("H3", "Fulfilled in the ERP, never shipped", posted_not_shipped),
@@ -586,7 +591,7 @@ FAULTS = (
     Kind("F3", "The same parcel invoiced twice", invoiced_twice),
     Kind("I1", "Stock adjustment never posted in the ERP", movement_unposted),
     Kind("I2", "Goods receipt posted twice in the ERP", movement_posted_twice),
-    Kind("I3", "ERP quantity on hand changed without a movement", balance_drifted),
-    Kind("M6", "Case pack in the WMS differs from the item master", pack_differs),
+    Kind("I3", "ERP quantity on hand changed without a movement", balance_drifted, undated=True),
+    Kind("M6", "Case pack in the WMS differs from the item master", pack_differs, undated=True),
     Kind("S4", "Carrier scan with an unknown code", unknown_scan_code),
 )

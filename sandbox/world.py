@@ -77,9 +77,14 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     return rows
 
 
-def stage_one(scene: Scene, kind: Kind) -> dict[str, Any]:
-    """Stage one more fault or decoy; returns its truth row. Raises NothingLeftError."""
+def stage_one(scene: Scene, kind: Kind, late: bool = False) -> dict[str, Any]:
+    """Stage one more fault or decoy; returns its truth row. Raises NothingLeftError.
+
+    ``late``: into a world that others read already, so nothing can have been changed before now.
+    """
     truth = kind.stage(scene)
+    if late and kind.undated:
+        truth.since = scene.now
     return truth.row(scene.numbers.next("decoy" if truth.decoy else "fault"), scene.now)
 
 
@@ -96,7 +101,7 @@ def _reserve(
             if shortest <= now - moment <= longest
         ]
         rng.shuffle(fitting)
-        slots[age] = fitting[: max(1, len(placed) // 20) if age == OLD else len(fitting) // 3]
+        slots[age] = fitting[: len(fitting) // 2]
     return slots, {number for found in slots.values() for number, _ in found}
 
 

@@ -1,0 +1,276 @@
+"""An independent reading of the rules over what the systems serve; knows nothing of the generator.
+
+``violations`` names every (rule, object) that does not hold, late ones included: B must have been
+recorded within the rule's grace of A even if it is there by now.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from sandbox_reader import Reader, Row
+
+NEW_YORK = ZoneInfo("America/New_York")
+WMS_FAST = 150.0
+CANON = {"E1": "EAST", "W1": "WEST"}
+MINUTES = 60.0
+HOURS = 3600.0
+# A time stamp cut to whole seconds may seem to be earlier than it was.
+ROUNDING = 1.0
+
+Violations = set[tuple[str, str]]
+
+
+def utc(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def local(text: str) -> tuple[float, float]:
+    """Both readings of a New York wall clock time; equal but for one hour a year."""
+    naive = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+    first, second = (naive.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, 1))
+    return first, second
+
+
+def wms_time(milliseconds: int) -> float:
+    return milliseconds / 1000 - WMS_FAST
+
+
+def in_time(since: float, recorded: Iterable[float], grace: float) -> bool:
+    """Whether a reading of a time lies within the grace, and not before what it answers."""
+    return any(since - ROUNDING <= moment <= since + grace for moment in recorded)
+
+
+@dataclass
+class Books:
+    """Everything that the systems tell, read once."""
+
+    oms_orders: list[Row]
+    products: list[Row]
+    erp_orders: list[Row]
+    fulfilments: list[Row]
+    invoices: list[Row]
+    movements: list[Row]
+    stock: list[Row]
+    erp_items: list[Row]
+    wms_orders: list[Row]
+    shipments: list[Row]
+    transactions: list[Row]
+    wms_items: list[Row]
+    inventory: list[Row]
+    scans: list[Row]
+
+
+def latest(rows: list[Row], key: str) -> list[Row]:
+    return list({row[key]: row for row in rows}.values())
+
+
+def read_books(reader: Reader) -> Books:
+    return Books(
+        oms_orders=reader.oms_all("orders"),
+        products=reader.oms_all("products"),
+        erp_orders=reader.erp_all("sales_orders"),
+        fulfilments=reader.erp_all("fulfilments"),
+        invoices=reader.erp_all("invoices"),
+        movements=reader.erp_all("stock_movements"),
+        stock=reader.erp_all("stock"),
+        erp_items=reader.erp_all("items"),
+        wms_orders=latest(reader.wms_feed("orders"), "OrderNbr"),
+        shipments=latest(reader.wms_feed("shipments"), "ShipNbr"),
+        transactions=reader.wms_feed("transactions"),
+        wms_items=latest(reader.wms_feed("items"), "Sku"),
+        inventory=reader.wms_inventory(),
+        scans=reader.scans(),
+    )
+
+
+def violations(books: Books, entered_late_from: float = float("inf")) -> Violations:
+    """``entered_late_from``: documents changed since then may carry older dates than that."""
+    return _orders(books) | _shipments(books, entered_late_from) | _stock(books) | _items(books)
+
+
+def _orders(books: Books) -> Violations:
+    found: Violations = set()
+    gtin_of_sku = {row["sku"]: row["gtin"] for row in books.products}
+    gtin_of_item = {row["item_no"]: row["gtin"] for row in books.erp_items}
+    documents = defaultdict(list)
+    for document in books.erp_orders:
+        documents[document["ext_ref"]].append(document)
+    for same in documents.values():
+        for later in sorted(same, key=lambda row: row["doc_no"])[1:]:
+            if later["stat"] != 90:
+                found.add(("O03", later["doc_no"]))
+    shipped_docs = {row["HostOrder"] for row in books.shipments}
+    host_lines = {
+        (order["HostOrder"], line["HostLine"]): order
+        for order in books.wms_orders
+        for line in order["Lines"]
+    }
+    for order in books.oms_orders:
+        held = documents.get(order["orderNumber"], [])
+        for line in order["lines"]:
+            name = f"{order['orderNumber']}/{line['lineNo']}"
+            cancelled = line["cancelledAt"] and utc(line["cancelledAt"])
+            if order["acceptedAt"] is not None:
+                accepted = utc(order["acceptedAt"])
+                booked = [moment for row in held for moment in local(row["booked"])]
+                gone = cancelled is not None and cancelled <= accepted + 30 * MINUTES
+                if not in_time(accepted, booked, 30 * MINUTES) and not gone:
+                    found.add(("O02", name))
+            for document in held:
+                twin = next(row for row in document["lines"] if row["ext_line"] == line["lineNo"])
+                assert gtin_of_item[twin["item_no"]] == gtin_of_sku[line["sku"]]
+                if cancelled is None and twin["cancelled"] is None:
+                    same_qty = Decimal(twin["ord_qty"]) == line["qty"]
+                    if not same_qty or Decimal(twin["prc"]) != Decimal(line["unitPrice"]):
+                        found.add(("O04", name))
+                if document["doc_no"] in shipped_docs or ("O03", document["doc_no"]) in found:
+                    continue
+                if cancelled is not None:
+                    told = local(twin["cancelled"]) if twin["cancelled"] else ()
+                    if not in_time(cancelled, told, 30 * MINUTES):
+                        found.add(("O05", name))
+                elif twin["cancelled"] is not None:
+                    found.add(("O05", name))
+    for document in books.erp_orders:
+        if document["released"] is None:
+            continue
+        for line in document["lines"]:
+            order = host_lines.get((document["doc_no"], line["pos"]))
+            created = [] if order is None else [wms_time(order["CreatedMs"])]
+            late = [
+                not in_time(released, created, 30 * MINUTES)
+                for released in local(document["released"])
+            ]
+            if all(late):
+                found.add(("O06", f"{document['ext_ref']}/{line['ext_line']}"))
+    return found
+
+
+def _shipments(books: Books, entered_late_from: float) -> Violations:
+    found: Violations = set()
+    order_of = {row["doc_no"]: row["ext_ref"] for row in books.erp_orders}
+    pack = {row["Sku"]: row["CasePack"] for row in books.wms_items}
+    shipments = {row["ShipNbr"]: row for row in books.shipments}
+    fulfilled = defaultdict(list)
+    for document in books.fulfilments:
+        if document["stat"] == "P":
+            for line in document["lines"]:
+                fulfilled[document["ship_ref"], line["pos"]].append((document, line))
+            if document["ship_ref"] not in shipments:
+                for line in document["lines"]:
+                    name = f"{order_of[document['doc_no']]}/{line['pos'] // 10}"
+                    found.add(("S03", name))
+    invoiced = defaultdict(list)
+    first_invoice: dict[str, Row] = {}
+    for document in sorted(books.invoices, key=lambda row: row["inv_no"]):
+        if document["stat"] != "P":
+            continue
+        if document["ship_ref"] in first_invoice:
+            found.add(("F03", document["inv_no"]))
+            continue
+        first_invoice[document["ship_ref"]] = document
+        amount = sum(Decimal(line["qty"]) * Decimal(line["prc"]) for line in document["lines"])
+        assert abs(amount - Decimal(document["amt"])) <= Decimal("0.01")
+        for line in document["lines"]:
+            invoiced[document["ship_ref"], line["pos"]].append((document, line))
+            if document["ship_ref"] not in shipments:
+                found.add(("F02", f"{order_of[document['doc_no']]}/{line['pos'] // 10}"))
+    scans = defaultdict(list)
+    for scan in books.scans:
+        scans[scan["tracking-number"]].append(scan)
+    oms = {row["orderNumber"]: row for row in books.oms_orders}
+    pieces = defaultdict(int)
+    for shipment in books.shipments:
+        for line in shipment["Lines"]:
+            pieces[shipment["HostOrder"], line["HostLine"]] += 1
+    for number, shipment in shipments.items():
+        shipped = wms_time(shipment["ShippedMs"])
+        for line in shipment["Lines"]:
+            key = (number, line["HostLine"])
+            name = f"{order_of[shipment['HostOrder']]}/{line['HostLine'] // 10}"
+            base = line["Qty"] * (pack[line["Sku"]] if line["Uom"] == "CS" else 1)
+            posted = [moment for row, _ in fulfilled[key] for moment in local(row["posted"])]
+            if not in_time(shipped, posted, 30 * MINUTES):
+                found.add(("S01", name))
+            elif sum(Decimal(row["qty"]) for _, row in fulfilled[key]) != base:
+                found.add(("S02", name))
+            billed = [moment for row, _ in invoiced[key] for moment in local(row["posted"])]
+            if not in_time(shipped, billed, 24 * HOURS):
+                found.add(("F01", name))
+            elif sum(Decimal(row["qty"]) for _, row in invoiced[key]) != base:
+                found.add(("F02", name))
+        parcel = scans[shipment["TrackingNbr"]]
+        reported = [utc(scan["reported-at"]) for scan in parcel if scan["code"] == "PU"]
+        if not in_time(shipped, reported, 24 * HOURS):
+            found.add(("S04", shipment["TrackingNbr"]))
+        for scan in parcel:
+            assert scan["reference"] == number
+            if scan["code"] != "DL":
+                continue
+            order = oms[order_of[shipment["HostOrder"]]]
+            for line in shipment["Lines"]:
+                told = order["lines"][line["HostLine"] // 10 - 1]
+                heard = utc(order["updatedAt"])
+                late = heard - utc(scan["reported-at"]) > HOURS
+                if pieces[shipment["HostOrder"], line["HostLine"]] > 1:
+                    late = False
+                if heard >= entered_late_from:
+                    late = False
+                if told["deliveredAt"] is None or late:
+                    found.add(("S05", f"{order['orderNumber']}/{told['lineNo']}"))
+    return found
+
+
+def _stock(books: Books) -> Violations:
+    found: Violations = set()
+    gtin_of_item = {row["item_no"]: row["gtin"] for row in books.erp_items}
+    gtin_of_sku = {row["Sku"]: row["Gtin"] for row in books.wms_items}
+    erp_ledger: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    wms_ledger: dict[tuple[str, str], int] = defaultdict(int)
+    by_ref = defaultdict(list)
+    for row in books.movements:
+        erp_ledger[gtin_of_item[row["item_no"]], CANON[row["whs"]]] += Decimal(row["qty"])
+        by_ref[row["ref"]].append(row)
+    for ref, rows in by_ref.items():
+        if not ref.startswith("SHP-") and len([row for row in rows if Decimal(row["qty"])]) > 1:
+            found.add(("I12", ref))
+    for row in books.transactions:
+        wms_ledger[gtin_of_sku[row["Sku"]], row["Whse"]] += row["Qty"]
+        if row["TranType"] in ("ADJ", "RCPT"):
+            since = wms_time(row["TranMs"])
+            posted = [moment for twin in by_ref[row["Ref"]] for moment in local(twin["posted"])]
+            if not in_time(since, posted, 2 * HOURS):
+                found.add(("I11", row["Ref"]))
+    for row in books.stock:
+        position = (gtin_of_item[row["item_no"]], CANON[row["whs"]])
+        if Decimal(row["qoh"]) != erp_ledger[position]:
+            found.add(("I01", "@".join(position)))
+        assert Decimal(row["qoh"]) >= 0
+    allocated: dict[tuple[str, str], int] = defaultdict(int)
+    pack = {row["Sku"]: row["CasePack"] for row in books.wms_items}
+    for order in books.wms_orders:
+        if order["Status"] not in ("SHIPPED", "CANCELED"):
+            for line in order["Lines"]:
+                base = line["OrdQty"] * (pack[line["Sku"]] if line["Uom"] == "CS" else 1)
+                allocated[gtin_of_sku[line["Sku"]], order["Whse"]] += base
+    for row in books.inventory:
+        position = (gtin_of_sku[row["Sku"]], row["Whse"])
+        assert row["OnHand"] == wms_ledger[position] >= 0, position
+        assert row["Allocated"] == allocated[position], position
+    return found
+
+
+def _items(books: Books) -> Violations:
+    packs = {row["gtin"]: row["case_qty"] for row in books.erp_items}
+    prices = {row["gtin"]: Decimal(row["list_prc"]) for row in books.erp_items}
+    for row in books.products:
+        assert Decimal(row["listPrice"]) == prices[row["gtin"]]
+    return {
+        ("M02", row["Gtin"]) for row in books.wms_items if row["CasePack"] != packs[row["Gtin"]]
+    }
