@@ -63,8 +63,12 @@ class BrokenRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one file: ``columns`` by source name (text or None), and the state after them."""
+    """Rows of one file: ``columns`` by source name (text or None), and the state after them.
 
+    ``first_row`` is the number in the file (from 1) of the first of all rows, broken ones included.
+    """
+
+    first_row: int
     columns: dict[str, list[str | None]]
     rows: int
     broken: list[BrokenRow]
@@ -268,9 +272,10 @@ def _csv_batches(drop: Drop) -> Iterator[Batch]:
         if drop.state.size == 0:
             _advance(drop, digest, handle.read(header_length), 0)
         for chunk in _complete_records(drop, handle, drop.mapping.quote.encode()):
+            first_row = drop.state.rows + 1
             columns, rows, broken = _parse_csv(drop, header, chunk)
             state = _advance(drop, digest, chunk, rows + len(broken))
-            yield Batch(columns, rows, broken, state)
+            yield Batch(first_row, columns, rows, broken, state)
 
 
 def _parse_csv(
@@ -334,7 +339,9 @@ def _ndjson_batches(drop: Drop) -> Iterator[Batch]:
             # JSON leaves empty fields out, so a mapped column may be absent from a whole chunk.
             names = dict.fromkeys([*drop.mapping.source_columns, *(n for r in records for n in r)])
             columns = {name: [record.get(name) for record in records] for name in names}
-            yield Batch(columns, len(records), broken, _advance(drop, digest, chunk, len(lines)))
+            first_row = drop.state.rows + 1
+            state = _advance(drop, digest, chunk, len(lines))
+            yield Batch(first_row, columns, len(records), broken, state)
 
 
 def _parquet_batches(drop: Drop) -> Iterator[Batch]:
@@ -353,7 +360,7 @@ def _parquet_batches(drop: Drop) -> Iterator[Batch]:
                 # The state moves only with the last row: a file is read whole or again.
                 if taken == file.metadata.num_rows:
                     drop.state = FileState(size, digest, taken, NOT_SEEN)
-                yield Batch(columns, batch.num_rows, [], drop.state)
+                yield Batch(taken - batch.num_rows + 1, columns, batch.num_rows, [], drop.state)
     except pa.ArrowInvalid as error:
         raise SourceError(
             "malformed", f"{drop.name} is no complete Parquet file (cut short?): {error}"

@@ -145,7 +145,9 @@ def _records(mapper: Mapper, drop: Drop, batch: Batch) -> list[Record]:
     named after its place in the file: the contract refuses it, and quarantine keeps it whole.
     """
     names = list(batch.columns)
-    first = batch.state.rows - batch.rows - len(batch.broken) + 1
+    taken = {row.number for row in batch.broken}
+    total = batch.rows + len(batch.broken)
+    numbers = (n for n in range(batch.first_row, batch.first_row + total) if n not in taken)
     mapping = mapper.mapping
     identities = mapper.fill(mapping.record_id, batch.columns, batch.rows)
     references = (
@@ -154,6 +156,7 @@ def _records(mapper: Mapper, drop: Drop, batch: Batch) -> list[Record]:
         else [None] * batch.rows
     )
     rows = zip(
+        numbers,
         mapper.apply(batch.columns, batch.rows),
         identities,
         references,
@@ -167,7 +170,7 @@ def _records(mapper: Mapper, drop: Drop, batch: Batch) -> list[Record]:
             raw=json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False),
             reference=reference,
         )
-        for number, (fields, identity, reference, values) in enumerate(rows, start=first)
+        for number, fields, identity, reference, values in rows
     ]
     for row in batch.broken:
         raw: dict[str, Any] = {"file": drop.name, "row": row.number, "text": row.text}
