@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -34,7 +34,7 @@ def canonical_value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(key): canonical_value(value[key]) for key in sorted(value, key=str)}
-    if isinstance(value, Sequence):
+    if isinstance(value, list | tuple):
         return [canonical_value(item) for item in value]
     raise CanonicalFormError(f"a {type(value).__name__} has no canonical JSON form: {value!r}")
 

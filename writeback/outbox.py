@@ -90,12 +90,12 @@ class Outbox(Brakes):
         if changed:
             return
         present = self.one(connection, correction_key)
-        if present.state not in allowed:
-            raise IllegalTransitionError(present.state, event, f"correction {correction_key}")
-        raise LeaseLostError(
-            f"correction {correction_key} was taken over by another dispatcher after the lease "
-            "ran out; its outcome is resolved by reading the target"
-        )
+        if lease_token is not None and present.lease_token != lease_token:
+            raise LeaseLostError(
+                f"correction {correction_key} was taken over by another dispatcher after the lease "
+                "ran out; its outcome is resolved by reading the target"
+            )
+        raise IllegalTransitionError(present.state, event, f"correction {correction_key}")
 
     def update_unsent(
         self, connection: Connection, correction_key: str, now: datetime, **values: Any
@@ -451,7 +451,7 @@ def first_of_its_object() -> sa.ColumnElement[bool]:
     c = t.corrections.c
     other = t.corrections.alias("other")
     return ~sa.exists(
-        sa.select(sa.literal(1))
+        sa.select(sa.literal_column("1"))
         .select_from(other)
         .where(other.c.object_id == c.object_id)
         .where(other.c.sequence != c.sequence)

@@ -1,0 +1,66 @@
+"""An engine ready to run against the pretend system, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_target import FakeSource, FakeTarget, ManualClock, World, system
+
+from registry.systems import Policy
+from writeback.dispatch import DeliveryReport, deliver_due
+from writeback.model import Correction
+from writeback.propose import EnqueueResult, enqueue
+from writeback.store import OperationsStore
+
+
+@dataclass
+class Engine:
+    """Store, clock and pretend system of one test."""
+
+    store: OperationsStore
+    clock: ManualClock
+    world: World
+    target: FakeTarget
+    source: FakeSource
+    policy: Policy = field(default_factory=Policy)
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def propose(self, *proposals: dict[str, Any], **options: Any) -> EnqueueResult:
+        return enqueue(self.store, proposals, self.policy, self.clock, **options)
+
+    def deliver(self, limit: int = 100) -> DeliveryReport:
+        return deliver_due(
+            self.store,
+            {"erp": self.target},
+            {"erp": self.source},
+            self.policy,
+            self.clock,
+            self.rng,
+            limit,
+        )
+
+    def only(self) -> Correction:
+        """The one correction of the test."""
+        (correction,) = self.store.list()
+        return correction
+
+    def states(self) -> list[str]:
+        """States in the order in which the corrections were proposed."""
+        return [str(correction.state) for correction in reversed(self.store.list(limit=1000))]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    clock = ManualClock()
+    world = World(tmp_path / "world.sqlite")
+    store = OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}", clock)
+    store.set_gate("build-1", "erp", True)
+    for number in range(1, 21):
+        world.set_line(f"E5{number:05}/10", 5)
+    yield Engine(store, clock, world, FakeTarget(world, system()), FakeSource(world))
+    store.close()

@@ -1,0 +1,198 @@
+"""People's decisions: bound to content, recorded with the actor; and taking things back."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from conftest import Engine
+from fake_target import system
+from samples import invoice, proof, quantity_change
+
+from connectors.base import Outcome, Result
+from writeback.approval import ApprovalError, approve, reject, retry
+from writeback.states import IllegalTransitionError
+from writeback.store import LeaseLostError, UnknownCorrectionError
+from writeback.undo import UndoError, undo
+from writeback.verify import apply_proofs
+
+
+def waiting(engine: Engine) -> str:
+    engine.propose(quantity_change(needs_approval=True))
+    return engine.only().correction_key
+
+
+def test_an_approval_is_recorded_with_actor_comment_and_content(engine: Engine) -> None:
+    key = waiting(engine)
+    approve(engine.store, key, "maria", "checked with the customer", engine.clock)
+    detail = engine.store.get(key)
+    (decision,) = detail.decisions
+    assert (decision.actor, decision.decision) == ("maria", "approved")
+    assert decision.comment == "checked with the customer"
+    assert decision.payload_hash == detail.correction.payload_hash
+    assert decision.decided_at == engine.clock.now()
+    assert engine.deliver().accepted == 1
+
+
+def test_an_approval_of_what_was_shown_fails_when_it_changed(engine: Engine) -> None:
+    key = waiting(engine)
+    shown = engine.only().payload_hash
+    changed = quantity_change(needs_approval=True)
+    changed["payload"] = {**changed["payload"], "quantity": 9}
+    engine.propose(changed)
+    with pytest.raises(ApprovalError, match="has changed since it was shown"):
+        approve(engine.store, key, "maria", "", payload_hash=shown)
+    assert engine.states() == ["awaiting_approval"]
+    approve(engine.store, key, "maria", "", payload_hash=engine.only().payload_hash)
+    assert engine.states() == ["ready"]
+
+
+def test_only_what_waits_can_be_approved(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    with pytest.raises(IllegalTransitionError, match="is 'ready'"):
+        approve(engine.store, engine.only().correction_key, "maria", "")
+
+
+def test_two_people_deciding_at_once_decide_once(engine: Engine) -> None:
+    key = waiting(engine)
+    approve(engine.store, key, "maria", "")
+    with pytest.raises(IllegalTransitionError):
+        approve(engine.store, key, "jonas", "")
+    assert len(engine.store.get(key).decisions) == 1
+
+
+def test_a_ready_one_can_still_be_rejected(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    reject(engine.store, engine.only().correction_key, "maria", "wrong customer")
+    assert engine.only().state_reason == "rejected by maria: wrong customer"
+    assert engine.deliver().leased == 0
+
+
+def test_a_decision_needs_a_name(engine: Engine) -> None:
+    with pytest.raises(ApprovalError, match="name of the person"):
+        approve(engine.store, waiting(engine), "  ", "")
+
+
+def test_keys_may_be_shortened_while_they_are_unambiguous(engine: Engine) -> None:
+    key = waiting(engine)
+    assert engine.store.get(key[:8]).correction.correction_key == key
+    approve(engine.store, key[:8], "maria", "")
+    with pytest.raises(UnknownCorrectionError, match="no correction 'zzz'"):
+        engine.store.get("zzz")
+    engine.propose(*[quantity_change(n) for n in range(1, 20)])
+    with pytest.raises(UnknownCorrectionError, match="several corrections begin with ''"):
+        engine.store.get("")
+
+
+def test_only_the_newest_generation_can_be_tried_again(engine: Engine) -> None:
+    engine.world.inject("status_422", "status_422")
+    engine.propose(quantity_change())
+    engine.deliver()
+    key = engine.only().correction_key
+    retry(engine.store, key, "maria", "")
+    with pytest.raises(ApprovalError, match="was tried again before"):
+        retry(engine.store, key, "maria", "")
+    engine.deliver()
+    with pytest.raises(ApprovalError, match="tried again before"):
+        retry(engine.store, key, "maria", "")
+
+
+def test_an_accepted_one_cannot_be_tried_again(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    with pytest.raises(ApprovalError, match="only refused, dead and unproven"):
+        retry(engine.store, engine.only().correction_key, "maria", "")
+
+
+# ---- undo --------------------------------------------------------------------------------------
+
+
+def take_back(engine: Engine, actor: str = "maria") -> Outcome:
+    return undo(
+        engine.store,
+        {"erp": engine.target},
+        engine.only().correction_key,
+        actor,
+        "our mistake",
+        engine.clock,
+        random.Random(3),
+    )
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_undo_restores_the_old_value_and_is_recorded(engine: Engine, verified: bool) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    if verified:
+        apply_proofs(engine.store, [proof(engine.only().correction_key)], engine.clock)
+    assert take_back(engine).result is Result.OK
+    assert engine.states() == ["reverted"]
+    assert engine.world.line("E500001/10") == 5
+    detail = engine.store.get(engine.only().correction_key)
+    assert [d.decision for d in detail.decisions] == ["undo_requested"]
+    assert detail.attempts[-1].phase == "undo"
+
+
+def test_undo_of_a_creation_ends_the_document(engine: Engine) -> None:
+    engine.propose(invoice())
+    engine.deliver()
+    assert len(engine.world.invoices("SHP-000001")) == 1
+    take_back(engine)
+    assert engine.world.invoices("SHP-000001") == []
+
+
+def test_an_undo_whose_answer_is_lost_may_be_repeated_with_one_effect(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.world.inject("lost_response")
+    assert take_back(engine).result is Result.UNKNOWN
+    assert engine.states() == ["accepted"]
+    assert "undo by maria: unknown" in engine.only().state_reason
+    assert take_back(engine).result is Result.OK
+    assert len(engine.world.effects()) == 2
+
+
+def test_an_undo_does_not_overwrite_what_came_after(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.world.set_line("E500001/10", 9)
+    assert take_back(engine).result is Result.REFUSED
+    assert engine.world.line("E500001/10") == 9
+    assert engine.states() == ["accepted"]
+
+
+def test_undo_obeys_kill_switch_and_write_mode(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.store.engage_kill_switch("maria", "stop")
+    with pytest.raises(UndoError, match="kill switch"):
+        take_back(engine)
+    engine.store.release_kill_switch("maria", "go")
+    engine.target.system = system(write_mode="dry_run")
+    with pytest.raises(UndoError, match="write_mode"):
+        take_back(engine)
+
+
+def test_only_what_was_applied_can_be_undone_and_by_one_at_a_time(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    with pytest.raises(IllegalTransitionError):
+        take_back(engine)
+    engine.deliver()
+    with engine.store.write() as connection:
+        key = engine.only().correction_key
+        now = engine.clock.now()
+        from datetime import timedelta
+
+        engine.store.claim_for_undo(connection, key, now, now + timedelta(seconds=60), "other")
+    with pytest.raises(LeaseLostError, match="being undone by someone else"):
+        take_back(engine)
+
+
+def test_what_a_person_took_back_is_not_proposed_into_sending_again(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    take_back(engine)
+    engine.clock.advance(600)
+    engine.propose(quantity_change(frontier=engine.clock.now()))
+    assert engine.states() == ["reverted", "awaiting_approval"]
+    assert "was reverted before" in engine.store.list()[0].state_reason

@@ -1,0 +1,299 @@
+"""From proposals to the outbox: idempotency, holds, brake, generations, withdrawal."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from conftest import Engine
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import invoice, later, proof, quantity_change
+
+from registry.systems import Policy
+from writeback.approval import approve, reject, release_brake, retry
+from writeback.propose import idempotency_key, proposal_key
+from writeback.verify import apply_proofs
+
+
+def test_the_same_drift_in_every_pass_is_one_row(engine: Engine) -> None:
+    assert engine.propose(quantity_change()).new == 1
+    for _ in range(3):
+        engine.clock.advance(60)
+        result = engine.propose(quantity_change())
+        assert (result.new, result.unchanged, result.changed) == (0, 1, 0)
+    assert engine.states() == ["ready"]
+
+
+def test_columns_that_are_json_text_are_the_same_proposal(engine: Engine) -> None:
+    """DuckDB hands JSON columns out as text, with numbers as DECIMAL prints them."""
+    engine.propose(quantity_change())
+    row = quantity_change()
+    for name in ("payload", "old_value", "new_value", "preconditions"):
+        row[name] = json.dumps(row[name]).replace(" 5", " 5.000000")
+    assert engine.propose(row).unchanged == 1
+
+
+def test_keys_do_not_depend_on_the_rule_but_on_target_object_kind_and_values() -> None:
+    base = ("erp", "SO-1/1", "update_quantity", 7, 5)
+    assert proposal_key(*base) == proposal_key(*base)
+    for position in range(5):
+        other: list[Any] = list(base)
+        other[position] = "other"
+        assert proposal_key(*other) != proposal_key(*base)
+    assert idempotency_key("k", 1) == idempotency_key("k", 1) != idempotency_key("k", 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"needs_approval": True, "approval_reason": "first of its kind"}, "first of its kind"),
+        ({"value_at_risk": "1000.01"}, "above 1000 USD"),
+        ({"value_at_risk": Decimal("-2000")}, "above 1000 USD"),
+        ({"conflict": True}, "contradict"),
+    ],
+)
+def test_what_needs_a_person_waits(engine: Engine, changes: dict[str, Any], reason: str) -> None:
+    result = engine.propose(quantity_change(**changes))
+    assert result.held == 1
+    assert engine.states() == ["awaiting_approval"]
+    assert reason in engine.only().state_reason
+    assert engine.deliver().sent == 0
+
+
+def test_a_kind_on_the_policys_list_waits_even_if_the_rule_forgot(engine: Engine) -> None:
+    engine.policy = Policy(approval_kinds=("update_quantity",))
+    engine.propose(quantity_change())
+    assert engine.states() == ["awaiting_approval"]
+
+
+def test_a_withdrawn_proposal_that_was_not_sent_is_superseded(engine: Engine) -> None:
+    engine.propose(quantity_change(1), quantity_change(2, needs_approval=True))
+    assert engine.propose().superseded == 2
+    assert engine.states() == ["superseded", "superseded"]
+    assert engine.deliver().leased == 0
+
+
+def test_an_incomplete_list_withdraws_nothing(engine: Engine) -> None:
+    engine.propose(quantity_change(1))
+    assert engine.propose(quantity_change(2), complete=False).superseded == 0
+    assert engine.states() == ["ready", "ready"]
+
+
+def test_what_was_sent_is_not_withdrawn(engine: Engine) -> None:
+    engine.propose(quantity_change(1))
+    engine.world.inject("lost_response")
+    engine.deliver()
+    assert engine.states() == ["unknown"]
+    engine.propose()
+    assert engine.states() == ["unknown"]
+
+
+def test_the_brake_holds_all_new_ones_of_an_abnormal_build(engine: Engine) -> None:
+    engine.policy = Policy(max_corrections_per_run=3)
+    assert not engine.propose(*[quantity_change(n) for n in (1, 2, 3)]).braked
+    crowd = [quantity_change(n) for n in range(1, 8)]
+    result = engine.propose(*crowd)
+    assert (result.braked, result.new, result.held) == (True, 4, 4)
+    assert engine.states() == ["ready"] * 3 + ["awaiting_approval"] * 4
+    assert "4 new corrections in one build, the limit is 3" in engine.store.list()[0].state_reason
+    # The next pass proposes the same ones: they are no longer new, and stay held.
+    engine.propose(*crowd)
+    assert engine.states() == ["ready"] * 3 + ["awaiting_approval"] * 4
+
+
+def test_releasing_the_brake_spares_what_needs_approval_of_its_own(engine: Engine) -> None:
+    engine.policy = Policy(max_corrections_per_run=1)
+    engine.propose(quantity_change(1), quantity_change(2, value_at_risk="5000"))
+    assert release_brake(engine.store, "maria", "a recount, expected") == 1
+    assert engine.states() == ["ready", "awaiting_approval"]
+    engine.propose(quantity_change(1), quantity_change(2, value_at_risk="5000"))
+    assert engine.states() == ["ready", "awaiting_approval"]
+
+
+def test_a_conflict_that_appears_stops_a_ready_one_and_its_end_releases_it(engine: Engine) -> None:
+    engine.propose(quantity_change(1, new=7))
+    first, second = quantity_change(1, new=7), quantity_change(1, new=8)
+    engine.propose({**first, "conflict": True}, {**second, "conflict": True})
+    assert engine.states() == ["awaiting_approval", "awaiting_approval"]
+    engine.propose(first)
+    assert engine.states() == ["ready", "superseded"]
+
+
+def test_choosing_one_of_a_conflict_rejects_the_others(engine: Engine) -> None:
+    rivals = [quantity_change(1, new=n, conflict=True) for n in (7, 8, 9)]
+    engine.propose(*rivals)
+    chosen = engine.store.list()[1]
+    approve(engine.store, chosen.correction_key, "maria", "as the customer wrote")
+    assert engine.states() == ["rejected", "ready", "rejected"]
+    engine.propose(*rivals)
+    assert engine.states() == ["rejected", "ready", "rejected"]
+    engine.deliver()
+    assert [effect[3] for effect in engine.world.effects()] == ["8"]
+
+
+def test_drift_that_comes_back_after_verified_is_a_new_generation(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    first = engine.only()
+    apply_proofs(engine.store, [proof(first.correction_key)], engine.clock)
+    # A build over data from before the acceptance proves nothing new.
+    assert engine.propose(quantity_change(frontier=later(engine.clock.now(), -1))).stale == 1
+    engine.clock.advance(3600)
+    engine.world.set_line("E500001/10", 5)
+    result = engine.propose(quantity_change(frontier=engine.clock.now()))
+    assert result.new == 1
+    second = engine.store.list()[0]
+    assert (second.generation, second.state) == (2, "ready")
+    assert second.idempotency_key != first.idempotency_key
+    engine.deliver()
+    assert len(engine.world.effects()) == 2
+
+
+def test_the_third_correction_within_a_day_waits_for_a_person(engine: Engine) -> None:
+    """Another system writes the old value back each hour."""
+    for generation in (1, 2, 3):
+        engine.clock.advance(3600)
+        engine.propose(quantity_change(frontier=engine.clock.now()))
+        engine.deliver()
+        if generation < 3:
+            latest = engine.store.list()[0].correction_key
+            apply_proofs(engine.store, [proof(latest)], engine.clock)
+            engine.world.set_line("E500001/10", 5)
+    assert engine.states() == ["verified", "verified", "awaiting_approval"]
+    assert "something undoes it" in engine.store.list()[0].state_reason
+    assert len(engine.world.effects()) == 2
+
+
+def test_ping_pong_between_two_values_is_caught_too(engine: Engine) -> None:
+    for old, new in ((5, 7), (7, 5), (5, 7)):
+        engine.clock.advance(600)
+        engine.propose(quantity_change(old=old, new=new, frontier=engine.clock.now()))
+        engine.deliver()
+        latest = engine.store.list()[0].correction_key
+        apply_proofs(engine.store, [proof(latest)], engine.clock)
+    assert engine.states()[-1] == "awaiting_approval"
+
+
+def test_a_day_later_the_cap_is_forgotten(engine: Engine) -> None:
+    for old, new in ((5, 7), (7, 5)):
+        engine.propose(quantity_change(old=old, new=new, frontier=engine.clock.now()))
+        engine.deliver()
+        latest = engine.store.list()[0].correction_key
+        apply_proofs(engine.store, [proof(latest)], engine.clock)
+        engine.clock.advance(600)
+    engine.clock.advance(86_400)
+    engine.propose(quantity_change(frontier=engine.clock.now()))
+    assert engine.states()[-1] == "ready"
+
+
+def test_a_rejected_one_is_not_proposed_again_until_its_drift_has_ended(engine: Engine) -> None:
+    engine.propose(quantity_change(needs_approval=True))
+    reject(engine.store, engine.only().correction_key, "maria", "agreed with the customer")
+    engine.clock.advance(60)
+    engine.propose(quantity_change(needs_approval=True, frontier=engine.clock.now()))
+    assert engine.states() == ["rejected"]
+    engine.propose()
+    engine.clock.advance(60)
+    engine.propose(quantity_change(needs_approval=True, frontier=engine.clock.now()))
+    assert engine.states() == ["rejected", "awaiting_approval"]
+
+
+def test_a_business_refusal_is_not_sent_again_while_the_drift_lasts(engine: Engine) -> None:
+    engine.world.inject("status_422")
+    engine.propose(quantity_change())
+    engine.deliver()
+    assert engine.states() == ["refused"]
+    engine.clock.advance(3600)
+    engine.propose(quantity_change(frontier=engine.clock.now()))
+    engine.deliver()
+    assert engine.states() == ["refused"]
+    assert len(engine.world.requests()) == 1
+    # A person who removed the cause may have it tried again.
+    key = retry(engine.store, engine.only().correction_key, "maria", "limit raised")
+    engine.deliver()
+    assert engine.states() == ["refused", "accepted"]
+    assert engine.store.get(key).decisions[0].actor == "maria"
+
+
+def test_a_version_conflict_is_decided_anew_by_newer_data_only(engine: Engine) -> None:
+    engine.world.inject("status_412")
+    engine.propose(quantity_change())
+    engine.deliver()
+    assert engine.only().state_reason.startswith("version_conflict")
+    assert engine.propose(quantity_change()).new == 0
+    engine.clock.advance(60)
+    assert engine.propose(quantity_change(frontier=engine.clock.now())).new == 1
+    engine.deliver()
+    assert engine.states() == ["refused", "accepted"]
+
+
+def test_refused_and_dead_ones_leave_the_work_list_when_the_drift_is_gone(engine: Engine) -> None:
+    engine.world.inject("status_422")
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.propose()
+    assert engine.states() == ["superseded"]
+
+
+def test_a_content_change_voids_the_approval(engine: Engine) -> None:
+    engine.propose(quantity_change(needs_approval=True))
+    approve(engine.store, engine.only().correction_key, "maria", "")
+    assert engine.states() == ["ready"]
+    changed = quantity_change(needs_approval=True)
+    changed["payload"] = {**changed["payload"], "quantity": 9}
+    engine.propose(changed)
+    assert engine.states() == ["awaiting_approval"]
+    assert "changed after it was approved" in engine.only().state_reason
+    assert engine.deliver().sent == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"kind": "delete_everything"}, "no kind of correction 'delete_everything'"),
+        ({"payload": {"order_record": "E500001"}}, "lacks line_record, quantity"),
+        ({"payload": None}, "is not an object"),
+        ({"target_system": None}, "has no target_system"),
+        ({"preconditions": [{"check": "absent"}]}, "names no system"),
+        ({"payload": {"quantity": float("nan")}}, "not a number"),
+    ],
+)
+def test_a_proposal_that_cannot_be_sent_is_named_and_stops_no_other(
+    engine: Engine, changes: dict[str, Any], problem: str
+) -> None:
+    result = engine.propose(quantity_change(1, **changes), quantity_change(2))
+    assert result.new == 1
+    ((_, said),) = result.invalid
+    assert problem in said
+
+
+def test_lines_of_a_creation_are_checked(engine: Engine) -> None:
+    bad = invoice()
+    bad["payload"] = {**bad["payload"], "lines": [{"line_record": "10"}]}
+    ((_, said),) = engine.propose(bad).invalid
+    assert "lines[0].quantity" in said
+
+
+@given(st.data())
+def test_enqueue_is_idempotent_and_order_does_not_matter(data: st.DataObject) -> None:
+    """Any proposals, in any order, any number of times: one row each."""
+    import tempfile
+    from pathlib import Path
+
+    from fake_target import ManualClock
+
+    from writeback.propose import enqueue
+    from writeback.store import OperationsStore
+
+    numbers = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=8))
+    with tempfile.TemporaryDirectory() as folder:
+        clock = ManualClock()
+        store = OperationsStore(f"sqlite:///{Path(folder) / 'o.sqlite'}", clock)
+        for _ in range(2):
+            order = data.draw(st.permutations(numbers))
+            enqueue(store, [quantity_change(n) for n in order], Policy(), clock)
+            assert store.counts_by_state()["ready"] == len(set(numbers))
+        store.close()
