@@ -11,7 +11,9 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+
+from reporting import terminal
 
 ROWS_ON_SCREEN = 15
 
@@ -205,12 +207,12 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any
 def _print_records(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
-    table = Table()
+    table = terminal.table()
     for name in rows[0]:
         is_number = any(isinstance(row[name], int | float) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
     for row in rows:
-        table.add_row(*(_shown(name, value) for name, value in row.items()))
+        table.add_row(*(escape(_shown(name, value)) for name, value in row.items()))
     console.print(f"\n[bold]{title}[/bold]")
     console.print(table)
 

@@ -58,8 +58,12 @@ class Truth:
 
     @property
     def exceptions(self) -> set[str]:
-        """Lines whose delivery was not recorded by the promised day and the grace."""
-        overdue = (self.lines["recorded"] - self.lines["promised"]).dt.days > GRACE_DAYS
+        """Lines whose delivery was not recorded by the promised day and the grace.
+
+        A line that was ordered only after its promised day falls due from the order.
+        """
+        due = self.lines[["promised", "ordered"]].max(axis=1)
+        overdue = (self.lines["recorded"] - due).dt.days > GRACE_DAYS
         return set(self.lines.loc[overdue, "line"])
 
     def references(self, column: str) -> dict[str, int]:

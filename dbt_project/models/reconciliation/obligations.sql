@@ -42,7 +42,10 @@ select
     priced.end_from,
     priced.end_to,
     priced.end_reason,
-    cast(abs(priced.quantity) * priced.unit_price as decimal(18, 6)) as value_at_risk,
+    -- Two DECIMAL(18,6) multiplied overflow 18 digits already at a million.
+    cast(
+        cast(abs(priced.quantity) as decimal(38, 6)) * priced.unit_price as decimal(18, 6)
+    ) as value_at_risk,
     priced.currency,
     priced.first_seen_at,
     priced.is_first_load,

@@ -39,7 +39,8 @@ a_facts as (
             and rules.a_role = routes.role
             and facts.system = routes.system
     -- Our own sends come back as events: they may discharge a duty, but never create one.
-    where not facts.is_echo
+    -- Without a promise nothing can be overdue.
+    where not facts.is_echo and (rules.due_from <> 'promised' or facts.promised_at is not null)
 ),
 
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.

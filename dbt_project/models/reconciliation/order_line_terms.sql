@@ -17,7 +17,7 @@ with priced as (
             and authority.region = '*'
             and authority.valid_to is null
     where
-        events.milestone = 'captured'
+        events.milestone in ('captured', 'ordered')
         and events.order_line_id is not null
         and events.unit_price is not null
 )

@@ -2,6 +2,7 @@
 {% set adapters = [
     'int_object_links__demo_erp',
     'int_object_links__demo_wms',
+    'int_object_links__files',
 ] %}
 
 {{ union_of(adapters) }}
