@@ -121,6 +121,7 @@ def build_landing_assets(registry: Registry) -> dg.AssetsDefinition:
                 },
                 check_results=[
                     dg.AssetCheckResult(
+                        asset_key=key,
                         check_name="feed_is_complete",
                         passed=not failed,
                         severity=dg.AssetCheckSeverity.WARN,

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 
 from orchestration.corrections import build_due_sensor
 from orchestration.definitions import build_defs
@@ -67,7 +68,7 @@ class Loop:
             reconciled = self._execute(RECONCILE_JOB)
         except TallymanError:
             raise
-        except dg.DagsterAssetCheckFailedError as error:
+        except DagsterAssetCheckFailedError as error:
             raise PassFailedError(
                 f"a check of our own models failed, so nothing was published or sent: {error}"
             ) from error

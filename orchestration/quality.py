@@ -4,13 +4,29 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
-from expectations.gate import run_gate, suite_names
+from expectations.gate import GateReport, run_gate, suite_names
 from ingestion.warehouse import warehouse
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM
 from registry.systems import Registry
 
 GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
+
+
+def _judge(installation: Installation, build_id: str) -> GateReport:
+    """Run the gate and keep a verdict for every system, also when it could not run: fail closed."""
+    store = installation.store
+    try:
+        with warehouse(installation.settings) as connection:
+            report = run_gate(connection, installation.registry, build_id)
+    except Exception as error:
+        for system in installation.registry.systems:
+            store.set_gate(build_id, system.name, None, f"the gate could not run: {error}")
+        raise
+    for name, verdict in report.systems.items():
+        passed = None if verdict.outcome == "crashed" else verdict.passed
+        store.set_gate(build_id, name, passed, verdict.reason)
+    return report
 
 
 def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> dg.AssetsDefinition:
@@ -34,10 +50,7 @@ def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> d
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
         installation.progress("checking the data")
-        with warehouse(installation.settings) as connection:
-            report = run_gate(connection, installation.registry, context.run_id)
-        for system, verdict in report.systems.items():
-            installation.store.set_gate(context.run_id, system, verdict.passed, verdict.reason)
+        report = _judge(installation, context.run_id)
         yield dg.MaterializeResult(
             metadata={
                 "suites": len(report.suites),
