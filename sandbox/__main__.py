@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from sandbox.server import SandboxError, run_forever
+from sandbox.errors import SandboxError
+from sandbox.server import run_forever
 from sandbox.settings import Settings
 
 

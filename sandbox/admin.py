@@ -27,7 +27,7 @@ class Injection(BaseModel):
     count: Annotated[int, Field(ge=1, le=100)] = 1
 
 
-class Order(BaseModel):
+class Arming(BaseModel):
     """What the next requests of a system shall meet. ``off`` ends it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -92,7 +92,7 @@ def build_app(distributor: Distributor, misbehaviour: Misbehaviour) -> FastAPI:
         return json_response(to_json({"faults": rows}))
 
     @app.post("/admin/misbehave")
-    async def misbehave(wanted: Order) -> Response:
+    async def misbehave(wanted: Arming) -> Response:
         if wanted.mode not in MODES:
             raise ProblemError(422, f"unknown mode {wanted.mode}; there are {', '.join(MODES)}")
         misbehaviour.arm(wanted.system, wanted.mode, wanted.count, wanted.entity, wanted.method)

@@ -31,7 +31,7 @@ def issue_token(credentials: Credentials, now: float) -> str:
 def token_is_valid(credentials: Credentials, token: str, now: float) -> bool:
     """Whether a token is ours and has not expired."""
     expires, _, signature = token.partition(".")
-    genuine = hmac.compare_digest(signature, _signature(credentials, expires))
+    genuine = hmac.compare_digest(signature.encode(), _signature(credentials, expires).encode())
     return genuine and expires.isdigit() and int(expires) > now
 
 

@@ -34,7 +34,7 @@ def shipped_just_now(scene: Scene) -> Truth:
     event.seen |= {"erp": live, "oms": event.seen["wms"] + MINUTE}
     write.invoice(order, shipped)
     invoiced = order.find("invoiced")
-    invoiced.at, invoiced.seen = live + 2.0, {"erp": live + 2.0}
+    invoiced.at, invoiced.seen = live + 0.5, {"erp": live + 0.5}
     zone = "America/New_York"
     write.scan(order, shipped - 3 * MINUTE, "OC", zone, reported=shipped - 2 * MINUTE)
     write.scan(order, shipped + 2 * MINUTE, "PU", zone, reported=shipped + 3 * MINUTE)

@@ -133,7 +133,7 @@ def build_app(distributor: Distributor) -> FastAPI:
             texts, total = _snapshot(view, skip, per_page), len(table)
         else:
             texts, total = table.page_from(_checked_local(modified_from), skip, per_page)
-        if not (filters and entity != "stock"):
+        if not filters:
             texts = page_texts(request, entity, texts)
             total = 0 if is_silent(request) else total
         pages = max(1, -(-total // per_page))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def applied(
 def page_texts(request: Request, entity: str, texts: list[str]) -> list[str]:
     """The records of a list page, broken if misbehaviour is armed for it."""
     gate: Gate = request.scope["gate"]
-    mode = gate.misbehaviour.take(gate.system, PAGE_MODES, request.method, entity)
+    mode = gate.misbehaviour.take(gate.system, PAGE_MODES, request.method, request.url.path)
     request.scope["page_mode"] = mode
     return distort(mode, gate.system, entity, texts)
 
@@ -122,7 +123,7 @@ class Gate:
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
         if path == "/health":
             return json_response(to_json({"status": "ok", "system": self.system}))
-        mode = self.misbehaviour.take(self.system, tuple(STATUS_MODES), method)
+        mode = self.misbehaviour.take(self.system, tuple(STATUS_MODES), method, path)
         if mode is not None:
             retry = {"Retry-After": "1"} if mode == "status_429" else {}
             response = problem(STATUS_MODES[mode], "the system misbehaves, as it was told to")
@@ -145,7 +146,7 @@ class Gate:
         async with self._writing:
             response = await self._write(scope, headers, body)
         if scope.get("effect") is not None and self.misbehaviour.take(
-            self.system, WRITE_MODES, method
+            self.system, WRITE_MODES, method, path
         ):
             return None
         return response
@@ -193,7 +194,11 @@ class Gate:
         async def send(message: Message) -> None:
             messages.append(message)
 
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s", scope["method"], scope["path"])
+            return problem(500, "the sandbox itself failed; its log tells more")
         start = messages[0]
         content = b"".join(message.get("body", b"") for message in messages[1:])
         headers = {name.decode(): value.decode() for name, value in start["headers"]}

@@ -48,7 +48,7 @@ class _Armed:
 
 
 class Misbehaviour:
-    """What is armed for each system. ``method`` and ``entity`` narrow what it hits."""
+    """What is armed for each system. ``method`` and ``entity`` (part of a path) narrow it."""
 
     def __init__(self) -> None:
         self._armed: dict[str, list[_Armed]] = {system: [] for system in SYSTEMS}
@@ -74,16 +74,11 @@ class Misbehaviour:
             for system, found in self._armed.items()
         }
 
-    def take(
-        self, system: str, modes: tuple[str, ...], method: str, entity: str | None = None
-    ) -> str | None:
+    def take(self, system: str, modes: tuple[str, ...], method: str, path: str) -> str | None:
         """Use up one of ``modes`` that matches a request, and name it."""
+        parts = (None, *path.split("/"))
         for armed in self._armed[system]:
-            if (
-                armed.mode in modes
-                and armed.method in (None, method)
-                and armed.entity in (None, entity)
-            ):
+            if armed.mode in modes and armed.method in (None, method) and armed.entity in parts:
                 armed.left -= 1
                 if armed.left <= 0:
                     self._armed[system].remove(armed)

@@ -7,7 +7,7 @@ import binascii
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.responses import Response
@@ -17,7 +17,7 @@ from sandbox import clock
 from sandbox.distributor import Distributor
 from sandbox.http import applied, is_silent, json_response, new_app, page_texts
 from sandbox.problems import ProblemError
-from sandbox.tables import Table, to_json
+from sandbox.tables import Document, Table, to_json
 from sandbox.views.oms import restate
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -97,7 +97,7 @@ def build_app(distributor: Distributor) -> FastAPI:
         if if_match not in (f'"v{document["version"]}"', "*"):
             raise ProblemError(412, f'order {record_id} is at version "v{document["version"]}"')
         before = view.orders.edit(record_id)
-        _apply(lines[0], change)
+        _apply(document, lines[0], change)
         restate(document)
         view.touch(document, clock.now())
         etag = {"ETag": f'"v{document["version"]}"'}
@@ -106,7 +106,7 @@ def build_app(distributor: Distributor) -> FastAPI:
     return app
 
 
-def _apply(line: dict[str, Any], change: LineChange) -> None:
+def _apply(order: Document, line: Document, change: LineChange) -> None:
     """Change a line as far as its state allows. Raises ProblemError."""
     given = change.model_fields_set
     if not given:
@@ -143,10 +143,16 @@ def _apply(line: dict[str, Any], change: LineChange) -> None:
         line["qty"] = change.qty
     if "deliveredAt" in given:
         line["deliveredAt"] = _moment(change.deliveredAt)
-        line["status"] = "DELIVERED" if change.deliveredAt is not None else "SHIPPED"
+        if change.deliveredAt is not None:
+            line["status"] = "DELIVERED"
+        elif line["status"] == "DELIVERED":
+            line["status"] = "SHIPPED"
     if "cancelledAt" in given:
         line["cancelledAt"] = _moment(change.cancelledAt)
-        line["status"] = "CANCELLED" if change.cancelledAt is not None else "ACCEPTED"
+        if change.cancelledAt is not None:
+            line["status"] = "CANCELLED"
+        elif line["status"] == "CANCELLED":
+            line["status"] = "ACCEPTED" if order["acceptedAt"] is not None else "PLACED"
 
 
 def _moment(moment: datetime | None) -> str | None:

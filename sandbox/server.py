@@ -22,13 +22,10 @@ from starlette.types import ASGIApp
 
 from sandbox import admin, carrier, clock, erp, oms, wms
 from sandbox.distributor import Distributor
+from sandbox.errors import SandboxError
 from sandbox.http import Gate
 from sandbox.misbehave import Misbehaviour
 from sandbox.settings import SERVICES, WMS_CLOCK_FAST_SECONDS, Credentials, Settings
-
-
-class SandboxError(Exception):
-    """The sandbox can't run; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

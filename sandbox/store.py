@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sandbox.errors import SandboxError
 from sandbox.events import Event
 from sandbox.tables import to_json
 
@@ -41,18 +42,35 @@ create table if not exists answers (
 """
 
 
+FORMAT = 1
+"""Of the state folder. Another one is not read: worlds are cheap to make again."""
+
+
 class Store:
-    """SQLite in the state folder. Used from one thread, the server's."""
+    """SQLite in the state folder, for one process. Raises SandboxError if another one has it."""
 
     def __init__(self, home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(
-            home / "sandbox.sqlite", check_same_thread=False, isolation_level=None
+            home / "sandbox.sqlite", check_same_thread=False, isolation_level=None, timeout=1.0
         )
-        # A killed process loses nothing that was committed; a killed machine may lose the last.
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
-        self._db.executescript(_SCHEMA)
+        try:
+            # A killed process loses nothing that was committed; a killed machine may lose the last.
+            self._db.execute("pragma locking_mode = exclusive")
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
+            self._db.executescript(_SCHEMA)
+            if self.get("format") is None:
+                self.set("format", FORMAT)
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise SandboxError(
+                f"the state folder {home} is in use ({error}); stop the other sandbox or choose"
+                " another folder"
+            ) from None
+        if self.get("format") != FORMAT:
+            self._db.close()
+            raise SandboxError(f"the state folder {home} is of another version; remove it")
 
     def close(self) -> None:
         """Give the file back."""

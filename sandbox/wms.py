@@ -101,9 +101,9 @@ def build_app(distributor: Distributor) -> FastAPI:
             if sku in (None, position.split("@")[0]) and whse in (None, position.split("@")[1])
         ]
         page = rows[offset : offset + limit]
-        texts = page_texts(
-            request, "inventory", [to_json({**row, "AsOfMs": as_of}) for row in page]
-        )
+        texts = [to_json({**row, "AsOfMs": as_of}) for row in page]
+        if sku is None and whse is None:
+            texts = page_texts(request, "inventory", texts)
         more = offset + limit < len(rows) and not is_silent(request)
         following = to_json(offset + limit if more else None)
         return json_response(

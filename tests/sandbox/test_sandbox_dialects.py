@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from sandbox_checker import WMS_FAST
 from sandbox_reader import Reader, Row
 
 from sandbox.clock import local_naive
+from sandbox.distributor import Distributor
 from sandbox.server import running_sandbox
 from sandbox.settings import Settings
 
@@ -77,9 +81,17 @@ def test_erp_stock_is_a_snapshot(reader: Reader) -> None:
     assert reader.erp.get("/api/items?modified_from=2026-11-01T00:00:00Z").status_code == 400
 
 
-def test_erp_writes_naive_times_also_in_the_repeated_hour(reader: Reader) -> None:
-    rows = reader.erp_all("stock_movements")
-    assert all(len(row["posted"]) == 19 and row["posted"][10] == " " for row in rows)
+def test_erp_wall_clock_repeats_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
+    monkeypatch.setattr("sandbox.clock.now", lambda: end)
+    distributor = Distributor(tmp_path, Settings(orders=2000, days=22))
+    texts = distributor.erp.movements.page_from("2026-11-01 01:00:00", 0, 200)[0]
+    rows = [row for row in map(json.loads, texts) if row["posted"] < "2026-11-01 02:00:00"]
+    # Numbered as they were posted, while the wall clock went back once.
+    rows.sort(key=lambda row: row["mv_no"])
+    backwards = [a["posted"] > b["posted"] for a, b in itertools.pairwise(rows)]
+    assert backwards.count(True) == 1
+    distributor.close()
 
 
 @pytest.mark.parametrize("entity", ["orders", "shipments", "transactions", "items"])
@@ -178,6 +190,9 @@ def test_misbehaviour_happens_as_often_as_ordered(small: Reader) -> None:
         assert page().json()["data"] == [record, *healthy["data"][1:]]
     small.misbehave("erp", "duplicate_record", entity="invoices")
     assert page().json() == healthy
+    small.misbehave("erp", "status_503", entity="invoices")
+    assert page().json() == healthy
+    assert small.erp.get("/api/invoices").status_code == 503
     small.misbehave("erp", "off")
     assert page().json() == healthy
 

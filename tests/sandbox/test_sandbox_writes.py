@@ -16,7 +16,8 @@ import pytest
 from sandbox_checker import local, read_books, violations
 from sandbox_reader import Reader, Row
 
-from sandbox.server import SandboxError, SandboxHandle, running_sandbox
+from sandbox.errors import SandboxError
+from sandbox.server import SandboxHandle, running_sandbox
 from sandbox.settings import Credentials, Settings
 
 
@@ -379,3 +380,24 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
             running_sandbox(tmp_path / "two", base_port=port, settings=settings),
         ):
             pass
+
+
+def test_a_state_folder_serves_one_sandbox_at_a_time(tmp_path: Path) -> None:
+    settings = Settings(orders=10, faults_per_kind=0, decoys_per_kind=0)
+    with (
+        running_sandbox(tmp_path, settings=settings),
+        pytest.raises(SandboxError, match="is in use"),
+        running_sandbox(tmp_path, settings=settings),
+    ):
+        pass
+
+
+def test_clearing_what_was_never_set_changes_no_state(small: Reader) -> None:
+    price = payload(fault(small, "O5"))
+    path = f"/v1/orders/{price['order_record']}"
+    before = small.oms.get(path)
+    answer = small.oms.patch(
+        f"{path}/lines/1", json={"deliveredAt": None}, headers={"If-Match": before.headers["etag"]}
+    )
+    assert answer.json()["lines"] == before.json()["lines"]
+    assert answer.json()["version"] == before.json()["version"] + 1
