@@ -63,7 +63,7 @@ def test_a_pass_after_a_kill_heals(point, tmp_path, settings, wms, query):
     assert_nothing_twice(query)
     assert_log_agrees(query)
     assert list(spool.waiting(settings, "wms")) == []
-    assert [path for path in spool.system_folder(settings, "wms").iterdir()] == []
+    assert list(spool.system_folder(settings, "wms").iterdir()) == []
 
 
 @pytest.mark.parametrize("point", ["after_extract", "after_load_before_commit"])
