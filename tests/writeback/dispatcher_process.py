@@ -1,7 +1,7 @@
 """A program of its own: propose and deliver against the pretend system of a folder, then exit.
 
 ``python dispatcher_process.py FOLDER STEP...`` with steps ``enqueue:N``, ``deliver``, ``verify``
-and ``advance:SECONDS``. The folder's clock file holds the time, so that the test moves it between processes.
+and ``advance:SECONDS``. The clock file of the folder holds the time at which the program starts.
 """
 
 from __future__ import annotations
