@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.crash_points import crash_point
 from registry.errors import ConfigurationError, TallymanError
 from registry.settings import Settings
 
@@ -106,28 +107,29 @@ def _kept_manifest(settings: Settings) -> Any:
     return _manifests[key]
 
 
+def _die_if_asked(event: Any) -> None:
+    if event.info.name == "NodeFinished":
+        crash_point(f"build.after.{event.data.node_info.node_name}")
+
+
 def build(
     settings: Settings,
     command: str = "build",
     arguments: tuple[str, ...] = ("--exclude-resource-type", "unit_test"),
-    on_node: Callable[[str], None] | None = None,
 ) -> list[NodeResult]:
     """Run dbt over the whole project and return one result a node, in order of execution.
 
-    ``on_node`` gets the unique id of each finished node. Raises BuildError naming every model that
-    failed; failing tests are results, not errors.
+    Raises BuildError naming every model that failed; failing tests are results, not errors.
     """
     from dbt.cli.main import dbtRunner
 
-    def listen(event: Any) -> None:
-        if on_node is not None and event.info.name == "NodeFinished":
-            on_node(event.data.node_info.unique_id)
-
     with _environment(settings):
-        runner = dbtRunner(manifest=_kept_manifest(settings), callbacks=[listen])
+        runner = dbtRunner(manifest=_kept_manifest(settings), callbacks=[_die_if_asked])
+        crash_point("build.before_first_model")
         outcome = runner.invoke([command, *_arguments(settings), *arguments])
     if outcome.exception is not None and outcome.result is None:
         raise BuildError(f"dbt stopped: {outcome.exception}")
+    crash_point("build.after_last_model")
     results = [
         NodeResult(
             unique_id=run.node.unique_id,

@@ -1,0 +1,104 @@
+"""SIGKILL at named points of a pass, then run again: the same end as without.
+
+The sandbox lives in this process and outlives the kill, as real systems do; each run is a process
+of its own, forked from a server that has imported the libraries, which saves ten seconds a run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestration.pretend import pretend_distributor
+
+POINTS = [
+    "ingestion.after_first_page",
+    "ingestion.before_land",
+    "ingestion.after_extract",
+    "ingestion.after_normalize",
+    "ingestion.after_load_before_commit",
+    "ingestion.after_views",
+    "build.before_first_model",
+    "build.after.order_events",
+    "build.after_last_model",
+    "reporting.after_copy",
+    "reporting.before_swap",
+    "writeback.after_enqueue",
+    "writeback.before_send",
+    "writeback.after_send_before_mark",
+    "writeback.during_verify",
+]
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["orchestration.passes", "orchestration.demo", "expectations.gate"])
+
+
+def _run_until_rest(home: str, systems_file: str, crash_at: str | None) -> None:
+    """In a process of its own: passes until nothing is sent and nothing waits for proof."""
+    from orchestration.installation import Installation
+    from orchestration.passes import Loop, open_instance
+    from registry.settings import load_settings
+
+    os.environ.pop("TALLYMAN_CRASH_AT", None)
+    if crash_at:
+        os.environ["TALLYMAN_CRASH_AT"] = crash_at
+    installation = Installation.load(load_settings(home, systems_file))
+    with open_instance(installation) as instance:
+        loop = Loop(installation, instance)
+        for _ in range(6):
+            report = loop.run_pass()
+            if report.sent == 0 and not installation.store.awaiting_proof():
+                return
+    os._exit(3)
+
+
+def _run(home: Path, systems_file: Path, crash_at: str | None = None) -> int | None:
+    child = _processes.Process(
+        target=_run_until_rest, args=(str(home), str(systems_file), crash_at)
+    )
+    child.start()
+    child.join(timeout=200)
+    return child.exitcode
+
+
+def _end_state(settings, handle) -> dict:
+    from reporting.publish import published_connection
+    from writeback.store import OperationsStore
+
+    ledger = httpx.get(f"{handle.urls['admin']}/admin/ledger").json()["effects"]
+    with published_connection(settings) as connection:
+        exceptions = connection.execute(
+            "select rule_id, object_id, status from marts.exceptions order by all"
+        ).fetchall()
+    return {
+        "exceptions": exceptions,
+        "corrections": OperationsStore(settings.operations_url).counts_by_state(),
+        "effects": sorted((e["system"], e["kind"], e["object"]) for e in ledger),
+    }
+
+
+def _story(home: Path, crash_at: str | None) -> dict:
+    with pretend_distributor(home, 0, orders=250, seed=11) as (settings, handle):
+        if crash_at:
+            assert _run(home, settings.systems_file, crash_at) == -signal.SIGKILL, (
+                f"the run did not pass {crash_at}"
+            )
+        assert _run(home, settings.systems_file) == 0
+        return _end_state(settings, handle)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
+    state = _story(tmp_path_factory.mktemp("undisturbed"), None)
+    assert state["effects"], "a comparison of nothing proves nothing"
+    return state
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_and_a_rerun_end_as_without(point, undisturbed, tmp_path):
+    assert _story(tmp_path / "home", point) == undisturbed
