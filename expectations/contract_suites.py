@@ -82,6 +82,24 @@ def contract_checks(system: str, contract: Contract) -> Iterator[Check]:
         systems=systems,
         remedy=f"A row has no identity: see recordIdColumns of {source}.",
     )
+    yield Check(
+        suite=suite,
+        name="every_record_landed",
+        batch=batch,
+        table=table,
+        expectation=NoRows(
+            "select extraction_id, records, (select count(distinct _sequence) from judged) as rows "
+            f"from landing.extractions where system = {literal(system)} "
+            f"and entity = {literal(contract.entity)} "
+            f"and extraction_id = ({_newest_extraction(system, contract.entity)}) "
+            # A crash may land a row twice, which loses nothing: hence distinct.
+            "and records <> (select count(distinct _sequence) from judged)"
+        ),
+        severity="blocking",
+        systems=systems,
+        remedy=f"Rows of '{contract.entity}' were read but did not land: load again, and look at "
+        "the log of the load if it stays.",
+    )
     if contract.snapshot:
         yield Check(
             suite=suite,

@@ -179,3 +179,12 @@ def test_only_the_entities_that_a_system_reads_are_judged(tmp_path, entities) ->
     )
     read = {contract.entity for system, contract in feeds(registry) if system == "w2"}
     assert read == set(entities)
+
+
+def test_a_row_that_was_read_but_did_not_land_is_missed(connection, registry, land) -> None:
+    land("wms", "items", [ITEM, {**ITEM, "sku": "A0008"}])
+    connection.execute("delete from raw_wms.items where sku = 'A0008'")
+    report = judge(connection, registry)
+    (failure,) = report.failures
+    assert (failure.expectation, failure.severity) == ("every_record_landed", "blocking")
+    assert not report.systems["wms"].passed

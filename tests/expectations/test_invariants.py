@@ -1,0 +1,203 @@
+"""Each invariant: holds on good rows, and finds the one row that breaks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pytest
+
+from expectations.gate import GateReport, run_gate
+from expectations.invariants import invariant_checks, invariant_suites
+from registry.systems import Registry
+
+T1, T2, T3 = "2026-03-01 08:00:00+00", "2026-03-01 09:00:00+00", "2026-03-05 09:00:00+00"
+
+# Table -> the columns that invariants read, with the values of a row that holds.
+GOOD: dict[str, dict[str, tuple[str, Any]]] = {
+    "landing.extractions": {
+        "system": ("varchar", "wms"),
+        "entity": ("varchar", "items"),
+        "extraction_id": ("varchar", "x1"),
+        "started_at": ("timestamptz", T1),
+        "ended_at": ("timestamptz", T2),
+        "complete": ("boolean", True),
+        "records": ("bigint", 100),
+        "quarantined": ("bigint", 3),
+        "clock_uncertainty_seconds": ("double", 0.5),
+    },
+    "core.order_events": {
+        "system": ("varchar", "wms"),
+        "record_id": ("varchar", "SHP-1/1"),
+        "milestone": ("varchar", "shipped"),
+        "quantity": ("decimal(18, 6)", 5),
+        "occurred_at": ("timestamptz", T1),
+        "recorded_from": ("timestamptz", T1),
+        "recorded_to": ("timestamptz", T2),
+        "reversed_to": ("timestamptz", None),
+        "seen_at": ("timestamptz", T2),
+        "raw_key": ("varchar", "wms|SHP-1/1|hash|x1"),
+    },
+    "core.inventory_movements": {
+        "system": ("varchar", "wms"),
+        "record_id": ("varchar", "4711"),
+        "quantity": ("decimal(18, 6)", 5),
+        "on_hand_change": ("decimal(18, 6)", -5),
+        "mapping_method": ("varchar", "seed"),
+        "raw_key": ("varchar", "wms|4711|hash|x1"),
+    },
+    "core.inventory_positions": {
+        "system": ("varchar", "wms"),
+        "role": ("varchar", "wms"),
+        "source_item": ("varchar", "A0007"),
+        "source_location": ("varchar", "EAST"),
+        "state": ("varchar", "on_hand"),
+        "quantity": ("decimal(18, 6)", 10),
+        "as_of": ("timestamptz", T1),
+        "extraction_id": ("varchar", "x1"),
+    },
+    "reconciliation.exceptions": {
+        "rule_id": ("varchar", "S01"),
+        "object_id": ("varchar", "SO-1/1"),
+        "a_system": ("varchar", "wms"),
+        "status": ("varchar", "closed"),
+        "due_at": ("timestamptz", T1),
+        "opened_at": ("timestamptz", T1),
+        "closed_at": ("timestamptz", T2),
+        "frontier_at": ("timestamptz", T2),
+        "value_at_risk": ("decimal(18, 6)", 62.5),
+        "currency": ("varchar", "USD"),
+    },
+}
+
+# (suite, check) -> the table, and what is wrong in the row that breaks it.
+BAD: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("extractions", "extraction_ends_after_it_starts"): (
+        "landing.extractions",
+        {"started_at": T2, "ended_at": T1},
+    ),
+    ("extractions", "newest_extraction_is_complete"): ("landing.extractions", {"complete": False}),
+    ("extractions", "clock_can_be_told"): (
+        "landing.extractions",
+        {"clock_uncertainty_seconds": 600.0},
+    ),
+    ("quarantine", "few_rows_are_refused"): (
+        "landing.extractions",
+        {"records": 10, "quarantined": 90},
+    ),
+    ("order_events", "event_comes_from_an_observation"): ("core.order_events", {"raw_key": None}),
+    ("order_events", "recorded_from_before_recorded_to"): (
+        "core.order_events",
+        {"recorded_from": T2, "recorded_to": T1},
+    ),
+    ("order_events", "moved_quantity_is_positive"): ("core.order_events", {"quantity": 0}),
+    ("order_events", "taken_back_after_it_was_told"): (
+        "core.order_events",
+        {"recorded_from": T2, "reversed_to": T1},
+    ),
+    ("order_events", "not_in_the_future"): ("core.order_events", {"occurred_at": T3}),
+    ("inventory_movements", "movement_comes_from_an_observation"): (
+        "core.inventory_movements",
+        {"raw_key": None},
+    ),
+    ("inventory_movements", "moved_quantity_is_positive"): (
+        "core.inventory_movements",
+        {"quantity": 0, "on_hand_change": 0},
+    ),
+    ("inventory_movements", "change_agrees_with_quantity"): (
+        "core.inventory_movements",
+        {"on_hand_change": -4},
+    ),
+    ("inventory_movements", "type_is_known"): (
+        "core.inventory_movements",
+        {"mapping_method": "unmapped"},
+    ),
+    ("inventory_positions", "physical_stock_is_not_negative"): (
+        "core.inventory_positions",
+        {"quantity": -1},
+    ),
+    ("inventory_positions", "allocated_and_damaged_fit_into_on_hand"): (
+        "core.inventory_positions",
+        {"state": "damaged", "quantity": 11},
+    ),
+    ("exceptions", "closed_after_opened"): (
+        "reconciliation.exceptions",
+        {"opened_at": T2, "closed_at": T1},
+    ),
+    ("exceptions", "judged_only_when_known"): (
+        "reconciliation.exceptions",
+        {"frontier_at": None},
+    ),
+    ("exceptions", "value_has_a_currency"): ("reconciliation.exceptions", {"currency": None}),
+}
+
+
+def add(connection: duckdb.DuckDBPyConnection, table: str, **changes: Any) -> None:
+    row = {name: value for name, (_, value) in GOOD[table].items()} | changes
+    connection.execute(
+        f"insert into {table} by name select "
+        + ", ".join(f"${name}::{GOOD[table][name][0]} as {name}" for name in row),
+        row,
+    )
+
+
+@pytest.fixture
+def built(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection.execute("drop schema landing cascade")
+    for schema in ("landing", "core", "reconciliation"):
+        connection.execute(f"create schema {schema}")
+    for table, columns in GOOD.items():
+        described = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+        connection.execute(f"create table {table} ({described})")
+        add(connection, table)
+    return connection
+
+
+def judge(connection: duckdb.DuckDBPyConnection, registry: Registry) -> GateReport:
+    return run_gate(connection, registry, "build-1", list(invariant_checks()))
+
+
+def test_good_rows_hold(built, registry) -> None:
+    report = judge(built, registry)
+    assert report.failures == ()
+
+
+def test_empty_tables_hold(built, registry) -> None:
+    for table in GOOD:
+        built.execute(f"delete from {table}")
+    assert judge(built, registry).failures == ()
+
+
+def test_every_check_has_a_row_that_breaks_it() -> None:
+    checks = {(c.suite.removeprefix("invariants__"), c.name) for c in invariant_checks()}
+    assert checks == set(BAD)
+    assert {suite.check_name for suite in invariant_suites()} == {
+        f"invariants__{suite}" for suite, _ in BAD
+    }
+
+
+@pytest.mark.parametrize(("suite", "name"), BAD)
+def test_the_row_that_breaks_it_is_found(built, registry, suite, name) -> None:
+    table, changes = BAD[suite, name]
+    newer = {"extraction_id": "x2"} if table == "landing.extractions" else {}
+    if newer and "started_at" not in changes:
+        newer |= {"started_at": T2, "ended_at": T3}
+    add(built, table, **(newer | changes))
+    found = [f for f in judge(built, registry).failures if f.expectation == name]
+    assert [(f.suite, f.outcome, f.observed_count) for f in found] == [
+        (f"invariants__{suite}", "failed", 1)
+    ]
+    assert found[0].remedy
+    if table != "reconciliation.exceptions":
+        assert found[0].systems == ("wms",)
+
+
+def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x0",
+        complete=False,
+        started_at="2026-02-01 08:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
