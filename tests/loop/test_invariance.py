@@ -64,7 +64,7 @@ def rearranged(source: Settings, home: Path, seed: int, loads: int) -> Settings:
                 salt = chance.randrange(1 << 30)
                 connection.execute(
                     f"create temp table shuffled as select * replace "
-                    f"('other-' || (hash(_extraction_id, rowid, {salt}) % {loads}) as _dlt_load_id) "
+                    f"('other-' || (hash(rowid, {salt}) % {loads}) as _dlt_load_id) "
                     f"from {name} order by hash(rowid, {salt})"
                     if table not in {"extractions", "quarantine"}
                     else f"create temp table shuffled as select * from {name} "
