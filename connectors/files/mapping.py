@@ -233,7 +233,9 @@ def _converter(
     mark, group = (r"\.", ",") if mapping.decimal_mark == "." else (",", r"\.")
     whole = rf"\d+|\d{{1,3}}(?:{group}\d{{3}})+"
     number = re.compile(
-        rf"[+-]?(?:{whole})" if duckdb_type == "BIGINT" else rf"[+-]?(?:{whole})?(?:{mark}\d*)?"
+        rf"[+-]?(?:{whole})"
+        if duckdb_type == "BIGINT"
+        else rf"(?=.*\d)[+-]?(?:{whole})?(?:{mark}\d*)?"
     )
     blank = frozenset(mapping.blank)
 
@@ -252,7 +254,7 @@ def _converter(
             found = _date(text, formats)
             return Converted(found[0], found[1], text) if found else Converted(text, REFUSED, text)
         if duckdb_type in ("BIGINT", "DECIMAL(18,6)"):
-            if not (number.fullmatch(text) and any(sign.isdigit() for sign in text)):
+            if not number.fullmatch(text):
                 return Converted(text, REFUSED, text)
             plain = text if mapping.decimal_mark == "." else text.translate(_SWAPPED_MARKS)
             return Converted(_plain_number(plain.replace(",", "")), MAPPED, text)

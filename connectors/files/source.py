@@ -17,6 +17,8 @@ from registry.errors import ConfigurationError
 from registry.systems import System
 
 _LOG = logging.getLogger(__name__)
+# One encoder for all rows: json.dumps makes a new one for every call with an option.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass
@@ -167,7 +169,7 @@ def _records(mapper: Mapper, drop: Drop, batch: Batch) -> list[Record]:
         Record(
             record_id=identity or f"{drop.name}#{number}",
             fields=fields,
-            raw=json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False),
+            raw=_as_json(dict(zip(names, values, strict=True))),
             reference=reference,
         )
         for number, fields, identity, reference, values in rows
