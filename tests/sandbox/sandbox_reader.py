@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -110,6 +111,13 @@ class Reader:
         answer = self.admin.post("/admin/inject", json={"kind": kind, "count": count})
         found: list[Row] = answer.raise_for_status().json()["faults"]
         return found
+
+    def settle(self) -> None:
+        """Wait until all scheduled events have happened."""
+        deadline = time.monotonic() + 6
+        while self.admin.get("/admin/counts").json()["scheduled"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def misbehave(self, system: str, mode: str, count: int = 1, **more: str) -> None:
         body = {"system": system, "mode": mode, "count": count, **more}

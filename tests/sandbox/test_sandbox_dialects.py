@@ -168,6 +168,7 @@ def test_misbehaviour_happens_as_often_as_ordered(small: Reader) -> None:
     def page() -> httpx.Response:
         return small.erp.get("/api/sales_orders")
 
+    small.settle()
     healthy = page().json()
     for mode, status in (("status_503", 503), ("status_429", 429), ("status_401", 401)):
         small.misbehave("erp", mode, 2)

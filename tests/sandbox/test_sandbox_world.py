@@ -37,13 +37,6 @@ def expected(rows: list[Row]) -> set[tuple[str, str]]:
     return {(item["rule"], item["object"]) for row in rows for item in row["expected"]}
 
 
-def wait_for_live_events(reader: Reader) -> None:
-    deadline = time.monotonic() + 5
-    while reader.admin.get("/admin/counts").json()["scheduled"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_healthy_world_breaks_no_rule(tmp_path: Path, seed: int) -> None:
     settings = Settings(seed=seed, orders=800, faults_per_kind=0, decoys_per_kind=0)
@@ -60,7 +53,7 @@ def test_a_healthy_world_breaks_no_rule(tmp_path: Path, seed: int) -> None:
 
 
 def test_a_faulty_world_breaks_exactly_what_the_truth_says(reader: Reader) -> None:
-    wait_for_live_events(reader)
+    reader.settle()
     rows = reader.truth()
     assert violations(read_books(reader)) == expected(rows)
 
@@ -97,7 +90,7 @@ def test_faults_share_no_order_line(reader: Reader) -> None:
 
 
 def test_every_kind_can_be_injected_later(small: Reader) -> None:
-    wait_for_live_events(small)
+    small.settle()
     before = len(small.truth())
     cursor = small.erp_all("sales_orders")[-1]["modified"]
     start = time.time()
@@ -106,7 +99,7 @@ def test_every_kind_can_be_injected_later(small: Reader) -> None:
         # A price, a quantity, a pack or a balance has no date but that of its last change.
         overdue = utc(row["expected_by"]) <= utc(row["injected_at"])
         assert overdue or kind in {"O5", "O5Q", "I3", "M6"}, kind
-    wait_for_live_events(small)
+    small.settle()
     rows = small.truth()
     assert len(rows) == before + len(KINDS)
     assert violations(read_books(small), entered_late_from=start - 1.0) == expected(rows)
@@ -166,16 +159,8 @@ def test_live_events_appear_at_their_recorded_time_and_not_before(tmp_path: Path
             time.sleep(0.05)
         (document,) = reader.erp_all("fulfilments", ship_ref=shipment)
         assert local(document["modified"])[1] >= seen_empty - 2.0
-        wait_for_live_events_of(reader, shipment)
+        reader.settle()
         assert reader.erp_all("stock_movements", ref=ref)
         assert reader.wms.get(wrong_date).json()["ShippedMs"] < 1_900_000_000_000
         assert violations(read_books(reader)) == set()
         reader.close()
-
-
-def wait_for_live_events_of(reader: Reader, shipment: str) -> None:
-    """The invoice of a fresh shipment is the last scheduled event."""
-    deadline = time.monotonic() + 6
-    while not reader.erp_all("invoices", ship_ref=shipment):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

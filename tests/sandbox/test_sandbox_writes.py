@@ -200,7 +200,7 @@ def correct(reader: Reader, step: Row, key: str) -> int:
 
 
 def test_every_expected_correction_takes_effect_exactly_once(small: Reader) -> None:
-    time.sleep(0.2)
+    small.settle()
     cannot_be_undone = {"S04", "I12", "I01"}
     writes = correct_everything(small)
     effects = small.effects()
@@ -345,6 +345,8 @@ def test_a_killed_sandbox_comes_back_with_the_same_state(tmp_path: Path) -> None
         headers = {"Idempotency-Key": "before-the-kill"}
         first = reader.erp.post("/api/fulfilments", json=new, headers=headers)
         reader.inject("H9")
+        # The scheduled events are still to come, before the kill and after it.
+        assert reader.admin.get("/admin/counts").json()["scheduled"] > 0
         before = read_books(reader)
         truth, effects = reader.truth(), reader.effects()
     finally:
