@@ -95,38 +95,56 @@ flattened as (
         on runs.system = systems.system
 ),
 
+-- A link told by the event's own system, or by any one as long as all agree on it.
+links as (
+    select
+        system as scope,
+        object_type,
+        object_key,
+        order_line_id,
+        quantity
+    from {{ ref('object_links') }}
+    qualify row_number() over (
+        partition by system, object_type, object_key, order_line_id order by quantity
+    ) = 1
+    union all
+    select
+        '*' as scope,
+        object_type,
+        object_key,
+        order_line_id,
+        quantity
+    from {{ ref('object_links') }}
+    where certainty = 'certain'
+    qualify row_number() over (
+        partition by object_type, object_key, order_line_id order by system, quantity
+    ) = 1
+),
+
 linked as (
     select
         flattened.*,
         case
             when flattened.link_type = 'order_line' then flattened.link_key
-            when flattened.object_type <> 'package' then links.order_line_id
+            else links.order_line_id
         end as order_line_id,
         case
-            when flattened.object_type = 'package' then flattened.link_key
-            when flattened.link_type = 'order_line' then flattened.link_key
+            when flattened.object_type = 'package' or flattened.link_type = 'order_line'
+                then flattened.link_key
             else links.order_line_id
         end as object_id,
         -- A carrier knows packages, not lines: the packing list says how much of a line it carries.
         coalesce(flattened.quantity, links.quantity) as linked_quantity
     from flattened
-    left join {{ ref('object_links') }} as links
+    -- Equalities only, so that it stays a hash join: a package as such has no line to look for.
+    left join links
         on
-            flattened.object_type <> 'package'
-            and flattened.link_type <> 'order_line'
-            and flattened.link_type = links.object_type
+            case
+                when flattened.object_type <> 'package' and flattened.link_type <> 'order_line'
+                    then flattened.link_type
+            end = links.object_type
             and flattened.link_key = links.object_key
-            and (
-                flattened.link_system = links.system
-                or (flattened.link_system is null and links.certainty = 'certain')
-            )
-    -- Two instances may declare the same certain link: one is enough.
-    qualify row_number() over (
-        partition by
-            flattened.system, flattened.entity, flattened.record_id, flattened.object_type,
-            flattened.milestone, flattened.ordinal, links.order_line_id
-        order by links.system
-    ) = 1
+            and coalesce(flattened.link_system, '*') = links.scope
 ),
 
 -- What we sent ourselves comes back as an event: it may discharge a duty, but must not create one.
@@ -142,6 +160,24 @@ echoes as (
     inner join {{ ref('correction_kinds') }} as kinds
         on corrections.kind = kinds.kind and systems.role = kinds.target_role
     where corrections.is_latest and kinds.effect_milestone is not null
+),
+
+-- An effect answers to its correction by the key that was sent; where the target shows none, by
+-- the number of the document that it made.
+echo_origins as (
+    select distinct
+        system,
+        milestone,
+        origin
+    from echoes
+),
+
+echo_documents as (
+    select distinct
+        system,
+        milestone,
+        own_document
+    from echoes
 )
 
 select
@@ -179,13 +215,16 @@ select
     linked.seen_at,
     linked.is_first_load,
     linked.origin,
-    (linked.system, linked.milestone, linked.origin) in (
-        select (echoes.system, echoes.milestone, echoes.origin) from echoes
-        where echoes.origin is not null
-    )
-    or (linked.system, linked.milestone, linked.own_document) in (
-        select (echoes.system, echoes.milestone, echoes.own_document) from echoes
-        where echoes.own_document is not null
-    ) as is_echo,
+    echo_origins.origin is not null or echo_documents.own_document is not null as is_echo,
     linked.raw_key
 from linked
+left join echo_origins
+    on
+        linked.system = echo_origins.system
+        and linked.milestone = echo_origins.milestone
+        and linked.origin = echo_origins.origin
+left join echo_documents
+    on
+        linked.system = echo_documents.system
+        and linked.milestone = echo_documents.milestone
+        and linked.own_document = echo_documents.own_document

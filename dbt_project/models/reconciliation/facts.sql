@@ -29,3 +29,32 @@ select
     is_echo,
     raw_key
 from {{ ref('order_events') }}
+union all
+select
+    movement_id as fact_id,
+    system,
+    role,
+    entity,
+    record_id,
+    movement_kind as milestone,
+    1 as ordinal,
+    'movement' as object_type,
+    document as object_id,
+    null as order_id,
+    null as order_line_id,
+    document,
+    record_id as own_document,
+    null as line_record,
+    item_id,
+    location_id,
+    on_hand_change as quantity,
+    null as promised_at,
+    recorded_from,
+    recorded_to,
+    null as reversed_from,
+    null as reversed_to,
+    seen_at,
+    is_first_load,
+    echo_kind is not null as is_echo,
+    raw_key
+from {{ ref('inventory_movements') }}

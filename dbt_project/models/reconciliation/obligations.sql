@@ -1,16 +1,36 @@
 -- Every duty of every rule, with when it falls due and what ended it. Knows no "now".
 with families as (
     select * from {{ ref('obligations_presence') }}
+    union all by name
+    select * from {{ ref('obligations_agreement') }}
+    union all by name
+    select * from {{ ref('obligations_uniqueness') }}
+    union all by name
+    select * from {{ ref('obligations_balance') }}
+),
+
+-- What has no order is valued at the list price.
+list_prices as (
+    select
+        item_id,
+        list_price,
+        currency
+    from {{ ref('dim_items') }}
+    where list_price is not null
+    qualify row_number() over (partition by item_id order by role, system) = 1
 ),
 
 priced as (
     select
-        families.*,
-        terms.unit_price,
-        terms.currency
+        families.* exclude (item_id),
+        coalesce(families.item_id, terms.item_id) as item_id,
+        coalesce(terms.unit_price, prices.list_price) as unit_price,
+        coalesce(terms.currency, prices.currency) as currency
     from families
     left join {{ ref('order_line_terms') }} as terms
         on families.order_line_id = terms.order_line_id
+    left join list_prices as prices
+        on families.item_id = prices.item_id
 )
 
 select

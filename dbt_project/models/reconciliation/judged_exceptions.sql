@@ -1,5 +1,5 @@
 -- Duties judged as far as they can be known. A view: the moving frontier is never stored.
-{{ config(materialized='view') }}
+{{ config(materialized='view', alias='exceptions') }}
 
 with judged as (
     select

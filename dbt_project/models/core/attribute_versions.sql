@@ -1,0 +1,135 @@
+-- What each system held for a compared field of an object, from when to when.
+with linked as (
+    select
+        versions.*,
+        systems.role,
+        case
+            when versions.link_type in ('order_line', 'item') then versions.link_key
+            else links.order_line_id
+        end as target_key
+    from {{ ref('int_attribute_versions') }} as versions
+    inner join {{ ref('dim_systems') }} as systems
+        on versions.system = systems.system
+    left join {{ ref('object_links') }} as links
+        on
+            versions.link_type not in ('order_line', 'item')
+            and versions.link_type = links.object_type
+            and versions.link_key = links.object_key
+            and (
+                versions.link_system = links.system
+                or (versions.link_system is null and links.certainty = 'certain')
+            )
+    qualify row_number() over (
+        partition by
+            versions.system, versions.entity, versions.record_id, versions.version_number,
+            versions.field, links.order_line_id
+        order by links.system
+    ) = 1
+),
+
+keyed as (
+    select
+        *,
+        case when is_additive then document || '|' || target_key else target_key end as object_key
+    from linked
+    where target_key is not null
+),
+
+-- Of several records that claim one object (an order entered twice) the one that stands is
+-- compared, and of those the first: the other is a matter for uniqueness.
+with_standing as (
+    select
+        *,
+        last_value(value) over record_history is not null as is_standing,
+        min(recorded_to) over record_history as record_began_at
+    from keyed
+    window record_history as (
+        partition by system, object_type, object_key, field, record_id
+        order by version_number
+        rows between unbounded preceding and unbounded following
+    )
+),
+
+chosen as (
+    select *
+    from with_standing
+    qualify
+        is_additive
+        or dense_rank() over (
+            partition by system, object_type, object_key, field
+            order by is_standing desc, record_began_at, record_id
+        ) = 1
+),
+
+changes as (
+    select
+        *,
+        coalesce(value, 0) - coalesce(
+            lag(value) over (
+                partition by system, object_type, object_key, field, record_id
+                order by version_number
+            ),
+            0
+        ) as change
+    from chosen
+),
+
+totals as (
+    select
+        *,
+        case
+            when is_additive
+                then nullif(
+                    sum(change) over (
+                        partition by system, object_type, object_key, field
+                        order by recorded_to, record_id, version_number
+                        rows between unbounded preceding and current row
+                    ),
+                    0
+                )
+            else value
+        end as held_value
+    from changes
+),
+
+-- A record changes for many reasons; only a change of this very field begins a new version of it.
+field_changes as (
+    select *
+    from totals
+    window object_history as (
+        partition by system, object_type, object_key, field
+        order by recorded_to, record_id, version_number
+    )
+    qualify
+        row_number() over object_history = 1
+        or held_value is distinct from lag(held_value) over object_history
+)
+
+select
+    {{ identity([
+        'system', 'object_type', 'object_key', 'field', 'record_id', 'version_number',
+    ]) }} as attribute_version_id,
+    system,
+    role,
+    entity,
+    record_id,
+    object_type,
+    object_key,
+    target_key as object_id,
+    case when object_type in ('order_line', 'shipment_line') then target_key end
+        as order_line_id,
+    document,
+    field,
+    cast(held_value as decimal(18, 6)) as value,
+    recorded_from as valid_from_earliest,
+    recorded_to as valid_from_latest,
+    lead(recorded_from) over object_history as valid_to_earliest,
+    lead(recorded_to) over object_history as valid_to_latest,
+    seen_at,
+    is_first_load,
+    raw_key
+from field_changes
+window object_history as (
+    partition by system, object_type, object_key, field
+    order by recorded_to, record_id, version_number
+)

@@ -1,0 +1,10 @@
+-- Locations, one row for each code by which a system knows one.
+select
+    {{ identity(['systems.system', 'locations.source_location']) }} as location_key,
+    systems.system,
+    systems.role,
+    locations.location_id,
+    locations.source_location
+from {{ ref('location_map') }} as locations
+inner join {{ ref('dim_systems') }} as systems
+    on locations.connector = systems.connector

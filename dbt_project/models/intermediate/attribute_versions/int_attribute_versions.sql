@@ -1,0 +1,8 @@
+-- Versions of compared fields of all products in one shape, one row a record, version and field.
+{% set adapters = [
+    'int_attribute_versions__demo_oms',
+    'int_attribute_versions__demo_erp',
+    'int_attribute_versions__demo_wms',
+] %}
+
+{{ union_of(adapters) }}

@@ -1,0 +1,7 @@
+-- Stock movements of all products in one shape.
+{% set adapters = [
+    'int_inventory_movements__demo_erp',
+    'int_inventory_movements__demo_wms',
+] %}
+
+{{ union_of(adapters) }}

@@ -1,0 +1,7 @@
+-- Observed balances of all products in one shape.
+{% set adapters = [
+    'int_inventory_positions__demo_erp',
+    'int_inventory_positions__demo_wms',
+] %}
+
+{{ union_of(adapters) }}

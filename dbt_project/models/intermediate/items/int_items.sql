@@ -1,0 +1,9 @@
+-- Items of all products in one shape, one row an item and system.
+{% set adapters = [
+    'int_items__demo_oms',
+    'int_items__demo_erp',
+    'int_items__demo_wms',
+    'int_items__files',
+] %}
+
+{{ union_of(adapters) }}

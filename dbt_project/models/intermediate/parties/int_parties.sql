@@ -1,0 +1,8 @@
+-- Parties of all products in one shape, one row a party and system.
+{% set adapters = [
+    'int_parties__demo_oms',
+    'int_parties__demo_erp',
+    'int_parties__files',
+] %}
+
+{{ union_of(adapters) }}

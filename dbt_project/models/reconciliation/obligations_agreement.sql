@@ -1,0 +1,247 @@
+-- Family agreement: a copy must follow the authority in time. One model for every compared field.
+{{ config(materialized='ephemeral') }}
+
+with compared as (
+    select
+        rules.rule_id,
+        fields.object_type,
+        fields.field,
+        fields.tolerance,
+        rules.a_role,
+        rules.b_role,
+        rules.grace_minutes,
+        a_routes.a_system,
+        b_routes.system as b_system,
+        coalesce(authorities.authoritative_role, rules.a_role) as authoritative_role
+    from {{ ref('rules') }} as rules
+    inner join {{ ref('compared_fields') }} as fields
+        on rules.rule_id = fields.rule_id
+    inner join {{ ref('rule_routes') }} as a_routes
+        on
+            rules.rule_id = a_routes.rule_id
+            and rules.a_role = a_routes.role
+            and a_routes.a_system = a_routes.system
+    inner join {{ ref('rule_routes') }} as b_routes
+        on
+            rules.rule_id = b_routes.rule_id
+            and a_routes.a_system = b_routes.a_system
+            and rules.b_role = b_routes.role
+    left join {{ ref('authorities') }} as authorities
+        on
+            fields.object_type = authorities.object_type
+            and fields.field = authorities.field
+            and a_routes.a_system = authorities.a_system
+    where rules.family = 'agreement'
+),
+
+versions as (
+    select
+        compared.*,
+        values_held.role = compared.authoritative_role as is_authority,
+        values_held.object_key,
+        values_held.object_id,
+        values_held.order_line_id,
+        case when values_held.object_type = 'shipment_line' then values_held.document end
+            as document,
+        values_held.value,
+        values_held.valid_from_earliest as changed_from,
+        values_held.valid_from_latest as changed_to,
+        values_held.seen_at,
+        values_held.is_first_load,
+        values_held.raw_key,
+        values_held.attribute_version_id
+    from compared
+    inner join {{ ref('attribute_versions') }} as values_held
+        on
+            compared.object_type = values_held.object_type
+            and compared.field = values_held.field
+            and values_held.system in (compared.a_system, compared.b_system)
+),
+
+-- Most objects always agreed: the rest of the work is for those that ever did not.
+suspects as (
+    select
+        rule_id,
+        a_system,
+        b_system,
+        field,
+        object_key
+    from versions
+    group by rule_id, a_system, b_system, field, object_key
+    having
+        count_if(is_authority) > 0
+        and count_if(not is_authority) > 0
+        and (max(value) - min(value) > any_value(tolerance) or count(value) < count(*))
+),
+
+-- Both sides on one time line: at every change, what each of them holds from then on.
+timeline as (
+    select
+        versions.*,
+        last_value(case when versions.is_authority then struct_pack(held := versions.value) end
+            ignore nulls
+        ) over up_to_now as authority_state,
+        last_value(case when not versions.is_authority then struct_pack(held := versions.value) end
+            ignore nulls
+        ) over up_to_now as copy_state,
+        lead(versions.changed_from) over object_history as until_from,
+        lead(versions.changed_to) over object_history as until_to,
+        row_number() over object_history as position
+    from versions
+    inner join suspects
+        on
+            versions.rule_id = suspects.rule_id
+            and versions.a_system = suspects.a_system
+            and versions.b_system = suspects.b_system
+            and versions.field = suspects.field
+            and versions.object_key = suspects.object_key
+    window
+        object_history as (
+            partition by
+                versions.rule_id, versions.a_system, versions.b_system, versions.field,
+                versions.object_key
+            order by versions.changed_to, versions.changed_from, versions.attribute_version_id
+        ),
+        up_to_now as (
+            partition by
+                versions.rule_id, versions.a_system, versions.b_system, versions.field,
+                versions.object_key
+            order by versions.changed_to, versions.changed_from, versions.attribute_version_id
+            rows between unbounded preceding and current row
+        )
+),
+
+segments as (
+    select
+        *,
+        authority_state.held as authority_value,
+        copy_state.held as copy_value,
+        authority_state.held is not null and copy_state.held is not null as is_comparable,
+        coalesce(abs(authority_state.held - copy_state.held) > tolerance, false) as is_different
+    from timeline
+),
+
+-- One island of disagreement for each value of the copy that the authority does not share.
+islands as (
+    select
+        *,
+        count_if(starts_island) over (
+            partition by rule_id, a_system, b_system, field, object_key
+            order by position
+        ) as island
+    from (
+        select
+            *,
+            is_different
+            and (
+                not coalesce(lag(is_different) over object_history, false)
+                or copy_value is distinct from lag(copy_value) over object_history
+            ) as starts_island
+        from segments
+        window object_history as (
+            partition by rule_id, a_system, b_system, field, object_key order by position
+        )
+    )
+),
+
+disagreements as (
+    select
+        rule_id,
+        a_system,
+        b_system,
+        field,
+        object_key,
+        island,
+        any_value(object_type) as object_type,
+        any_value(object_id) as object_id,
+        any_value(order_line_id) as order_line_id,
+        max(document) as document,
+        any_value(grace_minutes) as grace_minutes,
+        any_value(tolerance) as tolerance,
+        min(position) as first_position,
+        min(changed_from) as began_from,
+        min(changed_to) as began_to,
+        arg_max(until_from, position) as end_from,
+        arg_max(until_to, position) as end_to,
+        any_value(copy_value) as copy_value,
+        arg_max(authority_value, position) as authority_value,
+        max(seen_at) as first_seen_at,
+        bool_and(is_first_load) as is_first_load,
+        arg_min(raw_key, position) as raw_key
+    from islands
+    where is_different and island > 0
+    group by rule_id, a_system, b_system, field, object_key, island
+),
+
+-- Since when the copy has been wrong: they last agreed, or the authority last held its value, or
+-- both sides have been there to compare.
+last_right as (
+    select
+        disagreements.rule_id,
+        disagreements.a_system,
+        disagreements.b_system,
+        disagreements.field,
+        disagreements.object_key,
+        disagreements.island,
+        max(
+            case
+                when
+                    (segments.is_comparable and not segments.is_different)
+                    or abs(segments.authority_value - disagreements.copy_value)
+                    <= disagreements.tolerance
+                    or not segments.is_comparable
+                    then segments.until_to
+            end
+        ) as right_until
+    from disagreements
+    inner join segments
+        on
+            disagreements.rule_id = segments.rule_id
+            and disagreements.a_system = segments.a_system
+            and disagreements.b_system = segments.b_system
+            and disagreements.field = segments.field
+            and disagreements.object_key = segments.object_key
+            and segments.position < disagreements.first_position
+    group by all
+)
+
+select
+    disagreements.rule_id,
+    disagreements.a_system,
+    disagreements.object_key as a_record_id,
+    cast(null as varchar) as milestone,
+    cast(disagreements.island as integer) as ordinal,
+    disagreements.object_type,
+    disagreements.object_id,
+    regexp_extract(disagreements.order_line_id, '^(.*)/[^/]*$', 1) as order_id,
+    disagreements.order_line_id,
+    disagreements.document,
+    cast(null as varchar) as own_document,
+    cast(null as varchar) as line_record,
+    disagreements.field,
+    case when disagreements.object_type = 'item' then disagreements.object_id end as item_id,
+    cast(null as varchar) as location_id,
+    abs(disagreements.authority_value - disagreements.copy_value) as quantity,
+    cast(disagreements.authority_value as varchar) as expected_value,
+    cast(disagreements.copy_value as varchar) as observed_value,
+    true as is_linked,
+    greatest(
+        disagreements.began_to,
+        coalesce(last_right.right_until, disagreements.began_to)
+        + to_minutes(disagreements.grace_minutes)
+    ) as due_at,
+    disagreements.end_from,
+    disagreements.end_to,
+    case when disagreements.end_to is not null then 'changed' end as end_reason,
+    disagreements.first_seen_at,
+    disagreements.is_first_load,
+    disagreements.raw_key
+from disagreements
+left join last_right
+    on
+        disagreements.rule_id = last_right.rule_id
+        and disagreements.a_system = last_right.a_system
+        and disagreements.b_system = last_right.b_system
+        and disagreements.field = last_right.field
+        and disagreements.object_key = last_right.object_key
+        and disagreements.island = last_right.island

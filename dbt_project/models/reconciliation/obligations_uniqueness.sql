@@ -1,0 +1,278 @@
+-- Family uniqueness: one business fact, one document. One model for every rule of the family.
+{{ config(materialized='ephemeral') }}
+
+with rules as (
+    select
+        rules.*,
+        {{ list_of('a_milestone') }} as a_milestones,
+        {{ list_of('b_milestone') }} as b_milestones,
+        {{ list_of('match_on') }} as matched_on,
+        {{ list_of('discharged_by') }} as discharges
+    from {{ ref('rules') }} as rules
+    where family = 'uniqueness'
+),
+
+facts as (
+    select * from {{ ref('facts') }}
+),
+
+-- Taken back, or ended by what the rule says ends it (an order by its cancellation).
+discharge_events as (
+    select
+        rule_id,
+        unnest(discharges) as discharge
+    from rules
+),
+
+line_ends as (
+    select
+        discharge_events.rule_id,
+        facts.system,
+        facts.own_document,
+        facts.line_record,
+        min(facts.recorded_from) as ended_from,
+        min(facts.recorded_to) as ended_to
+    from discharge_events
+    inner join facts
+        on
+            split_part(discharge_events.discharge, '.', 1) = facts.role
+            and split_part(discharge_events.discharge, '.', 2) = facts.milestone
+            and facts.reversed_to is null
+    group by
+        discharge_events.rule_id, facts.system, facts.own_document, facts.line_record
+),
+
+a_lines as (
+    select
+        rules.rule_id,
+        rules.object_type as rule_object_type,
+        rules.grace_minutes,
+        rules.matched_on,
+        rules.cover,
+        routes.a_system,
+        facts.*,
+        coalesce(facts.reversed_from, line_ends.ended_from) as ended_from,
+        coalesce(facts.reversed_to, line_ends.ended_to) as ended_to
+    from facts
+    inner join rules
+        on
+            facts.role = rules.a_role
+            and list_contains(rules.a_milestones, facts.milestone)
+            and facts.object_type
+            = case rules.object_type when 'movement' then 'movement' else 'order_line' end
+    inner join {{ ref('rule_routes') }} as routes
+        on
+            rules.rule_id = routes.rule_id
+            and rules.a_role = routes.role
+            and facts.system = routes.system
+    left join line_ends
+        on
+            rules.rule_id = line_ends.rule_id
+            and facts.system = line_ends.system
+            and facts.own_document = line_ends.own_document
+            and facts.line_record = line_ends.line_record
+),
+
+-- A fact is a whole document; it stands as long as one of its lines stands.
+documents as (
+    select
+        rule_id,
+        a_system,
+        own_document,
+        any_value(rule_object_type) as rule_object_type,
+        any_value(grace_minutes) as grace_minutes,
+        any_value(cover) as cover,
+        any_value(matched_on) as matched_on,
+        any_value(document) as document,
+        any_value(object_id) as object_id,
+        any_value(milestone) as milestone,
+        min(order_id) as order_id,
+        case when count(distinct order_line_id) = 1 then any_value(order_line_id) end
+            as order_line_id,
+        any_value(item_id) as item_id,
+        any_value(location_id) as location_id,
+        sum(quantity) as quantity,
+        min(recorded_from) as recorded_from,
+        min(recorded_to) as recorded_to,
+        case when count(*) = count(ended_to) then max(ended_from) end as ended_from,
+        case when count(*) = count(ended_to) then max(ended_to) end as ended_to,
+        bool_and(is_echo) as is_echo,
+        max(seen_at) as seen_at,
+        bool_and(is_first_load) as is_first_load,
+        min(raw_key) as raw_key,
+        case
+            when any_value(rule_object_type) = 'movement' then cast(abs(sum(quantity)) as varchar)
+            else
+                string_agg(
+                    coalesce(order_line_id, line_record) || '=' || quantity,
+                    ',' order by order_line_id, line_record, quantity
+                )
+        end as lines
+    from a_lines
+    group by rule_id, a_system, own_document
+),
+
+keyed as (
+    select
+        *,
+        case
+            when rule_object_type = 'movement'
+                then {{ match_key('matched_on', 'documents') }} || '|' || milestone || '|' || lines
+            else
+                case when list_contains(matched_on, 'order') then order_id else '' end
+                || '|'
+                || case when list_contains(matched_on, 'document') then document else '' end
+                || '|'
+                || lines
+        end as fact_key,
+        case when rule_object_type = 'movement' then sign(quantity) else 1 end as direction
+    from documents
+),
+
+-- Stock may move as often in the copy as it did in the original. A movement in the other direction
+-- takes one back.
+originals as (
+    select
+        rules.rule_id,
+        routes.a_system,
+        {{ match_key('rules.matched_on', 'facts') }}
+        || '|' || facts.milestone || '|' || cast(abs(facts.quantity) as varchar) as fact_key,
+        abs(sum(sign(facts.quantity))) as original_count
+    from facts
+    inner join rules
+        on
+            facts.role = rules.b_role
+            and list_contains(rules.b_milestones, facts.milestone)
+            and facts.object_type = rules.object_type
+    inner join {{ ref('rule_routes') }} as routes
+        on
+            rules.rule_id = routes.rule_id
+            and rules.b_role = routes.role
+            and facts.system = routes.system
+    where rules.cover = 'counterpart'
+    group by all
+),
+
+changes as (
+    select
+        keyed.*,
+        keyed.recorded_from as changed_from,
+        keyed.recorded_to as changed_to,
+        keyed.direction as change,
+        true as is_appearance
+    from keyed
+    where keyed.fact_key is not null
+    union all by name
+    select
+        keyed.*,
+        keyed.ended_from as changed_from,
+        keyed.ended_to as changed_to,
+        -keyed.direction as change,
+        false as is_appearance
+    from keyed
+    where keyed.fact_key is not null and keyed.ended_to is not null
+),
+
+first_directions as (
+    select
+        *,
+        first_value(direction) over key_history as usual_direction,
+        sum(change) over key_history as balance
+    from changes
+    window key_history as (
+        partition by rule_id, a_system, fact_key
+        order by changed_to, changed_from, is_appearance, own_document
+        rows between unbounded preceding and current row
+    )
+),
+
+counted as (
+    select
+        first_directions.*,
+        first_directions.balance * first_directions.usual_direction as standing,
+        greatest(coalesce(originals.original_count, 1), 1) as allowed
+    from first_directions
+    left join originals
+        on
+            first_directions.rule_id = originals.rule_id
+            and first_directions.a_system = originals.a_system
+            and first_directions.fact_key = originals.fact_key
+),
+
+duplicates as (
+    select *
+    from counted
+    where
+        is_appearance
+        and direction = usual_direction
+        and standing > allowed
+        and not is_echo
+),
+
+-- The surplus is gone when few enough stand; a movement that was taken back ends the last one.
+ends as (
+    select
+        duplicates.rule_id,
+        duplicates.a_system,
+        duplicates.own_document,
+        arg_min(counted.changed_from, counted.changed_to) as end_from,
+        min(counted.changed_to) as end_to
+    from duplicates
+    inner join counted
+        on
+            duplicates.rule_id = counted.rule_id
+            and duplicates.a_system = counted.a_system
+            and duplicates.fact_key = counted.fact_key
+            and (
+                (
+                    (counted.changed_to, counted.changed_from)
+                    > (duplicates.changed_to, duplicates.changed_from)
+                    and (
+                        counted.standing <= counted.allowed
+                        or (
+                            duplicates.rule_object_type = 'movement'
+                            and counted.standing < duplicates.standing
+                        )
+                    )
+                )
+                or (counted.own_document = duplicates.own_document and not counted.is_appearance)
+            )
+    group by duplicates.rule_id, duplicates.a_system, duplicates.own_document
+)
+
+select
+    duplicates.rule_id,
+    duplicates.a_system,
+    duplicates.own_document as a_record_id,
+    duplicates.milestone,
+    1 as ordinal,
+    duplicates.rule_object_type as object_type,
+    case duplicates.rule_object_type
+        when 'movement' then duplicates.document
+        else duplicates.own_document
+    end as object_id,
+    duplicates.order_id,
+    duplicates.order_line_id,
+    duplicates.document,
+    duplicates.own_document,
+    cast(null as varchar) as line_record,
+    cast(null as varchar) as field,
+    duplicates.item_id,
+    duplicates.location_id,
+    duplicates.quantity,
+    cast(duplicates.allowed as varchar) as expected_value,
+    cast(duplicates.standing as varchar) as observed_value,
+    true as is_linked,
+    duplicates.recorded_to + to_minutes(duplicates.grace_minutes) as due_at,
+    ends.end_from,
+    ends.end_to,
+    case when ends.end_to is not null then 'taken_back' end as end_reason,
+    duplicates.seen_at as first_seen_at,
+    duplicates.is_first_load,
+    duplicates.raw_key
+from duplicates
+left join ends
+    on
+        duplicates.rule_id = ends.rule_id
+        and duplicates.a_system = ends.a_system
+        and duplicates.own_document = ends.own_document

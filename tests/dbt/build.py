@@ -1,0 +1,109 @@
+"""dbt in this process over a scenario's warehouse; the project is parsed once for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from registry.settings import PROJECT_ROOT, QUIET_ENVIRONMENT
+
+PROJECT = PROJECT_ROOT / "dbt_project"
+
+
+class Warehouse:
+    """A warehouse file that can be built again, with other seeds if a test wants."""
+
+    def __init__(self, home: Path, artefacts: Path) -> None:
+        self.home = home
+        self.artefacts = artefacts
+        home.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def path(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    def build(self, *changes: str) -> Warehouse:
+        """Seeds, then ``changes`` (SQL on the seeds), then all models."""
+        if not changes:
+            self._dbt("build", "--resource-type", "seed", "--resource-type", "model")
+            return self
+        self._dbt("seed")
+        connection = self._open()
+        for change in changes:
+            connection.execute(change)
+        connection.close()
+        self._dbt("run")
+        return self
+
+    def unit_tests(self) -> dict[str, str]:
+        """Status of each of dbt's own unit tests."""
+        result = self._invoke("test", "--resource-type", "unit_test")
+        return {run.node.name: str(run.status) for run in result.result}
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        connection = self._open()
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def exceptions(self, *statuses: str) -> set[tuple[str, str]]:
+        """(rule, object) of exceptions in one of the statuses; open ones by default."""
+        wanted = ", ".join(f"'{status}'" for status in statuses or ("open",))
+        return set(
+            self.rows(f"select rule_id, object_id from marts.exceptions where status in ({wanted})")
+        )
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(
+            str(self.path), config={"memory_limit": "2GB", "threads": 2}
+        )
+        connection.execute("set TimeZone = 'UTC'")
+        return connection
+
+    def _dbt(self, *arguments: str) -> None:
+        result = self._invoke(*arguments)
+        broken = [f"{r.node.name}: {r.message}" for r in result.result or [] if r.status == "error"]
+        assert not broken, "\n".join(broken)
+        assert result.exception is None, result.exception
+
+    def _invoke(self, *arguments: str) -> Any:
+        os.environ.update(QUIET_ENVIRONMENT)
+        os.environ["TALLYMAN_HOME"] = str(self.home)
+        from dbt.cli.main import dbtRunner
+
+        runner = dbtRunner(manifest=_manifest(self.artefacts))
+        return runner.invoke([*arguments, *_options(self.artefacts)])
+
+
+_manifests: dict[Path, Any] = {}
+
+
+def _manifest(artefacts: Path) -> Any:
+    if artefacts not in _manifests:
+        from dbt.cli.main import dbtRunner
+
+        result = dbtRunner().invoke(["parse", *_options(artefacts)])
+        assert result.success, result.exception
+        _manifests[artefacts] = result.result
+    return _manifests[artefacts]
+
+
+def _options(artefacts: Path) -> Iterable[str]:
+    return [
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(artefacts),
+        "--log-path",
+        str(artefacts),
+        "--log-level",
+        "none",
+        "--no-version-check",
+    ]
