@@ -87,7 +87,8 @@ def _of_nodes(nodes: Iterable[Mapping[str, Any]]) -> Iterator[Relation]:
             continue
         yield Relation(
             layer="seeds" if node["resource_type"] == "seed" else node["fqn"][1],
-            name=node["name"],
+            # Models' names are unique over layers, tables' are not: some models go by an alias.
+            name=node["alias"],
             description=_line(node["description"]) or _leading_comment(node),
             grain=_line(str(node["config"].get("meta", {}).get("grain", ""))),
             columns=tuple(
