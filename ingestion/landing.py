@@ -16,9 +16,7 @@ import duckdb
 
 from registry.contracts import SYSTEM_COLUMNS, Contract, load_contracts
 from registry.crash_points import crash_point
-from registry.systems import Registry, System
-
-OWN_SYSTEM = "tallyman"
+from registry.systems import OWN_SYSTEM, Registry, System
 
 EXTRACTION_COLUMNS: Mapping[str, str] = {
     "system": "VARCHAR",
@@ -69,7 +67,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         stored = _stored_columns(connection)
         for contract in contracts:
             _replace_view(connection, contract.name, contract_view_sql(contract, registry, stored))
-        systems = [*(system.name for system in registry.systems), OWN_SYSTEM]
+        systems = [*(system.name for system in registry.systems), OWN_SYSTEM.name]
         for table, columns in (
             ("extractions", EXTRACTION_COLUMNS),
             ("quarantine", QUARANTINE_COLUMNS),
@@ -94,9 +92,8 @@ def contract_view_sql(
 ) -> str:
     """The select behind one contract's view: all instances, finished loads only."""
     columns = {column.name: column.duckdb_type for column in contract.columns}
-    instances = [system.name for system in registry.systems if connector_is(system, contract)]
-    if contract.connector == OWN_SYSTEM and OWN_SYSTEM not in instances:
-        instances.append(OWN_SYSTEM)
+    systems = (*registry.systems, OWN_SYSTEM)
+    instances = dict.fromkeys(system.name for system in systems if connector_is(system, contract))
     return union_view_sql(contract.entity, {**columns, **SYSTEM_COLUMNS}, instances, stored)
 
 

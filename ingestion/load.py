@@ -8,6 +8,7 @@ an id that ``_dlt_loads`` does not list, so no view shows them, and nothing is e
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 50_000
+PACKAGES_KEPT = 5
 # A contract may gain columns; a column that changes its type is a mistake, and must be loud.
 SCHEMA_CONTRACT: Any = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 
@@ -129,7 +131,15 @@ def _load(extracted: Extracted, settings: Settings, connection: duckdb.DuckDBPyC
     crash_point("ingestion.after_normalize")
     information = pipeline.load()
     information.raise_on_failed_jobs()
+    _forget_old_packages(Path(pipeline.working_dir))
     return str(information.loads_ids[0])
+
+
+def _forget_old_packages(working_folder: Path) -> None:
+    """dlt keeps a folder of each load for ever; the warehouse holds the log that matters."""
+    packages = sorted((working_folder / "load" / "loaded").glob("*"))
+    for package in packages[:-PACKAGES_KEPT]:
+        shutil.rmtree(package, ignore_errors=True)
 
 
 def _pipeline(

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from fakes import (
-    FakeClock,
     FakeSource,
     make_registry,
     wms_documents,
@@ -298,6 +297,10 @@ def test_the_future_begins_five_minutes_from_the_sources_now(
     assert report.quarantined == quarantined
 
 
-def test_clock_must_be_aware(settings, wms):
-    report = load_system(wms, FakeSource(wms, wms_documents()), settings, "run", FakeClock())
-    assert all(entity.started_at.tzinfo for entity in report.entities)
+def test_many_loads_leave_no_growing_folders(settings, wms, clock):
+    source = FakeSource(wms, wms_documents())
+    counts = []
+    for number in range(8):
+        load_system(wms, source, settings, f"run-{number}", clock)
+        counts.append(sum(1 for _ in settings.home.rglob("*")))
+    assert counts[-1] == counts[-2]
