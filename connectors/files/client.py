@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -111,10 +111,11 @@ def list_drops(folder: Path, mapping: FileMapping, known: dict[str, FileState]) 
     if not folder.is_dir():
         raise SourceError("missing", f"no folder {folder}: create it or correct base_url")
     paths = sorted(path for path in folder.glob(mapping.files) if path.is_file())
-    if not paths and known:
+    earlier = [name for name in known if PurePosixPath(name).match(mapping.files)]
+    if earlier and not paths:
         raise SourceError(
             "missing",
-            f"no file matches '{mapping.files}' in {folder}, where {len(known)} had been read: "
+            f"no file matches '{mapping.files}' in {folder}, where {len(earlier)} had been read: "
             "is the folder still mounted?",
         )
     return paths

@@ -12,6 +12,7 @@ from typing import Any
 from connectors.base import Page, Record, SourceError
 from connectors.files.client import Batch, Drop, FileState, inspect, list_drops
 from connectors.files.mapping import Mapper, load_mapping
+from connectors.reading import unknown_entity
 from registry.contracts import contract_of
 from registry.errors import ConfigurationError
 from registry.systems import System
@@ -87,8 +88,18 @@ class FilesSource:
         wanted = self.system.entities or tuple(self._mappers)
         return tuple(entity for entity in self._mappers if entity in wanted)
 
+    def probe(self) -> None:
+        """Open the first file of every mapping and read its first rows."""
+        for mappers in self._mappers.values():
+            for mapper in mappers:
+                for path in list_drops(self._folder, mapper.mapping, {})[:1]:
+                    name = path.relative_to(self._folder).as_posix()
+                    next(inspect(path, name, mapper.mapping, None).batches(), None)
+
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         """Rows of new files, of new ends of grown files and of rewritten files, in name order."""
+        if entity not in self._mappers:
+            raise unknown_entity(self, entity)
         known = Cursor.load(cursor, self._digests[entity])
         reached = Cursor(known.mappings)
         failures: list[SourceError] = []

@@ -333,6 +333,34 @@ def test_every_wrong_setting_of_a_mapping_is_named(tmp_path: Path) -> None:
     assert "'utf-16' is not one of" in str(raised.value)
 
 
+def test_probing_reads_the_first_rows_and_names_what_is_wrong(folder: Folder) -> None:
+    folder.source.probe()
+    folder.write("a.csv", "PO,Line\n")
+    with pytest.raises(SourceError, match=r"a\.csv lacks the columns"):
+        folder.source.probe()
+    folder.drops.rename(folder.path / "elsewhere")
+    with pytest.raises(SourceError, match=r"no folder .*drops: create it or correct base_url"):
+        folder.source.probe()
+
+
+def test_an_unknown_entity_is_named(folder: Folder) -> None:
+    with pytest.raises(SourceError, match="shop has no entity 'receipts'"):
+        list(folder.source.pages("receipts", None))
+
+
+def test_two_mappings_may_fill_one_entity(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "n.mapping.yaml").write_text(
+        MAPPING.format(files="*.ndjson", format="ndjson", more="")
+    )
+    folder.system = folder.system.model_copy(
+        update={"options": {"mappings": ["orders.mapping.yaml", "n.mapping.yaml"]}}
+    )
+    folder.write("a.csv", HEADER + row(1))
+    first, cursor = folder.read()
+    folder.write("b.ndjson", '{"PO": "P2", "Line": 1, "Vendor": "A", "Item": "B", "Qty": 1}\n')
+    assert (first, folder.read(cursor)[0]) == (["P1/1"], ["P2/1"])
+
+
 def test_one_record_can_be_read_by_its_fields(folder: Folder) -> None:
     folder.write("a.csv", HEADER + row(1) + row(2))
     folder.write("b.csv", HEADER + row(2, "3.3.2026"))
