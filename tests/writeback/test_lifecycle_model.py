@@ -271,9 +271,7 @@ class Lifecycle(RuleBasedStateMachine):
             return
         targets = {"erp": self.engine.target}
         clock = self.engine.clock
-        undo(
-            self.engine.store, targets, self.key(number), "maria", "", clock, random.Random(9)
-        )
+        undo(self.engine.store, targets, self.key(number), "maria", "", clock, random.Random(9))
         if self.model.value[number] == NEW:
             self.model.value[number] = OLD
             newest.state = "reverted"

@@ -1,0 +1,202 @@
+"""The store itself: plans of its hot queries, commits per correction, append-only history."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import Engine
+from samples import quantity_change
+from sqlalchemy import event
+
+from writeback.states import Event, IllegalTransitionError, State
+from writeback.store import LeaseLostError
+from writeback.tables import corrections
+
+
+@contextmanager
+def recorded(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """All statements that run inside, with their parameters."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, text: str, parameters: Any, _x: Any, _m: bool) -> None:
+        statements.append((text, parameters))
+
+    database = engine.store._engine
+    event.listen(database, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(database, "before_cursor_execute", note)
+
+
+def path_of(engine: Engine) -> str:
+    return str(engine.store._engine.url.database)
+
+
+def test_no_query_of_a_delivery_scans_the_corrections(engine: Engine) -> None:
+    engine.propose(*[quantity_change(n) for n in range(1, 4)])
+    with recorded(engine) as statements:
+        engine.deliver()
+        engine.store.due_count(engine.clock.now(), ["erp"])
+        engine.store.expire_leases(engine.clock.now())
+    connection = sqlite3.connect(path_of(engine))
+    planned = 0
+    for text, parameters in statements:
+        if not text.lstrip().lower().startswith(("select", "update")):
+            continue
+        plan = connection.execute(f"explain query plan {text}", parameters).fetchall()
+        details = [row[3] for row in plan]
+        planned += 1
+        for detail in details:
+            assert not detail.startswith("SCAN corrections"), (text, details)
+            assert not detail.startswith("SCAN other"), (text, details)
+    assert planned > 10
+    connection.close()
+
+
+def test_a_batch_costs_little_more_than_one_commit_a_correction(engine: Engine) -> None:
+    """Each commit is a flush to disk, and the disk sets the pace."""
+    engine.propose(*[quantity_change(n) for n in range(1, 21)])
+    with recorded(engine) as statements:
+        assert engine.deliver().accepted == 20
+    writes = [text for text, _ in statements if text.lower() == "begin immediate"]
+    assert len(writes) <= 20 + 2 + 1
+
+
+def test_a_build_of_proposals_is_one_commit(engine: Engine) -> None:
+    with recorded(engine) as statements:
+        engine.propose(*[quantity_change(n) for n in range(1, 101)])
+    assert [text for text, _ in statements if text.lower() == "begin immediate"] == [
+        "begin immediate"
+    ]
+
+
+def test_commits_are_on_disk_when_they_return(engine: Engine) -> None:
+    with engine.store.read() as connection:
+        assert connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("pragma synchronous").scalar() == 2
+        assert connection.exec_driver_sql("pragma busy_timeout").scalar() == 30_000
+
+
+@pytest.mark.parametrize("table", ["attempts", "decisions", "gates", "kill_switch"])
+@pytest.mark.parametrize("statement", ["delete from {}", "update {} set rowid = rowid"])
+def test_history_cannot_be_changed(engine: Engine, table: str, statement: str) -> None:
+    engine.propose(quantity_change(needs_approval=True))
+    from writeback.approval import approve
+
+    approve(engine.store, engine.only().correction_key, "maria", "")
+    engine.deliver()
+    engine.store.engage_kill_switch("maria", "")
+    with (
+        pytest.raises(sa.exc.IntegrityError, match="append-only"),
+        engine.store.write() as connection,
+    ):
+        connection.exec_driver_sql(statement.format(table))
+
+
+def test_the_database_itself_refuses_a_second_one_in_flight(engine: Engine) -> None:
+    engine.propose(quantity_change(1, new=7), quantity_change(1, new=8))
+    with pytest.raises(sa.exc.IntegrityError), engine.store.write() as connection:
+        connection.execute(sa.update(corrections).values(state="sending"))
+
+
+def test_a_transition_is_guarded_by_state_and_lease(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    now = engine.clock.now()
+    key = engine.only().correction_key
+    (leased,) = engine.store.lease({"erp": 5}, [], now, now + timedelta(seconds=60), "mine", 5)
+    assert leased.state is State.SENDING
+    with engine.store.write() as connection:
+        with pytest.raises(LeaseLostError):
+            engine.store.transition(connection, key, Event.ACCEPT, now, lease_token="other")
+        with pytest.raises(IllegalTransitionError, match="is 'sending': 'release'"):
+            engine.store.transition(connection, key, Event.RELEASE, now)
+        engine.store.transition(
+            connection, key, Event.ACCEPT, now, lease_token="mine", state_reason=""
+        )
+        with pytest.raises(LeaseLostError):
+            engine.store.transition(connection, key, Event.ACCEPT, now, lease_token="mine")
+
+
+def test_due_work_as_the_sensor_sees_it(engine: Engine) -> None:
+    now = engine.clock.now()
+    assert engine.store.due_fingerprint(now) is None
+    engine.propose(*[quantity_change(n) for n in (1, 2)])
+    first = engine.store.due_fingerprint(now)
+    assert first == engine.store.due_fingerprint(now)
+    # A run that died before its first attempt must not block the next minute's.
+    assert first != engine.store.due_fingerprint(now + timedelta(seconds=60))
+    assert engine.store.due_count(now, ["oms"]) == 0
+    engine.world.inject("status_503")
+    engine.deliver()
+    assert engine.store.due_count(engine.clock.now()) == 0
+    engine.clock.advance(3600)
+    assert engine.store.due_count(engine.clock.now()) == 1
+
+
+def test_an_abandoned_lease_is_due_work(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    now = engine.clock.now()
+    engine.store.lease({"erp": 5}, [], now, now + timedelta(seconds=60), "gone", 5)
+    assert engine.store.due_count(now) == 0
+    assert engine.store.due_count(now + timedelta(seconds=61)) == 1
+
+
+def test_lists_counts_and_totals(engine: Engine) -> None:
+    engine.propose(*[quantity_change(n) for n in (1, 2, 3)])
+    engine.world.inject("status_422")
+    engine.deliver()
+    counts = engine.store.counts_by_state()
+    assert set(counts) == {state.value for state in State}
+    assert (counts["accepted"], counts["refused"]) == (2, 1)
+    assert engine.store.awaiting_proof() == 2
+    totals = engine.store.attempt_counts()
+    assert (totals.sent, totals.accepted) == (3, 2)
+    assert [c.object_id for c in engine.store.list(limit=2)] == ["SO-100003/1", "SO-100002/1"]
+    (refused,) = engine.store.list(state="refused", target_system="erp")
+    assert engine.store.list(object_id=refused.object_id) == [refused]
+    with pytest.raises(ValueError, match="nonsense"):
+        engine.store.list(state="nonsense")
+
+
+def test_the_connector_of_our_own_decisions_finds_what_its_contract_promises(
+    engine: Engine,
+) -> None:
+    from connectors.factory import make_source
+    from registry.systems import System
+    from writeback.approval import approve
+
+    engine.propose(quantity_change(needs_approval=True))
+    approve(engine.store, engine.only().correction_key, "maria", "yes")
+    engine.deliver()
+    url = f"sqlite:///{path_of(engine)}"
+    source = make_source(
+        System(name="tallyman", role="erp", connector="tallyman", base_url=url), {}
+    )
+    ((correction,),) = [page.records for page in source.pages("corrections", None)]
+    assert correction.fields["state"] == "accepted"
+    assert correction.fields["accepted_at"] == engine.clock.now().isoformat()
+    assert correction.fields["payload"].startswith('{"line_record":"10"')
+    ((decision,),) = [page.records for page in source.pages("decisions", None)]
+    assert (decision.fields["actor"], decision.fields["decision"]) == ("maria", "approved")
+
+
+def test_times_without_a_zone_are_refused(engine: Engine) -> None:
+    from datetime import datetime
+
+    with pytest.raises(sa.exc.StatementError, match="no time zone"):
+        engine.store.due_count(datetime(2026, 11, 21))
+
+
+def test_a_store_makes_its_folder(tmp_path: Path) -> None:
+    from writeback.store import OperationsStore
+
+    OperationsStore(f"sqlite:///{tmp_path / 'a' / 'b' / 'operations.sqlite'}").close()
+    assert (tmp_path / "a" / "b" / "operations.sqlite").is_file()
