@@ -10,21 +10,12 @@ with linked as (
     from {{ ref('int_attribute_versions') }} as versions
     inner join {{ ref('dim_systems') }} as systems
         on versions.system = systems.system
-    left join {{ ref('object_links') }} as links
+    left join {{ ref('object_link_scopes') }} as links
         on
-            versions.link_type not in ('order_line', 'item')
-            and versions.link_type = links.object_type
+            case when versions.link_type not in ('order_line', 'item') then versions.link_type end
+            = links.object_type
             and versions.link_key = links.object_key
-            and (
-                versions.link_system = links.system
-                or (versions.link_system is null and links.certainty = 'certain')
-            )
-    qualify row_number() over (
-        partition by
-            versions.system, versions.entity, versions.record_id, versions.version_number,
-            versions.field, links.order_line_id
-        order by links.system
-    ) = 1
+            and coalesce(versions.link_system, '*') = links.scope
 ),
 
 keyed as (

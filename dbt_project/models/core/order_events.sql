@@ -95,32 +95,6 @@ flattened as (
         on runs.system = systems.system
 ),
 
--- A link told by the event's own system, or by any one as long as all agree on it.
-links as (
-    select
-        system as scope,
-        object_type,
-        object_key,
-        order_line_id,
-        quantity
-    from {{ ref('object_links') }}
-    qualify row_number() over (
-        partition by system, object_type, object_key, order_line_id order by quantity
-    ) = 1
-    union all
-    select
-        '*' as scope,
-        object_type,
-        object_key,
-        order_line_id,
-        quantity
-    from {{ ref('object_links') }}
-    where certainty = 'certain'
-    qualify row_number() over (
-        partition by object_type, object_key, order_line_id order by system, quantity
-    ) = 1
-),
-
 linked as (
     select
         flattened.*,
@@ -136,8 +110,8 @@ linked as (
         -- A carrier knows packages, not lines: the packing list says how much of a line it carries.
         coalesce(flattened.quantity, links.quantity) as linked_quantity
     from flattened
-    -- Equalities only, so that it stays a hash join: a package as such has no line to look for.
-    left join links
+    -- A package as such has no line to look for.
+    left join {{ ref('object_link_scopes') }} as links
         on
             case
                 when flattened.object_type <> 'package' and flattened.link_type <> 'order_line'
