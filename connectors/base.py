@@ -104,8 +104,8 @@ class Outcome:
 class CorrectionRequest:
     """One correction, in canonical terms; the connector translates it to its dialect.
 
-    ``payload`` is what ``docs/corrections.md`` lists for the kind. ``idempotency_key`` stays the same
-    over technical retries. ``expected`` holds what the target must hold now.
+    ``payload`` is what ``docs/corrections.md`` lists for the kind. ``idempotency_key`` stays the
+    same over technical retries. ``expected`` holds what the target must hold now.
     """
 
     kind: str

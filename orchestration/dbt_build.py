@@ -121,13 +121,14 @@ def build(
 
     Raises BuildError naming every model that failed; failing tests are results, not errors.
     """
+    from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
     with _environment(settings):
         runner = dbtRunner(manifest=_kept_manifest(settings), callbacks=[_die_if_asked])
         crash_point("build.before_first_model")
         outcome = runner.invoke([command, *_arguments(settings), *arguments])
-    if outcome.exception is not None and outcome.result is None:
+    if not isinstance(outcome.result, RunExecutionResult):
         raise BuildError(f"dbt stopped: {outcome.exception}")
     crash_point("build.after_last_model")
     results = [
