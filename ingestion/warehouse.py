@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,7 +120,7 @@ def warehouse(
     then come again from the sources, because cursors are read from the file itself.
     """
     with warehouse_lock(settings, purpose, timeout_seconds):
-        connection = _open_sound(settings)
+        connection = _open_sound(settings, timeout_seconds)
         try:
             yield connection
         except Exception as error:
@@ -135,20 +136,38 @@ def warehouse(
             _close(connection)
 
 
-def _open_sound(settings: Settings) -> duckdb.DuckDBPyConnection:
+def _open_sound(settings: Settings, timeout_seconds: float) -> duckdb.DuckDBPyConnection:
     try:
-        return _open(settings)
+        return _open_patiently(settings, timeout_seconds)
     except duckdb.Error as error:
         if not _means_damage(error, _SIGNS_AT_OPENING):
             raise
         _set_aside(settings, reason=str(error))
     try:
-        return _open(settings)
+        return _open_patiently(settings, timeout_seconds)
     except duckdb.Error as error:
         raise DamagedWarehouseError(
             f"{settings.warehouse} is damaged and so is its published copy ({error}): remove both "
             f"and run again; everything is loaded anew from the sources"
         ) from error
+
+
+def _open_patiently(settings: Settings, timeout_seconds: float) -> duckdb.DuckDBPyConnection:
+    """Open the file, waiting for those who opened it without taking our lock."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return _open(settings)
+        except duckdb.IOException as error:
+            if "could not set lock" not in str(error).lower():
+                raise
+            if time.monotonic() >= deadline:
+                raise WarehouseBusyError(
+                    f"the warehouse {settings.warehouse} is open in another process that did not "
+                    f"take warehouse.lock ({error}): close it there, and read the published copy "
+                    f"in {settings.published} instead"
+                ) from error
+        time.sleep(0.1)
 
 
 def _open(settings: Settings) -> duckdb.DuckDBPyConnection:

@@ -77,6 +77,30 @@ def test_another_process_is_named_when_it_holds_the_file(settings):
     assert lock_owner(settings) is None
 
 
+def test_a_process_that_opens_the_file_without_the_lock_is_waited_for_and_named(settings):
+    fill(settings)
+    script = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print(1, flush=True); "
+    child = subprocess.Popen(
+        [sys.executable, "-c", script + "time.sleep(60)", str(settings.warehouse)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        with (
+            pytest.raises(WarehouseBusyError, match=rf"PID {child.pid}(.|\n)*published copy"),
+            warehouse(settings, timeout_seconds=0.3),
+        ):
+            pass
+        threading.Timer(0.3, child.kill).start()
+        with warehouse(settings, timeout_seconds=10) as connection:
+            assert connection.execute("select count(*) from numbers").fetchone() == (1000,)
+    finally:
+        child.kill()
+        child.wait()
+
+
 def test_threads_take_turns_and_one_thread_may_nest(settings):
     events = []
 
