@@ -8,13 +8,14 @@ with lines as (
 ),
 
 -- A reference names a line of the same shipment; a line number alone might repeat between orders.
+-- Two lines that it fits give no value: a tie has no winner.
 targets as (
     select
         system,
         line_number,
         shipment_number,
-        any_value(weight_kg) as weight_kg,
-        any_value(freight_cost) as freight_cost,
+        case when count(*) = 1 then any_value(weight_kg) end as weight_kg,
+        case when count(*) = 1 then any_value(freight_cost) end as freight_cost,
         count(*) as target_count
     from lines
     group by system, line_number, shipment_number
