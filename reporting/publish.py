@@ -234,8 +234,8 @@ def _export_marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[_
     relations = connection.execute(
         "select schema_name, table_name from duckdb_tables() where not internal "
         "union all select schema_name, view_name from duckdb_views() "
-        "where not internal and schema_name = ? order by all",
-        [MARTS_SCHEMA],
+        # No parameters: the first one of a process has DuckDB import pandas, which takes a second.
+        f"where not internal and schema_name = '{MARTS_SCHEMA}' order by all"
     ).fetchall()
     tables = []
     for schema, name in relations:

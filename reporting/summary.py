@@ -118,6 +118,7 @@ def _systems(connection: duckdb.DuckDBPyConnection) -> dict[str, Row]:
                     where not is_complete
                 ) as incomplete_feeds
             from config.systems as systems
+            where systems.role <> 'self'
             order by systems.system
             """,
         )

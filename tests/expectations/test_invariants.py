@@ -56,10 +56,10 @@ GOOD: dict[str, dict[str, tuple[str, Any]]] = {
         "as_of": ("timestamptz", T1),
         "extraction_id": ("varchar", "x1"),
     },
-    "reconciliation.exceptions": {
+    "marts.exceptions": {
         "rule_id": ("varchar", "S01"),
         "object_id": ("varchar", "SO-1/1"),
-        "a_system": ("varchar", "wms"),
+        "system": ("varchar", "wms"),
         "status": ("varchar", "closed"),
         "due_at": ("timestamptz", T1),
         "opened_at": ("timestamptz", T1),
@@ -121,14 +121,14 @@ BAD: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
         {"state": "damaged", "quantity": 11},
     ),
     ("exceptions", "closed_after_opened"): (
-        "reconciliation.exceptions",
+        "marts.exceptions",
         {"opened_at": T2, "closed_at": T1},
     ),
     ("exceptions", "judged_only_when_known"): (
-        "reconciliation.exceptions",
+        "marts.exceptions",
         {"frontier_at": None},
     ),
-    ("exceptions", "value_has_a_currency"): ("reconciliation.exceptions", {"currency": None}),
+    ("exceptions", "value_has_a_currency"): ("marts.exceptions", {"currency": None}),
 }
 
 
@@ -144,7 +144,7 @@ def add(connection: duckdb.DuckDBPyConnection, table: str, **changes: Any) -> No
 @pytest.fixture
 def built(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("drop schema landing cascade")
-    for schema in ("landing", "core", "reconciliation"):
+    for schema in ("landing", "core", "marts"):
         connection.execute(f"create schema {schema}")
     for table, columns in GOOD.items():
         described = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
@@ -188,8 +188,7 @@ def test_the_row_that_breaks_it_is_found(built, registry, suite, name) -> None:
         (f"invariants__{suite}", "failed", 1)
     ]
     assert found[0].remedy
-    if table != "reconciliation.exceptions":
-        assert found[0].systems == ("wms",)
+    assert found[0].systems == ("wms",)
 
 
 def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
