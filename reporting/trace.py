@@ -30,7 +30,7 @@ class UnknownOrderError(TallymanError):
 
 @dataclass(frozen=True)
 class RawRecord:
-    """One version of one record as a system told it.
+    """One version of one record as a system told it; ``version`` counts from 1 (quarantine: 0).
 
     ``first_seen_at``/``last_seen_at``: the extractions that brought this version first and last.
     ``raw`` is shortened. ``quarantined``: why it could not be used, None when it could.
@@ -43,6 +43,7 @@ class RawRecord:
     last_seen_at: datetime
     extraction_id: str
     raw: str
+    version: int
     quarantined: str | None = None
 
 
@@ -131,7 +132,7 @@ def trace_order(connection: duckdb.DuckDBPyConnection, order_number: str) -> Tra
     lines = sorted({event["order_line_id"] for event in events if event["order_line_id"]})
     names = {order_id, *lines}
     for event in events:
-        names |= {event["document"], event["own_document"], event["object_id"]} - {None}
+        names |= {event["document"], _own_document(event), event["object_id"]} - {None}
     return Trace(
         order_id=order_id,
         lines=tuple(lines),
@@ -210,6 +211,13 @@ def _events(connection: duckdb.DuckDBPyConnection, order_id: str) -> list[Row]:
     )
 
 
+def _own_document(event: Row) -> str | None:
+    """The document that holds the milestone; not the milestone's own number, which names nothing
+    else (a tracking event's)."""
+    own: str | None = event["own_document"]
+    return None if own == event["record_id"] else own
+
+
 def _milestone(event: Row) -> Milestone:
     return Milestone(
         system=event["system"],
@@ -219,7 +227,7 @@ def _milestone(event: Row) -> Milestone:
         recorded_at=event["recorded_at"],
         reversed_at=event["reversed_at"],
         quantity=event["quantity"],
-        document=event["own_document"] or event["document"],
+        document=_own_document(event) or event["document"],
         source_status=event["source_status"],
         is_echo=bool(event["is_echo"]),
         raw_key=event["raw_key"],
@@ -272,7 +280,8 @@ def _raw_records(
                 min(_extracted_at) as first_seen_at,
                 max(_extracted_at) as last_seen_at,
                 arg_min(_extraction_id, (_extracted_at, _sequence)) as extraction_id,
-                left(any_value(_raw), {RAW_WIDTH}) as raw
+                left(any_value(_raw), {RAW_WIDTH}) as raw,
+                version_number as version
             from numbered
             group by _system, _record_id, version_number
             """,
@@ -290,6 +299,7 @@ def _raw_records(
             quarantined_at as last_seen_at,
             extraction_id,
             left(raw, {RAW_WIDTH}) as raw,
+            0 as version,
             reason as quarantined
         from landing.quarantine
         where reference in $names
@@ -297,7 +307,9 @@ def _raw_records(
         {"names": list(names)},
     ):
         found.append(RawRecord(**row))
-    return sorted(found, key=lambda r: (r.first_seen_at, r.system, r.entity, r.record_id))
+    return sorted(
+        found, key=lambda r: (r.first_seen_at, r.system, r.entity, r.version, r.record_id)
+    )
 
 
 def _landing_views(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None]]:
@@ -494,34 +506,30 @@ def _correction_entries(trace: Trace) -> list[tuple[datetime | None, str, str, s
 
 
 def _print_raw(trace: Trace, console: Console) -> None:
-    rows = [
-        (
-            terminal.moment(record.first_seen_at),
-            record.system,
-            f"{record.entity} {record.record_id}",
-            record.extraction_id[-8:],
+    """Two lines each: which record, and how it begins. Lines of one document are told together."""
+    together: dict[tuple[Any, ...], list[RawRecord]] = defaultdict(list)
+    for record in trace.raw:
+        document = record.record_id.partition("/")[0]
+        seen = record.first_seen_at.replace(microsecond=0)
+        place = (seen, record.system, record.entity, document)
+        together[(*place, record.version, record.extraction_id, record.quarantined)].append(record)
+    console.print("[bold]What each system said[/] [dim](when we first saw it, UTC)[/]\n")
+    for (seen, system, entity, document, *_), records_ in together.items():
+        first = records_[0]
+        lines = ", ".join(r.record_id.removeprefix(document) for r in records_).lstrip("/")
+        name = f"{document}/{lines}" if lines else document
+        console.print(
+            f"{terminal.moment(seen)}  {system:8} {entity} [bold]{escape(name)}[/]"
+            f" [dim]extraction …{escape(first.extraction_id[-8:])}[/]"
+            + (f" [dim]· version {first.version}[/]" if first.version > 1 else ""),
+            highlight=False,
         )
-        for record in trace.raw
-    ]
-    view = terminal.table(title="What each system said")
-    widths = []
-    for number, (heading, most) in enumerate(
-        (("Seen (UTC)", 19), ("System", 12), ("Record", 32), ("Extraction", 10))
-    ):
-        width = min(most, max([len(heading), *(len(row[number]) for row in rows)]))
-        view.add_column(heading, width=width, overflow="fold")
-        widths.append(width)
-    rest = max(20, console.width - sum(widths) - 3 * len(widths) - 2)
-    view.add_column("Raw", width=rest, no_wrap=True, overflow="ellipsis")
-    for row, record in zip(rows, trace.raw, strict=True):
-        seen, system, name, extraction = map(escape, row)
-        if record.quarantined is not None:
-            name += f" [bold red]in quarantine: {escape(record.quarantined)}[/]"
-        raw = escape(terminal.shortened(record.raw, rest))
-        view.add_row(seen, system, name, extraction, raw)
-    console.print(view)
+        if first.quarantined is not None:
+            console.print(f"  [bold red]in quarantine: {escape(first.quarantined)}[/]")
+        raw = terminal.shortened(first.raw, console.width - 4)
+        console.print(f"  [dim]{escape(raw)}[/]", highlight=False)
     again = sum(record.last_seen_at > record.first_seen_at for record in trace.raw)
     console.print(
-        f"[dim]{len(trace.raw)} versions of records; {again} of them were seen again unchanged by "
-        "later extractions.[/dim]"
+        f"\n[dim]{len(trace.raw)} versions of records; {again} of them were seen again unchanged "
+        "by later extractions.[/dim]"
     )

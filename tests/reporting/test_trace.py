@@ -94,7 +94,7 @@ def test_the_screen_fits_100_columns_and_tells_the_story(trace) -> None:
     assert max(map(len, screen.splitlines())) <= 100
     assert "line 1 × 5, line 2 × 5 SHP-000123" in screen
     assert "(our correction)" in screen
-    assert "in quarantine" in screen
+    assert "in quarantine: qty is no number" in screen
     order = [screen.index(text) for text in ("accepted", "delivered", "create fulfilment in erp")]
     assert order == sorted(order)
 
