@@ -90,6 +90,7 @@ def _land_one(
     except Exception as error:
         log.exception("landing %s of %s failed", extracted.extraction_id, extracted.system)
         return _not_landed(extracted, settings, error, attempt)
+    crash_point("ingestion.after_load")
     spool.remove(extracted.folder)
     return LoadReport(extracted.system, extracted.extraction_id, load_id, extracted.entities)
 

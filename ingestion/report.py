@@ -20,7 +20,8 @@ class EntityReport:
 
     ``records`` counts the rows accepted, ``quarantined`` those that broke the contract. ``error``
     is for people, ``error_kind`` a stable code. ``cursor_to`` is where the next extraction goes on;
-    it is None unless ``complete``. ``notices``: fields that no contract knows, and the like.
+    it is None unless ``complete`` or the source keeps its place. ``notices``: fields that no
+    contract knows, and the like.
     """
 
     entity: str

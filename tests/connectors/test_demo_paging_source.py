@@ -106,11 +106,12 @@ def minute(number: int) -> str:
 
 
 def test_erp_reads_every_row_once_when_nothing_changes():
-    rows = {number: minute(number) for number in range(20)}
-    found, cursor = read_erp(Erp(rows))
+    erp = Erp({number: minute(number) for number in range(20)})
+    found, cursor = read_erp(erp)
     assert sorted(found, key=int) == [str(number) for number in range(20)]
     assert len(found) == len(set(found))
     assert cursor == minute(19)
+    assert erp.requests <= 10  # each page begins with the last row of the one before
 
 
 @pytest.mark.parametrize("ties", [1, 4, 10])

@@ -19,6 +19,7 @@ from connectors.http import (
     BearerAuth,
     ClientCredentialsAuth,
     ClockMeter,
+    ClockOffset,
     HttpClient,
     NoAnswerError,
     NotSentError,
@@ -312,9 +313,11 @@ def test_more_responses_narrow_the_offset_and_a_small_one_counts_as_none():
     assert measured.seconds == pytest.approx(150, abs=0.05)
     assert measured.uncertainty_seconds < 0.05
 
-    exact = ClockMeter()
-    exact.observe(NOW, NOW + timedelta(seconds=1), format_datetime(NOW, usegmt=True))
-    assert exact.offset().seconds == 0
+    unsure = ClockMeter()
+    later = NOW + timedelta(milliseconds=600)
+    unsure.observe(later, later + timedelta(milliseconds=10), format_datetime(NOW, usegmt=True))
+    # Somewhere between 0.61 s behind and 0.4 s ahead.
+    assert unsure.offset() == ClockOffset(0.0, pytest.approx(0.505))
 
 
 def test_a_clock_that_was_set_is_measured_anew():

@@ -22,6 +22,7 @@ POINTS = (
     "after_extract",
     "after_normalize",
     "after_load_before_commit",
+    "after_load",
     "after_land",
     "after_views",
 )
