@@ -1,0 +1,24 @@
+{# The canonical milestones, in the order of a line's life; marts give each a column. #}
+
+{% macro milestones() -%}
+    {{ return([
+        'ordered', 'acknowledged', 'captured', 'validated', 'accepted', 'backordered',
+        'allocation_failed', 'allocated', 'released', 'picked', 'packed', 'asn_sent',
+        'label_created', 'shipped', 'in_transit', 'delayed', 'delivery_exception', 'delivered',
+        'received', 'put_away', 'invoiced', 'supplier_invoiced', 'cancelled',
+        'return_authorised', 'return_received', 'credited',
+    ]) }}
+{%- endmacro %}
+
+{#
+    Those that move a line on, the furthest first. Bills move no goods, what went wrong with an
+    allocation is overtaken by an allocation, and cancelling is decided by what had shipped before.
+#}
+{% macro states_furthest_first() -%}
+    {{ return([
+        'credited', 'return_received', 'return_authorised', 'put_away', 'received', 'delivered',
+        'delivery_exception', 'delayed', 'in_transit', 'shipped', 'label_created', 'asn_sent',
+        'packed', 'picked', 'released', 'allocated', 'allocation_failed', 'backordered', 'accepted',
+        'validated', 'captured', 'acknowledged', 'ordered',
+    ]) }}
+{%- endmacro %}

@@ -1,0 +1,10 @@
+-- Codes that no seed knows, of all products in one shape.
+{% set adapters = [
+    'int_unmapped_codes__demo_oms',
+    'int_unmapped_codes__demo_erp',
+    'int_unmapped_codes__demo_wms',
+    'int_unmapped_codes__demo_carrier',
+    'int_unmapped_codes__files',
+] %}
+
+{{ union_of(adapters) }}

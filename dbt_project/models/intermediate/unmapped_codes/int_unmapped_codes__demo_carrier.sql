@@ -1,0 +1,2 @@
+-- Codes of the demo carrier that no seed knows.
+{{ unmapped_statuses('demo_carrier', 'tracking_events', 'code') }}

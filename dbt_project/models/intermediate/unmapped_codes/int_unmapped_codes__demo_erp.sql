@@ -1,0 +1,14 @@
+-- Codes of the demo ERP that no seed knows.
+{{ unmapped_statuses('demo_erp', 'sales_order_lines', 'line_stat') }}
+union all
+{{ unmapped_statuses('demo_erp', 'fulfilment_lines', 'stat') }}
+union all
+{{ unmapped_statuses('demo_erp', 'invoice_lines', 'stat') }}
+union all
+{{ unmapped_movement_types('demo_erp', 'stock_movements', 'mv_type') }}
+union all
+{{ unmapped_locations('demo_erp', 'fulfilment_lines', 'whs') }}
+union all
+{{ unmapped_locations('demo_erp', 'stock_movements', 'whs') }}
+union all
+{{ unmapped_locations('demo_erp', 'stock', 'whs') }}

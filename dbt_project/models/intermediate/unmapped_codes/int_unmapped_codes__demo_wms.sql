@@ -1,0 +1,14 @@
+-- Codes of the demo WMS that no seed knows.
+{{ unmapped_statuses('demo_wms', 'order_lines', 'status') }}
+union all
+{{ unmapped_statuses('demo_wms', 'shipment_lines', 'status') }}
+union all
+{{ unmapped_movement_types('demo_wms', 'transactions', 'tran_type') }}
+union all
+{{ unmapped_locations('demo_wms', 'order_lines', 'whse') }}
+union all
+{{ unmapped_locations('demo_wms', 'shipment_lines', 'whse') }}
+union all
+{{ unmapped_locations('demo_wms', 'transactions', 'whse') }}
+union all
+{{ unmapped_locations('demo_wms', 'inventory', 'whse') }}

@@ -1,0 +1,55 @@
+-- Orders, rolled up from their lines; a time "of all lines" is null until the last line has it.
+with lines as (
+    select
+        *,
+        current_state <> 'cancelled' as is_live
+    from {{ ref('order_lifecycle') }}
+)
+
+select
+    order_id,
+    any_value(party_id) as party_id,
+    count(*) as line_count,
+    count(*) filter (where not is_live) as cancelled_line_count,
+    count(*) filter (where is_live and shipped_at is not null) as shipped_line_count,
+    count(*) filter (where is_live and delivered_at is not null) as delivered_line_count,
+    count(*) filter (where is_live and invoiced_at is not null) as invoiced_line_count,
+    case
+        when count(*) filter (where is_live) = 0 then 'cancelled'
+        when count(*) filter (where is_live and current_state <> 'delivered') = 0 then 'delivered'
+        when count(*) filter (where is_live and shipped_at is null) = 0 then 'shipped'
+        when count(*) filter (where is_live and shipped_at is not null) > 0 then 'part_shipped'
+        when count(*) filter (where is_live and released_at is not null) > 0 then 'released'
+        when count(*) filter (where is_live and accepted_at is not null) > 0 then 'accepted'
+        else 'captured'
+    end as current_state,
+    -- Never summed across currencies.
+    case
+        when min(currency) = max(currency) and count(line_value) = count(*)
+            then sum(line_value)
+    end as order_value,
+    case when min(currency) = max(currency) then min(currency) end as currency,
+    min(coalesce(captured_at, ordered_at)) as captured_at,
+    min(accepted_at) as first_accepted_at,
+    min(released_at) as first_released_at,
+    min(shipped_at) as first_shipped_at,
+    case
+        when count(*) filter (where is_live and shipped_at is null) = 0
+            then max(shipped_at) filter (where is_live)
+    end as all_shipped_at,
+    case
+        when count(*) filter (where is_live and delivered_at is null) = 0
+            then max(delivered_at) filter (where is_live)
+    end as all_delivered_at,
+    case
+        when count(*) filter (where is_live and invoiced_at is null) = 0
+            then max(invoiced_at) filter (where is_live)
+    end as all_invoiced_at,
+    max(last_event_at) as last_event_at,
+    arg_min(next_due_rule_id, next_due_at) as next_due_rule_id,
+    arg_min(order_line_id, next_due_at) as next_due_order_line_id,
+    min(next_due_at) as next_due_at,
+    cast(sum(open_exception_count) as bigint) as open_exception_count
+from lines
+where order_id is not null
+group by order_id
