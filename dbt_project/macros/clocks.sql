@@ -2,9 +2,14 @@
 
 {# An instant on the source's clock, corrected by the offset measured in its extraction. #}
 {% macro instant(expression, name) -%}
+    {{ bracket(expression, name) }},
+    {{ expression }} - clock_ahead as {{ name }}_at
+{%- endmacro %}
+
+{# The same without a best guess, for a time whose `_at` stays as the source tells it. #}
+{% macro bracket(expression, name) -%}
     {{ expression }} - clock_ahead_most as {{ name }}_from,
-    {{ expression }} - clock_ahead_least as {{ name }}_to,
-    {{ expression }} - (clock_ahead_most + clock_ahead_least) / 2 as {{ name }}_at
+    {{ expression }} - clock_ahead_least as {{ name }}_to
 {%- endmacro %}
 
 {# Milliseconds since 1970 on the source's clock. #}
@@ -19,7 +24,7 @@
 {% macro local_instant(column, name) -%}
     {{ _earliest_reading(column) }} - clock_ahead_most as {{ name }}_from,
     timezone(time_zone, {{ column }}) + interval 1 second - clock_ahead_least as {{ name }}_to,
-    timezone(time_zone, {{ column }}) - (clock_ahead_most + clock_ahead_least) / 2 as {{ name }}_at
+    timezone(time_zone, {{ column }}) - clock_ahead as {{ name }}_at
 {%- endmacro %}
 
 {% macro _earliest_reading(column) -%}

@@ -62,6 +62,7 @@
             extractions.previous_watermark_at,
             extractions.clock_ahead_most,
             extractions.clock_ahead_least,
+            extractions.clock_ahead,
             extractions.time_zone
 {%- endmacro %}
 

@@ -62,6 +62,7 @@ orders as (
         milestones.doc_no as own_document,
         cast(milestones.position_number as varchar) as line_record,
         'C' || milestones.customer_number as party_id,
+        milestones.customer_po as party_reference,
         items.gtin as item_id,
         cast(null as varchar) as location_id,
         {{ base_quantity('milestones.quantity', 'milestones.uom', 'items.case_quantity') }}
@@ -102,6 +103,7 @@ fulfilments as (
         fulfilment_number as own_document,
         cast(position_number as varchar) as line_record,
         cast(null as varchar) as party_id,
+        cast(null as varchar) as party_reference,
         cast(null as varchar) as item_id,
         location_id,
         quantity,
@@ -140,6 +142,7 @@ invoices as (
         invoice_number as own_document,
         cast(position_number as varchar) as line_record,
         cast(null as varchar) as party_id,
+        cast(null as varchar) as party_reference,
         cast(null as varchar) as item_id,
         cast(null as varchar) as location_id,
         quantity,

@@ -62,6 +62,7 @@ select
     milestones.order_record as own_document,
     cast(milestones.line_number as varchar) as line_record,
     milestones.customer_ref as party_id,
+    milestones.customer_po as party_reference,
     products.gtin as item_id,
     cast(null as varchar) as location_id,
     case when milestones.uom = 'EA' then milestones.quantity end as quantity,

@@ -11,7 +11,8 @@ select
     {{ mapping_method('landed.code', 'codes.canonical_value') }} as code_mapping_method,
     landed.reason,
     landed.reference as shipment_number,
-    {{ instant('landed.timestamp', 'occurred') }},
+    -- The scanner's time, not the server's: left as it was told.
+    landed.timestamp as occurred_at,
     {{ instant('landed.reported_at', 'reported') }},
     {{ provenance() }}
 from landed

@@ -24,8 +24,12 @@ select
     landed.unit_price,
     {{ instant('landed.placed_at', 'placed') }},
     {{ instant('landed.accepted_at', 'accepted') }},
-    {{ instant('landed.cancelled_at', 'cancelled') }},
-    {{ instant('landed.delivered_at', 'delivered') }},
+    -- People set this one: business time, left as it was told.
+    landed.cancelled_at,
+    {{ bracket('landed.cancelled_at', 'cancelled') }},
+    -- People set this one: business time, left as it was told.
+    landed.delivered_at,
+    {{ bracket('landed.delivered_at', 'delivered') }},
     {{ instant('landed.updated_at', 'updated') }},
     {{ provenance() }}
 from landed

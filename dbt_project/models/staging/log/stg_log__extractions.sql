@@ -84,6 +84,7 @@ select
         as clock_ahead_most,
     {{ seconds('coalesce(clock_offset_seconds, 0) - clock_uncertainty_seconds') }}
         as clock_ahead_least,
+    {{ seconds('coalesce(clock_offset_seconds, 0)') }} as clock_ahead,
     extraction_started_at <= coalesce(
         min(extraction_started_at) filter (where is_complete) over (partition by system, entity),
         extraction_started_at
