@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +81,19 @@ def test_event_lag_is_that_of_pandas(synced: Synced, truth: Truth) -> None:
 
 
 def test_the_canonical_events_carry_the_same_lag(synced: Synced, truth: Truth) -> None:
-    """Delivered events by whole days from their day to the first moment of the recorded day."""
+    """Days are told, so lags are whole days: from the end of one to the end of the other."""
     lags = synced.rows(
         """
         select
             order_line_id,
-            date_diff('day', occurred_at, recorded_from),
+            recorded_to - occurred_at,
             recorded_to - recorded_from
         from core.order_events
         where milestone = 'delivered'
         """
     )
     expected = dict(zip(truth.lines["line"], truth.lines["lag"], strict=True))
-    assert {line: days for line, days, _ in lags} == expected
+    assert {line: lag / timedelta(days=1) for line, lag, _ in lags} == expected
     # A date is a whole day: the bracket must not claim to know the hour.
     assert {width.total_seconds() for *_, width in lags} == {86_400 - 1e-6}
 
@@ -227,11 +228,21 @@ def test_exceptions_are_those_of_pandas(synced: Synced, truth: Truth) -> None:
 
 
 def test_the_lag_is_in_the_kpi_table_too(synced: Synced, truth: Truth) -> None:
-    ((count, negative),) = synced.rows(
-        "select sum(event_count), sum(negative_count) from marts.kpi_event_lag "
-        "where milestone = 'delivered'"
+    ((count, negative, *seconds),) = synced.rows(
+        """
+        select
+            event_count,
+            negative_count,
+            source_lag_p50_seconds,
+            source_lag_p90_seconds,
+            source_lag_p99_seconds
+        from marts.kpi_event_lag
+        where milestone = 'delivered'
+        """
     )
-    assert (count, negative) == (LINES, truth.event_lag_days["negative"])
+    lag = truth.event_lag_days
+    assert (count, negative) == (lag["count"], lag["negative"])
+    assert [each / 86_400 for each in seconds] == [lag["p50"], lag["p90"], lag["p99"]]
 
 
 def test_nothing_is_corrected_and_a_second_pass_changes_nothing(synced: Synced) -> None:

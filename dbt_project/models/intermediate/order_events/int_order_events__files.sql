@@ -1,4 +1,5 @@
 -- Milestones of purchase order lines from files: days, told long after by whoever kept the list.
+-- A day counts from its last moment: by then it surely had happened, and lags are whole days.
 with lines as (
     select
         * rename (recorded_from as written_from, recorded_to as written_to),
@@ -17,7 +18,7 @@ milestones as (
                     -- A line without the day of its order was ordered all the same. A promise is
                     -- made before the day that it names, so it was written down by then.
                     is_set := true,
-                    occurred_at := ordered_from,
+                    occurred_at := ordered_to,
                     milestone_source := ordered_on_source,
                     milestone_method := ordered_on_method,
                     recorded_from := coalesce(ordered_from, unseen_until),
@@ -26,7 +27,7 @@ milestones as (
                 struct_pack(
                     milestone := 'shipped',
                     is_set := shipped_on is not null,
-                    occurred_at := shipped_from,
+                    occurred_at := shipped_to,
                     milestone_source := shipped_on_source,
                     milestone_method := shipped_on_method,
                     recorded_from := greatest(shipped_from, unseen_until),
@@ -35,7 +36,7 @@ milestones as (
                 struct_pack(
                     milestone := 'delivered',
                     is_set := delivered_on is not null,
-                    occurred_at := delivered_from,
+                    occurred_at := delivered_to,
                     milestone_source := delivered_on_source,
                     milestone_method := delivered_on_method,
                     recorded_from := coalesce(
