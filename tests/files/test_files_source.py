@@ -313,6 +313,31 @@ def test_dirt_is_kept_mapped_or_passed_on_for_the_contract_to_refuse(folder: Fol
     ]
 
 
+def test_an_unknown_code_is_kept_as_unmapped(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, more="  mode: {from: Carrier, codes: {LKW: truck}, keep: [offen]}")
+    header = HEADER.replace("Due", "Due,Carrier")
+    lines = "".join(
+        f"P1,{n},Acme,Bolt,1,open,{code}\n" for n, code in enumerate(["LKW", "U-Boot", "offen"])
+    )
+    folder.write("a.csv", header + lines)
+    records = next(folder.source.pages(ENTITY, None)).records
+    columns = ("mode", "mode_source", "mode_method")
+    assert [tuple(record.fields[name] for name in columns) for record in records] == [
+        ("truck", "LKW", "mapped"),
+        (None, "U-Boot", "unmapped"),
+        (None, "offen", "kept"),
+    ]
+
+
+def test_a_reference_names_its_target(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, more="  weight_kg: {from: Kg, reference: 'see (?P<target>.+)'}")
+    folder.write("a.csv", HEADER.replace("Due", "Due,Kg") + "P1,1,Acme,Bolt,1,open,see 7\n")
+    fields = next(folder.source.pages(ENTITY, None)).records[0].fields
+    assert fields["weight_kg"] is None
+    assert fields["weight_kg_reference"] == "7"
+    assert fields["weight_kg_method"] == "reference"
+
+
 def test_a_changed_mapping_reads_everything_again(folder: Folder, tmp_path: Path) -> None:
     folder.write("a.csv", HEADER + row(1))
     _, cursor = folder.read()
