@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.base import Outcome, Result, Source, SourceError, Target, TargetState
 from registry.crash_points import crash_point
+from registry.errors import TallymanError
 from registry.systems import Policy
 from writeback import decide
 from writeback.canonical import canonical_json
@@ -24,6 +25,8 @@ from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 # After this many technical failures in a row a target is left alone; then one probe at a time.
 BREAKER_FAILURES = 5
 BREAKER_PAUSE = timedelta(seconds=60)
+# A rehearsed correction is looked at again after this long, in case the write mode was changed.
+DRY_RUN_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -183,27 +186,24 @@ class _Delivery:
     def _rehearse(self, system: str, limit: int) -> None:
         """Dry run: record once what would be sent, and leave the correction ready."""
         now = self.clock.now()
-        due = self.store.not_yet_rehearsed(system, now, limit)
+        due = self.store.ready_and_due(system, now, limit)
         if not due:
             return
         with self.store.write() as connection:
             for correction in due:
-                entry = AttemptEntry(
-                    "dry_run",
-                    "not_sent",
-                    "dry_run",
-                    now,
-                    now,
-                    message=f"would send {correction.kind} {canonical_json(correction.payload)}",
-                )
-                self.store.log_attempt(connection, correction, correction.attempts, entry)
+                if correction.dry_run_at is None:
+                    content = canonical_json(correction.payload)
+                    told = f"would send {correction.kind} {content}"
+                    entry = AttemptEntry("dry_run", "not_sent", "dry_run", now, now, message=told)
+                    self.store.log_attempt(connection, correction, correction.attempts, entry)
+                    self.report.dry_run += 1
                 self.store.mark_rehearsed(
                     connection,
-                    correction.correction_key,
+                    correction,
                     now,
+                    now + DRY_RUN_PAUSE,
                     f"dry run: would be sent to '{system}' if its write_mode were 'on'",
                 )
-        self.report.dry_run += len(due)
 
     # ---- sending ---------------------------------------------------------------------------
 
@@ -219,7 +219,10 @@ class _Delivery:
         started = self.clock.now()
         try:
             verdict = self._look_before_sending(correction, target)
-        except (SourceError, PreconditionUnreadableError) as error:
+        except LeaseLostError:
+            raise
+        except Exception as error:
+            # Also what a connector did not foresee: one odd record must not stop the others.
             self._put_off_unread(correction, error, started)
             return
         if verdict is not None:
@@ -317,11 +320,10 @@ class _Delivery:
 
     def _put_off_unread(self, correction: Correction, error: Exception, started: datetime) -> None:
         now = self.clock.now()
-        code = error.kind if isinstance(error, SourceError) else "precondition_unreadable"
         number = correction.attempts + 1
-        reason = f"not sent, because it could not be checked: {error}"
+        reason = f"not sent, because it could not be checked: {_told(error)}"
         decision = decide.after_failure(reason, number, now, self.rng, self.settings.schedule)
-        entry = AttemptEntry("check", "retry", code, started, now, message=str(error))
+        entry = AttemptEntry("check", "retry", _code(error), started, now, message=_told(error))
         self._settle(correction, decision, entry=entry)
 
     # ---- resolving -------------------------------------------------------------------------
@@ -332,12 +334,13 @@ class _Delivery:
         started = self.clock.now()
         try:
             state = target.read(correction.request())
-        except SourceError as error:
+        except Exception as error:
             now = self.clock.now()
+            told = _told(error)
             decision = decide.after_failed_read(
-                str(error), correction.attempts, now, self.rng, self.settings.schedule
+                told, correction.attempts, now, self.rng, self.settings.schedule
             )
-            entry = AttemptEntry("read", "unknown", error.kind, started, now, message=str(error))
+            entry = AttemptEntry("read", "unknown", _code(error), started, now, message=told)
             self._settle(correction, decision, entry=entry, counts=False)
             return
         now = self.clock.now()
@@ -415,6 +418,20 @@ class _Delivery:
         if open_until is not None and self.clock.now() < open_until:
             return f"released: '{system}' failed {BREAKER_FAILURES} times in a row"
         return None
+
+
+def _code(error: Exception) -> str:
+    """A stable code of a failed read."""
+    if isinstance(error, SourceError):
+        return error.kind
+    if isinstance(error, PreconditionUnreadableError):
+        return "precondition_unreadable"
+    return "connector_error"
+
+
+def _told(error: Exception) -> str:
+    """What people read: our own errors speak for themselves, others need their type."""
+    return str(error) if isinstance(error, TallymanError) else f"{type(error).__name__}: {error}"
 
 
 def _overtaken(state: TargetState) -> str:

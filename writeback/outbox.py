@@ -256,28 +256,28 @@ class Outbox(Brakes):
             return "released: the lease was nearly over"
         return None
 
-    def not_yet_rehearsed(self, system: str, now: datetime, limit: int) -> Sequence[Correction]:
-        """Ready corrections of a system in dry-run mode that have not been recorded as such."""
+    def ready_and_due(self, system: str, now: datetime, limit: int) -> Sequence[Correction]:
+        """Ready corrections of a system whose time has come, without taking them."""
         with self.read() as connection:
-            rows = connection.execute(
-                sa.select(t.corrections)
-                .where(t.corrections.c.target_system == system)
-                .where(t.corrections.c.state == State.READY.value)
-                .where(t.corrections.c.next_attempt_at <= now)
-                .where(t.corrections.c.dry_run_at.is_(None))
-                .order_by(t.corrections.c.next_attempt_at, t.corrections.c.sequence)
-                .limit(limit)
-            )
-            return [as_correction(row) for row in rows]
+            return self._due(connection, system, State.READY, now, limit)
 
     def mark_rehearsed(
-        self, connection: Connection, correction_key: str, now: datetime, reason: str
+        self,
+        connection: Connection,
+        correction: Correction,
+        now: datetime,
+        next_attempt_at: datetime,
+        reason: str,
     ) -> None:
+        """Note a dry run and put the correction off."""
+        values: dict[str, Any] = {"next_attempt_at": next_attempt_at}
+        if correction.dry_run_at is None:
+            values |= {"dry_run_at": now, "updated_at": now, "state_reason": reason}
         connection.execute(
             sa.update(t.corrections)
-            .where(t.corrections.c.correction_key == correction_key)
+            .where(t.corrections.c.correction_key == correction.correction_key)
             .where(t.corrections.c.state == State.READY.value)
-            .values(dry_run_at=now, updated_at=now, state_reason=reason)
+            .values(**values)
         )
 
     def one(self, connection: Connection, correction_key: str) -> Correction:

@@ -28,13 +28,12 @@ class Questions(Outbox):
 
     def due_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
         """How many corrections a dispatcher could take now; ``systems`` limits it to those that may
-        send. A rehearsed one (dry run) is not due; an abandoned lease is."""
+        send. An abandoned lease counts."""
         c = t.corrections.c
         waiting = sa.and_(
             c.state.in_([State.READY.value, State.UNKNOWN.value]),
             c.next_attempt_at <= now,
             sa.or_(c.lease_until.is_(None), c.lease_until <= now),
-            sa.or_(c.state == State.UNKNOWN.value, c.dry_run_at.is_(None)),
             first_of_its_object(),
         )
         abandoned = sa.and_(c.state == State.SENDING.value, c.lease_until <= now)

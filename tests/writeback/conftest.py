@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 from fake_target import FakeSource, FakeTarget, ManualClock, World, system
+from hypothesis import settings
 
 from registry.systems import Policy
 from writeback.dispatch import DeliveryReport, deliver_due
 from writeback.model import Correction
 from writeback.propose import EnqueueResult, enqueue
 from writeback.store import OperationsStore
+
+# A busy machine is no failure; the test run has its own time limit.
+settings.register_profile("writeback", deadline=None)
+settings.load_profile("writeback")
 
 
 @dataclass

@@ -246,8 +246,12 @@ def test_dry_run_sends_nothing_and_says_once_what_it_would_send(engine: Engine) 
     (attempt,) = engine.store.get(rehearsed.correction_key).attempts
     assert attempt.phase == "dry_run"
     assert '"quantity":7' in attempt.message
+    # Not due at once, so that no sensor spins; due again later, should the mode have changed.
     assert engine.store.due_count(engine.clock.now()) == 0
+    engine.clock.advance(HOUR)
+    assert engine.deliver().dry_run == 0
     engine.target.system = system(write_mode="on")
+    engine.clock.advance(HOUR)
     assert engine.deliver().sent == 1
 
 
@@ -276,14 +280,16 @@ def test_a_stricter_policy_holds_what_was_ready_under_the_old_one(engine: Engine
     assert "above 100" in engine.only().state_reason
 
 
-def test_content_edited_in_the_store_is_not_sent(engine: Engine) -> None:
+@pytest.mark.parametrize("approved", [True, False])
+def test_content_edited_in_the_store_is_not_sent(engine: Engine, approved: bool) -> None:
     """Approved or not: what is sent is what was proposed."""
     import sqlalchemy as sa
 
     from writeback.tables import corrections
 
-    engine.propose(quantity_change(needs_approval=True))
-    approve(engine.store, engine.only().correction_key, "maria", "")
+    engine.propose(quantity_change(needs_approval=approved))
+    if approved:
+        approve(engine.store, engine.only().correction_key, "maria", "")
     forged = {**engine.only().payload, "quantity": 700}
     with engine.store.write() as connection:
         connection.execute(sa.update(corrections).values(payload=forged))
@@ -373,6 +379,29 @@ def test_a_source_that_is_down_postpones(engine: Engine) -> None:
     engine.source.unreadable = False
     settle(engine, rounds=1)
     assert engine.states() == ["accepted"]
+
+
+def test_a_connector_that_chokes_on_one_record_does_not_stop_the_others(engine: Engine) -> None:
+    odd = quantity_change(1)
+    odd["payload"] = {**odd["payload"], "quantity": "a dozen"}
+    engine.propose(odd, quantity_change(2))
+    report = engine.deliver()
+    assert (report.accepted, report.postponed) == (1, 1)
+    held = engine.store.list(state="ready")[0]
+    assert "InvalidOperation" in held.state_reason
+
+
+def test_an_unknown_one_that_a_connector_chokes_on_does_not_stop_the_others(
+    engine: Engine,
+) -> None:
+    engine.world.inject("lost_response")
+    engine.propose(quantity_change(1))
+    engine.deliver()
+    engine.world.set_line("E500001/10", "a dozen")
+    engine.propose(quantity_change(1), quantity_change(2))
+    engine.clock.advance(HOUR)
+    report = engine.deliver()
+    assert (report.accepted, report.unknown) == (1, 1)
 
 
 def test_a_kind_that_the_target_does_not_take_is_refused(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""docs/corrections.md tells what the code does: its diagram and tables are held against the data."""
+"""docs/corrections.md tells what the code does: diagram and tables are held against the data."""
 
 from __future__ import annotations
 

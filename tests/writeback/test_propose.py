@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import Engine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import invoice, later, proof, quantity_change
 
@@ -277,6 +277,7 @@ def test_lines_of_a_creation_are_checked(engine: Engine) -> None:
     assert "lines[0].quantity" in said
 
 
+@settings(max_examples=25)
 @given(st.data())
 def test_enqueue_is_idempotent_and_order_does_not_matter(data: st.DataObject) -> None:
     """Any proposals, in any order, any number of times: one row each."""
