@@ -2,7 +2,7 @@
 
 {# An exact number without needless zeros, as text: 5.000000 is 5, 12.500000 is 12.5. #}
 {% macro exact_text(expression) -%}
-    regexp_replace(cast({{ expression }} as varchar), '\.?0*$', '')
+    regexp_replace(cast(cast({{ expression }} as decimal(38, 6)) as varchar), '\.?0*$', '')
 {%- endmacro %}
 
 {# A time as ISO 8601 in UTC, to the millisecond. #}
@@ -192,4 +192,14 @@
             ) order by {{ relation }}.order_line_id
         )
     )
+{%- endmacro %}
+
+{# The reference by which an effect is found: the payload's field that correction_kinds names. #}
+{% macro effect_reference(column) -%}
+    json_extract_string(
+                        accepted.payload,
+                        '$.' || regexp_extract(
+                            accepted.effect_key, '(^|\|){{ column }}=([a-z_]+)', 2
+                        )
+                    )
 {%- endmacro %}

@@ -80,7 +80,7 @@ judged as (
             when abs(conflicting.value_at_risk) > policy.approval_above
                 then
                     'value at risk ' || {{ exact_text('conflicting.value_at_risk') }}
-                    || ' is above ' || cast(policy.approval_above as varchar)
+                    || ' is above ' || {{ exact_text('policy.approval_above') }}
                     || coalesce(' ' || conflicting.currency, '')
             when conflicting.has_several_currencies
                 then 'value at risk in several currencies, which makes no sum'

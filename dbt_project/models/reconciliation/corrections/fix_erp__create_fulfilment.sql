@@ -11,7 +11,18 @@ lines as (
         target_lines.own_document as target_order,
         target_lines.line_record as target_line,
         locations.source_location as target_location,
-        [shipped.still_so, target_lines.still_so] as current_conditions,
+        [
+            shipped.still_so,
+            {{ must_equal(
+                'order_fields',
+                [
+                    ('own_document', 'target_lines.own_document'),
+                    ('line_record', 'target_lines.line_record'),
+                ],
+                'cancelled',
+                'null',
+            ) }}
+        ] as current_conditions,
         {{ none_may_stand(
             'fields',
             [
@@ -36,6 +47,8 @@ lines as (
         on
             unposted.target_system = locations.system
             and unposted.location_id = locations.location_id
+    left join {{ ref('int_record_fields') }} as order_fields
+        on target_lines.system = order_fields.system and target_lines.entity = order_fields.entity
     left join {{ ref('int_record_fields') }} as fields
         on unposted.target_system = fields.system and fields.entity = 'fulfilment_lines'
 ),

@@ -10,7 +10,18 @@ lines as (
         uninvoiced.*,
         target_lines.own_document as target_order,
         target_lines.line_record as target_line,
-        [shipped.still_so, target_lines.still_so] as current_conditions,
+        [
+            shipped.still_so,
+            {{ must_equal(
+                'order_fields',
+                [
+                    ('own_document', 'target_lines.own_document'),
+                    ('line_record', 'target_lines.line_record'),
+                ],
+                'cancelled',
+                'null',
+            ) }}
+        ] as current_conditions,
         {{ none_may_stand(
             'fields',
             [
@@ -31,6 +42,8 @@ lines as (
         on
             uninvoiced.target_system = target_lines.system
             and uninvoiced.order_line_id = target_lines.order_line_id
+    left join {{ ref('int_record_fields') }} as order_fields
+        on target_lines.system = order_fields.system and target_lines.entity = order_fields.entity
     left join {{ ref('int_record_fields') }} as fields
         on uninvoiced.target_system = fields.system and fields.entity = 'invoice_lines'
 ),
