@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from connectors.base import Record, Source, SourceError
@@ -39,7 +40,7 @@ def first_broken(
         wanted = {str(column): str(value) for column, value in key.items()}
         place = (system, entity, tuple(sorted(wanted.items())))
         if place not in read:
-            read[place] = _matching(_look_up(source, entity, wanted), wanted)
+            read[place] = _matching(_look_up(source, entity, wanted), wanted, f"{system}.{entity}")
         broken = _broken(condition, read[place], f"{system}.{entity} {wanted}")
         if broken is not None:
             return broken
@@ -47,33 +48,30 @@ def first_broken(
 
 
 def _look_up(source: Source, entity: str, key: Mapping[str, str]) -> Sequence[Record]:
-    """Read by the whole key, or by the one column of it that the source can look up by: a line is
-    found among the lines of its document."""
-    try:
-        return source.read_one(entity, key)
-    except SourceError as error:
-        if error.kind != "unknown_key" or len(key) == 1:
-            raise
-        unknown = error
-    for column, value in key.items():
-        try:
-            return source.read_one(entity, {column: value})
-        except SourceError as error:
-            if error.kind != "unknown_key":
-                raise
-    raise unknown
+    """Read by the whole key, or by as much of it as the source can look up by: a line is found
+    among the lines of its document. A key that a source can't use costs no request."""
+    for size in range(len(key), 0, -1):
+        for columns in combinations(sorted(key), size):
+            try:
+                return source.read_one(entity, {column: key[column] for column in columns})
+            except SourceError as error:
+                if error.kind != "unknown_key":
+                    raise
+    raise PreconditionUnreadableError(
+        f"{source.system.name} can't look up {entity} by any of {', '.join(sorted(key))}"
+    )
 
 
-def _matching(records: Sequence[Record], key: Mapping[str, str]) -> list[Record]:
-    """Records that match every key column that they have."""
+def _matching(records: Sequence[Record], key: Mapping[str, str], place: str) -> list[Record]:
+    """Records that hold every value of the key."""
+    for record in records:
+        absent = sorted(set(key) - set(record.fields))
+        if absent:
+            raise PreconditionUnreadableError(f"{place} has no field '{absent[0]}'")
     return [
         record
         for record in records
-        if all(
-            same_value(record.fields[column], value)
-            for column, value in key.items()
-            if column in record.fields
-        )
+        if all(same_value(record.fields[column], value) for column, value in key.items())
     ]
 
 

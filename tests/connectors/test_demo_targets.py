@@ -430,7 +430,7 @@ def test_preconditions_are_read_in_both_systems(sandbox: Sandbox, tmp_path: Path
             {
                 "system": "erp",
                 "entity": "fulfilment_lines",
-                "key": {"ship_ref": document},
+                "key": {"ship_ref": document, "doc_no": payload["order_record"], "stat": "P"},
                 "check": "absent",
             },
             {
