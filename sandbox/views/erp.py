@@ -70,6 +70,8 @@ class ErpView(View):
             "cust_no": header["cust_no"],
             "cust_po": header["cust_po"],
             "curr": header["curr"],
+            # The warehouse that is to ship it: decided with the release.
+            "whs": None,
             "stat": BOOKED,
             "entered": local_naive(when),
             "booked": local_naive(when),
@@ -372,6 +374,7 @@ class ErpView(View):
     def on_order_released(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(data["doc_no"])
         order["released"] = local_naive(when)
+        order["whs"] = ERP_WAREHOUSE[data["location"]]
         for line in order["lines"]:
             if line["cancelled"] is None:
                 line["stat"] = RELEASED

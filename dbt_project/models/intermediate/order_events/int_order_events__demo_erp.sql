@@ -64,7 +64,7 @@ orders as (
         'C' || milestones.customer_number as party_id,
         milestones.customer_po as party_reference,
         items.gtin as item_id,
-        cast(null as varchar) as location_id,
+        milestones.location_id,
         {{ base_quantity('milestones.quantity', 'milestones.uom', 'items.case_quantity') }}
             as quantity,
         milestones.unit_price,

@@ -11,6 +11,8 @@ select
     landed.cust_no as customer_number,
     landed.cust_po as customer_po,
     landed.curr as currency,
+    landed.whs as warehouse,
+    warehouses.location_id,
     landed.stat as order_status,
     landed.line_stat as line_status,
     line_states.canonical_value as canonical_line_status,
@@ -35,3 +37,5 @@ left join {{ ref('status_map') }} as line_states
         and line_states.entity = 'sales_order_lines'
         and line_states.field = 'line_stat'
         and cast(landed.line_stat as varchar) = line_states.source_value
+left join {{ ref('location_map') }} as warehouses
+    on warehouses.connector = 'demo_erp' and landed.whs = warehouses.source_location
