@@ -40,7 +40,7 @@ aimed as (
     inner join rule_kinds
         on
             unmet.rule_id = rule_kinds.rule_id
-            and unmet.field is not distinct from rule_kinds.field
+            and (rule_kinds.field is null or unmet.field = rule_kinds.field)
     left join {{ ref('authorities') }} as authorities
         on
             unmet.a_system = authorities.a_system
