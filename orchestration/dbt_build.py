@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,29 +81,17 @@ def parse(settings: Settings) -> Path:
     return manifest_path(settings)
 
 
-_manifests: dict[tuple[Path, float], Any] = {}
-
-
 def _kept_manifest(settings: Settings) -> Any:
-    """The parsed manifest, read once a process for each version of the file."""
-    from dbt.contracts.graph.manifest import Manifest, WritableManifest
+    """The parsed manifest of set-up. Read anew for each build: compiling changes it, and a second
+    build with the same object lost its ephemeral models."""
+    from dbt.contracts.graph.manifest import Manifest
 
-    path = settings.dbt_target / "manifest.json"
-    if not path.is_file():
-        raise ConfigurationError(f"no dbt manifest at {path}: run `make setup`")
-    key = (path, path.stat().st_mtime)
-    if key not in _manifests:
-        partial = settings.dbt_target / "partial_parse.msgpack"
-        if partial.is_file() and partial.stat().st_mtime >= path.stat().st_mtime - 60:
-            manifest = Manifest.from_msgpack(partial.read_bytes())
-            manifest.build_flat_graph()
-        else:
-            writable = WritableManifest.from_dict(json.loads(path.read_text(encoding="utf-8")))
-            manifest = Manifest.from_writable_manifest(writable)
-            manifest.build_flat_graph()
-        _manifests.clear()
-        _manifests[key] = manifest
-    return _manifests[key]
+    kept = settings.dbt_target / "partial_parse.msgpack"
+    if not kept.is_file():
+        raise ConfigurationError(f"no parsed dbt project at {kept}: run `make setup`")
+    manifest = Manifest.from_msgpack(kept.read_bytes())
+    manifest.build_flat_graph()
+    return manifest
 
 
 def _die_if_asked(event: Any) -> None:

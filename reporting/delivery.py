@@ -16,6 +16,7 @@ from rich.markup import escape
 from reporting import terminal
 
 ROWS_ON_SCREEN = 15
+_TEXT_WIDTH = 36
 
 _LINES = """
 with landed as (
@@ -224,4 +225,4 @@ def _shown(name: str, value: Any) -> str:
         return f"{value:.1%}"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else terminal.shortened(value, _TEXT_WIDTH)
