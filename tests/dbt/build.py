@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,18 @@ class Warehouse:
     def path(self) -> Path:
         return self.home / "warehouse.duckdb"
 
-    def build(self, *changes: str) -> Warehouse:
-        """Seeds, then ``changes`` (SQL on the seeds), then all models."""
-        if not changes:
-            self._dbt("build", "--resource-type", "seed", "--resource-type", "model")
-            return self
-        self._dbt("seed")
-        connection = self._open()
-        for change in changes:
-            connection.execute(change)
-        connection.close()
-        self._dbt("run")
+    def build(self) -> Warehouse:
+        """Seeds and all models."""
+        self._dbt("build", "--resource-type", "seed", "--resource-type", "model")
         return self
+
+    def changed(self, home: Path, seed: str, *changes: str) -> Warehouse:
+        """A copy with a seed changed by SQL, and everything built anew that depends on it."""
+        copy = Warehouse(home, self.artefacts)
+        shutil.copyfile(self.path, copy.path)
+        copy.execute(*changes)
+        copy._dbt("run", "--select", f"{seed}+")
+        return copy
 
     def unit_tests(self) -> dict[str, str]:
         """Status of each of dbt's own unit tests."""
@@ -48,6 +49,14 @@ class Warehouse:
         connection = self._open()
         try:
             return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def execute(self, *statements: str) -> None:
+        connection = self._open()
+        try:
+            for statement in statements:
+                connection.execute(statement)
         finally:
             connection.close()
 

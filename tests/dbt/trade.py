@@ -107,7 +107,7 @@ class Order:
     def released(self, after: float = 10) -> Order:
         """The ERP's order, released; this is its only version."""
         moment = erp_local(self.at(after))
-        return self.erp(released=moment, modified=moment, stat=30, line_stat=30)
+        return self.erp(released=moment, modified=moment, stat=30, line_stat=30, whs="E1")
 
     def warehouse(self, after: float = 15, **changes: Any) -> Order:
         """The warehouse has the order."""

@@ -1,6 +1,6 @@
 -- Links as events ask for them: within the one system that told it, or ('*') by anybody's word as
 -- long as all agree. A join on equalities alone stays a hash join.
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='view') }}
 
 select
     system as scope,

@@ -1,5 +1,5 @@
 -- Family agreement: a copy must follow the authority in time. One model for every compared field.
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='view') }}
 
 with compared as (
     select

@@ -1,5 +1,5 @@
 -- Family balance: two balances must agree once all movements are counted, in two snapshots running.
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='view') }}
 
 with judgements as (
     select

@@ -1,5 +1,5 @@
 -- Family presence: when A is seen, B must be seen in time. One model for every rule of the family.
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='view') }}
 
 with rules as (
     select

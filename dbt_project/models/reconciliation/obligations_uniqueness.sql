@@ -1,5 +1,5 @@
 -- Family uniqueness: one business fact, one document. One model for every rule of the family.
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='view') }}
 
 with rules as (
     select
