@@ -106,7 +106,7 @@ def run_demo(
             _fetch(f"{handle.urls['admin']}/admin/ledger", "effects"),
         )
         with published_connection(installation.settings) as connection:
-            summary = build_summary(connection)
+            summary = build_summary(connection, installation.all_corrections())
     after = _fingerprint(installation)
     summary["truth"] = result.as_dict()
     summary["passes"] = [

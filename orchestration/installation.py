@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from registry.errors import ConfigurationError
 from registry.settings import Settings, load_settings
 from registry.systems import Registry, System, load_registry
 from writeback.clock import SystemClock
+from writeback.model import Correction
 from writeback.store import OperationsStore
 
 
@@ -57,6 +59,10 @@ class Installation:
 
     def target(self, system: System) -> Target | None:
         return make_target(system, self.source_environment)
+
+    def all_corrections(self) -> Sequence[Correction]:
+        """The outbox as it is now, newer than what the published build knows of it."""
+        return self.store.list(limit=sys.maxsize)
 
     @property
     def source_environment(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ def run_sync(settings: Settings, console: Console, progress: Callable[[str], Non
     with open_instance(installation) as instance:
         report = Loop(installation, instance).run_pass()
     with published_connection(settings) as connection:
-        summary = build_summary(connection)
+        summary = build_summary(connection, installation.all_corrections())
         summary["seconds"] = round(report.seconds, 1)
         print_summary(summary, console)
         if has_deliveries(connection):
