@@ -3,18 +3,42 @@ with observations as (
     select * from {{ ref('int_order_events') }}
 ),
 
--- A milestone may be set, cleared and set again: each such run is an event of its own.
+-- A milestone may be set, cleared and set again: each such run is an event of its own. Hardly any
+-- ever is, so that only those few pay for finding out where a run begins.
+cleared as (
+    select
+        system,
+        entity,
+        record_id,
+        object_type,
+        milestone
+    from observations
+    group by system, entity, record_id, object_type, milestone
+    having
+        max(version_number) filter (where not is_set)
+        > min(version_number) filter (where is_set)
+),
+
 run_starts as (
     select
-        *,
-        is_set and not coalesce(
-            lag(is_set) over (
-                partition by system, entity, record_id, object_type, milestone
-                order by version_number
+        observations.*,
+        observations.is_set and not coalesce(
+            lag(observations.is_set) over (
+                partition by
+                    observations.system, observations.entity, observations.record_id,
+                    observations.object_type, observations.milestone
+                order by observations.version_number
             ),
             false
         ) as is_run_start
     from observations
+    semi join cleared
+        on
+            observations.system = cleared.system
+            and observations.entity = cleared.entity
+            and observations.record_id = cleared.record_id
+            and observations.object_type = cleared.object_type
+            and observations.milestone = cleared.milestone
 ),
 
 numbered as (
@@ -25,6 +49,19 @@ numbered as (
             order by version_number
         ) as ordinal
     from run_starts
+    union all by name
+    select
+        observations.*,
+        1 as ordinal
+    from observations
+    anti join cleared
+        on
+            observations.system = cleared.system
+            and observations.entity = cleared.entity
+            and observations.record_id = cleared.record_id
+            and observations.object_type = cleared.object_type
+            and observations.milestone = cleared.milestone
+    where observations.is_set
 ),
 
 -- When it was recorded is what the first version said; everything else is what the last one says.
