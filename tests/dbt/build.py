@@ -68,9 +68,7 @@ class Warehouse:
         )
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(
-            str(self.path), config={"memory_limit": "2GB", "threads": 2}
-        )
+        connection = duckdb.connect(str(self.path), config={"memory_limit": "2GB", "threads": 2})
         connection.execute("set TimeZone = 'UTC'")
         return connection
 

@@ -121,9 +121,7 @@ class Scenario:
 
     def write(self, path: Path) -> None:
         """Make the landing and config schemas of a new warehouse file."""
-        connection = duckdb.connect(
-            str(path), config={"memory_limit": "2GB", "threads": 2}
-        )
+        connection = duckdb.connect(str(path), config={"memory_limit": "2GB", "threads": 2})
         try:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("create schema landing; create schema config")
@@ -251,9 +249,7 @@ def _table(
     _insert(connection, name, rows)
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[Any, ...]]
-) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[Any, ...]]) -> None:
     if rows:
         marks = ", ".join("?" for _ in rows[0])
         connection.executemany(f"insert into {name} values ({marks})", rows)

@@ -29,7 +29,9 @@ def test_broken_rules_open_and_nothing_else_does(warehouse: Warehouse) -> None:
 
 
 def test_every_configured_rule_is_tried(warehouse: Warehouse) -> None:
-    rules = {rule for (rule,) in warehouse.rows("select distinct rule_id from reconciliation.frontiers")}
+    rules = {
+        rule for (rule,) in warehouse.rows("select distinct rule_id from reconciliation.frontiers")
+    }
     assert rules == {rule for rule, _ in EXPECTED_OPEN}, "O09 needs a supplier, the others run here"
 
 
@@ -50,11 +52,12 @@ def test_what_is_not_known_yet_is_pending(warehouse: Warehouse) -> None:
 
 
 def test_unmapped_codes_are_listed_and_their_events_kept(warehouse: Warehouse) -> None:
+    assert warehouse.rows("select system, entity, source_value from marts.unmapped_codes") == [
+        ("carrier", "tracking_events", "ZZ")
+    ]
     assert warehouse.rows(
-        "select system, entity, source_value from marts.unmapped_codes"
-    ) == [("carrier", "tracking_events", "ZZ")]
-    assert warehouse.rows(
-        "select count(*) from core.order_events where milestone = 'unmapped' and source_status = 'ZZ'"
+        "select count(*) from core.order_events "
+        "where milestone = 'unmapped' and source_status = 'ZZ'"
     ) == [(1,)]
 
 
@@ -65,7 +68,8 @@ def test_the_order_of_arrival_changes_nothing(
     again = Warehouse(tmp_path_factory.mktemp("shuffled"), artefacts)
     broken_and_kept().write(again.path)
     tables = again.rows(
-        "select table_name from duckdb_tables() where schema_name = 'landing' and estimated_size > 0"
+        "select table_name from duckdb_tables() "
+        "where schema_name = 'landing' and estimated_size > 0"
     )
     for (table,) in tables:
         again.execute(

@@ -1,4 +1,4 @@
-"""An order's life told by four systems, step by step, for scenarios: each step is one system's word."""
+"""An order's life told by four systems, step by step: each step is one system's word."""
 
 from __future__ import annotations
 
