@@ -248,6 +248,10 @@ def test_a_content_change_voids_the_approval(engine: Engine) -> None:
     assert engine.states() == ["awaiting_approval"]
     assert "changed after it was approved" in engine.only().state_reason
     assert engine.deliver().sent == 0
+    # Changed back, it is not approved again.
+    engine.propose(quantity_change(needs_approval=True))
+    assert engine.states() == ["awaiting_approval"]
+    assert engine.only().approved_hash is None
 
 
 @pytest.mark.parametrize(
