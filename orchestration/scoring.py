@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -69,6 +70,49 @@ def score(
     reported = [row for row in decoys if {obj for _, obj in false} & decoy_objects[id(row)]]
 
     effects = list(ledger)
+    times = Counter(_intent(effect) for effect in effects)
+    faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
+    wrong = [effect for effect in effects if not _mentioned(effect) & faulty]
+
+    by_kind: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _expected(fault: Mapping[str, Any]) -> set[Key]:
+    return {(row["rule"], row["object"]) for row in fault["expected"]}
+
+
+def _objects(value: Any) -> set[str]:
+    """Every identifier anywhere in a truth row's keys."""
+    if isinstance(value, Mapping):
+        return set().union(*(_objects(v) for v in value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*(_objects(v) for v in value)) if value else set()
+    return {str(value)}
+
+
+def score(
+    truth: Iterable[Mapping[str, Any]],
+    exceptions: Iterable[Key],
+    ledger: Iterable[Mapping[str, Any]],
+) -> Score:
+    """Compare truth rows and ledger of the sandbox with the exceptions (rule, object) we opened."""
+    rows = list(truth)
+    opened = set(exceptions)
+    faults = [row for row in rows if not row["decoy"]]
+    decoys = [row for row in rows if row["decoy"]]
+    detectable = [row for row in faults if row["detectable"]]
+    found = [row for row in detectable if _expected(row) <= opened]
+    missed = [row for row in detectable if not _expected(row) <= opened]
+    explained = set().union(*(_expected(row) for row in faults)) if faults else set()
+    false = sorted(opened - explained)
+
+    decoy_objects = {id(row): _objects(row["entity_keys"]) for row in decoys}
+    reported = [row for row in decoys if {obj for _, obj in false} & decoy_objects[id(row)]]
+
+    effects = list(ledger)
     times = Counter((e["system"], e["kind"], e["object"], _change(e)) for e in effects)
     faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
     wrong = [e for e in effects if not _objects_of_effect(e) & faulty]
@@ -90,7 +134,9 @@ def score(
         false=len(false),
         decoys=len(decoys),
         decoys_reported=len(reported),
-        doubled=sum(count - 1 for count in times.values()),
+        doubled=sum(
+            count if intent[-1] == "nothing" else count - 1 for intent, count in times.items()
+        ),
         wrong=len(wrong),
         missed_faults=[
             f"{row['fault_type']} {row['fault_id']}: "
@@ -102,10 +148,34 @@ def score(
     )
 
 
-def _change(effect: Mapping[str, Any]) -> str:
-    """What an effect changed, so that two different changes of one object are not one doubled."""
-    return str(effect.get("change", ""))
+# What a created document is about, in the words of the pretend systems.
+_ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber")
+# What moves with every write and says nothing about what was written.
+_BOOKKEEPING = {"modified", "row_version", "updatedAt", "version", "UpdatedMs", "Version", "Seq"}
 
 
-def _objects_of_effect(effect: Mapping[str, Any]) -> set[str]:
-    return {str(effect["object"]), *map(str, effect.get("references", []))}
+def _intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an effect did to what: two effects with one intent are one change applied twice."""
+    before, after = effect["before"], effect["after"]
+    if before is None:
+        # Its own number is new each time; what it refers to is not.
+        known = [after[name] for name in _ABOUT if after.get(name)]
+        if effect["kind"].endswith("/sales_orders"):
+            known = [after["ext_ref"]]
+        about = "|".join(map(str, known)) or str(effect["object"])
+        return (effect["system"], effect["kind"], about)
+    changed = {
+        name: value
+        for name, value in after.items()
+        if name not in _BOOKKEEPING and before.get(name) != value
+    }
+    # A write that changed nothing repeats an earlier one, whatever that was.
+    what = json.dumps(changed, sort_keys=True) if changed else "nothing"
+    return (effect["system"], effect["kind"], str(effect["object"]), what)
+
+
+def _mentioned(effect: Mapping[str, Any]) -> set[str]:
+    """Identifiers in the head of the document that was written; its lines name common items."""
+    heads = [document for document in (effect["before"], effect["after"]) if document]
+    values = {str(v) for head in heads for v in head.values() if isinstance(v, str | int)}
+    return {str(effect["object"]), *values}

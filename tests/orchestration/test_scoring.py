@@ -14,8 +14,15 @@ def fault(fault_id, rule_objects, *, decoy=False, detectable=True, keys=None):
     }
 
 
-def effect(system, kind, obj, change="x"):
-    return {"system": system, "kind": kind, "object": obj, "change": change}
+def created(ship_ref, number):
+    after = {"ful_no": number, "ship_ref": ship_ref, "row_version": 1}
+    kind = "POST /api/fulfilments"
+    return {"system": "erp", "kind": kind, "object": number, "before": None, "after": after}
+
+
+def changed(before, after):
+    kind = "PATCH /api/sales_orders/{doc_no}/lines/{pos}"
+    return {"system": "erp", "kind": kind, "object": "E1/10", "before": before, "after": after}
 
 
 def test_a_fault_is_found_only_when_all_its_symptoms_are():
@@ -35,9 +42,20 @@ def test_an_undetectable_fault_is_injected_but_neither_found_nor_missed():
     assert (result.injected, result.detectable, result.found, result.missed) == (1, 0, 0, 0)
 
 
-def test_doubled_and_wrong_effects_come_from_the_ledger():
+def test_one_shipment_fulfilled_twice_is_doubled_though_the_documents_have_numbers_of_their_own():
     truth = [fault("A", [("S01", "SO-1/1")], keys={"shipment": "SHP-1"})]
-    once = effect("erp", "POST /api/fulfilments", "SHP-1")
-    other = effect("erp", "POST /api/fulfilments", "SHP-9")
-    result = score(truth, [("S01", "SO-1/1")], [once, once, other])
+    ledger = [created("SHP-1", "F1"), created("SHP-1", "F2"), created("SHP-9", "F3")]
+    result = score(truth, [("S01", "SO-1/1")], ledger)
     assert (result.doubled, result.wrong) == (1, 1)
+
+
+def test_a_change_written_again_is_doubled_and_a_second_change_is_not():
+    truth = [fault("A", [("O04", "SO-1/1")], keys={"doc_no": "E1"})]
+    first = changed(
+        {"doc_no": "E1", "ord_qty": "5", "row_version": 1},
+        {"doc_no": "E1", "ord_qty": "6", "row_version": 2},
+    )
+    again = changed(first["after"], {**first["after"], "row_version": 3})
+    other = changed(first["after"], {"doc_no": "E1", "ord_qty": "7", "row_version": 3})
+    assert score(truth, [("O04", "SO-1/1")], [first, other]).doubled == 0
+    assert score(truth, [("O04", "SO-1/1")], [first, again]).doubled == 1
