@@ -6,8 +6,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from files_loading import load, load_in_process, rows
+from files_loading import ROOT, load, load_in_process, rows
 
+from registry.contracts import contract_of
 from registry.settings import Settings, load_settings
 
 HEADER = "PO,Line,Vendor,Item,Qty,Due\n"
@@ -123,3 +124,14 @@ def test_a_kill_loses_no_row_and_makes_no_version(settings: Settings, crash_at: 
     # Two extractions may tell the same row; only another content would be another version.
     versions = rows(settings, VERSIONS)
     assert [record_id for record_id, _ in versions] == ["P1/1", "P2/1", "P3/1"]
+
+
+def test_every_column_that_says_how_it_was_read_is_counted() -> None:
+    folder = ROOT / "dbt_project" / "models" / "intermediate"
+    counted = (folder / "int_mapping_methods__files.sql").read_text()
+    traced = [
+        column.name.removesuffix("_method")
+        for column in contract_of("files", "purchase_order_lines").columns
+        if column.name.endswith("_method")
+    ]
+    assert [name for name in traced if f"'{name}'" not in counted] == []

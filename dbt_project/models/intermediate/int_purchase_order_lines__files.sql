@@ -2,9 +2,10 @@
 with lines as (
     select *
     from {{ ref('stg_files__purchase_order_lines') }}
-    qualify row_number() over (
-        partition by system, record_id order by version_number desc
-    ) = 1
+    qualify
+        row_number() over (
+            partition by system, record_id order by version_number desc
+        ) = 1
 ),
 
 -- A reference names a line of the same shipment; a line number alone might repeat between orders.

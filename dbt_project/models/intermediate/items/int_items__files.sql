@@ -13,7 +13,8 @@ select
     coalesce(recorded_to, seen_at) as recorded_at,
     raw_key
 from {{ ref('stg_files__purchase_order_lines') }}
-qualify row_number() over (
-    partition by system, item
-    order by seen_at desc, coalesce(recorded_to, seen_at) desc, record_id
-) = 1
+qualify
+    row_number() over (
+        partition by system, item
+        order by seen_at desc, coalesce(recorded_to, seen_at) desc, record_id
+    ) = 1
