@@ -74,49 +74,6 @@ def score(
     faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
     wrong = [effect for effect in effects if not _mentioned(effect) & faulty]
 
-    by_kind: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def _expected(fault: Mapping[str, Any]) -> set[Key]:
-    return {(row["rule"], row["object"]) for row in fault["expected"]}
-
-
-def _objects(value: Any) -> set[str]:
-    """Every identifier anywhere in a truth row's keys."""
-    if isinstance(value, Mapping):
-        return set().union(*(_objects(v) for v in value.values())) if value else set()
-    if isinstance(value, list):
-        return set().union(*(_objects(v) for v in value)) if value else set()
-    return {str(value)}
-
-
-def score(
-    truth: Iterable[Mapping[str, Any]],
-    exceptions: Iterable[Key],
-    ledger: Iterable[Mapping[str, Any]],
-) -> Score:
-    """Compare truth rows and ledger of the sandbox with the exceptions (rule, object) we opened."""
-    rows = list(truth)
-    opened = set(exceptions)
-    faults = [row for row in rows if not row["decoy"]]
-    decoys = [row for row in rows if row["decoy"]]
-    detectable = [row for row in faults if row["detectable"]]
-    found = [row for row in detectable if _expected(row) <= opened]
-    missed = [row for row in detectable if not _expected(row) <= opened]
-    explained = set().union(*(_expected(row) for row in faults)) if faults else set()
-    false = sorted(opened - explained)
-
-    decoy_objects = {id(row): _objects(row["entity_keys"]) for row in decoys}
-    reported = [row for row in decoys if {obj for _, obj in false} & decoy_objects[id(row)]]
-
-    effects = list(ledger)
-    times = Counter((e["system"], e["kind"], e["object"], _change(e)) for e in effects)
-    faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
-    wrong = [e for e in effects if not _objects_of_effect(e) & faulty]
-
     by_kind: dict[str, dict[str, int]] = {}
     for row in faults:
         kind = by_kind.setdefault(
@@ -159,11 +116,9 @@ def _intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
     before, after = effect["before"], effect["after"]
     if before is None:
         # Its own number is new each time; what it refers to is not.
-        known = [after[name] for name in _ABOUT if after.get(name)]
-        if effect["kind"].endswith("/sales_orders"):
-            known = [after["ext_ref"]]
-        about = "|".join(map(str, known)) or str(effect["object"])
-        return (effect["system"], effect["kind"], about)
+        names = ("ext_ref",) if after.get("ext_ref") else _ABOUT
+        about = "|".join(str(after[name]) for name in names if after.get(name))
+        return (effect["system"], effect["kind"], about or str(effect["object"]))
     changed = {
         name: value
         for name, value in after.items()
