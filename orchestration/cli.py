@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -245,6 +247,9 @@ def sandbox_inject(
 
 def main() -> None:
     """Entry point: an error meant for people is one message and an exit code, never a traceback."""
+    # The terminal shows what we say; what libraries warn of their own future is not for users.
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview).*")
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         app()
     except TallymanError as error:

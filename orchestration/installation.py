@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from connectors.base import Source, Target
 from connectors.factory import make_source, make_target
@@ -19,6 +22,19 @@ from writeback.store import OperationsStore
 
 def _silent(_message: str) -> None:
     return None
+
+
+def _keep_log(folder: Path) -> None:
+    """Warnings of every part go to one rotating file; the terminal shows only what we say."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "tallyman.log"
+    root = logging.getLogger()
+    if any(getattr(handler, "baseFilename", None) == str(path) for handler in root.handlers):
+        return
+    handler = RotatingFileHandler(path, maxBytes=5_000_000, backupCount=3, encoding="utf-8")
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
 
 
 @dataclass
@@ -43,7 +59,7 @@ class Installation:
                 f"environment variables with secrets are not set:\n{listed}\n"
                 f"Set them, or list them as NAME=value in {settings.secrets_file}"
             )
-        settings.home.mkdir(parents=True, exist_ok=True)
+        _keep_log(settings.home / "logs")
         return cls(settings, registry, progress)
 
     @cached_property

@@ -51,6 +51,10 @@ def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> d
     ) -> Iterator[dg.MaterializeResult]:
         installation.progress("checking the data")
         report = _judge(installation, context.run_id)
+        for suite in report.suites:
+            if not suite.passed:
+                stops = "stops corrections" if suite.blocking else "stops nothing"
+                installation.progress(f"{suite.check_name} {suite.outcome} ({stops}): see the log")
         yield dg.MaterializeResult(
             metadata={
                 "suites": len(report.suites),
