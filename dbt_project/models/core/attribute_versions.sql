@@ -48,7 +48,7 @@ chosen as (
         is_additive
         or dense_rank() over (
             partition by system, object_type, object_key, field
-            order by is_standing desc, record_began_at, record_id
+            order by is_standing desc, record_began_at asc, record_id asc
         ) = 1
 ),
 
@@ -71,13 +71,13 @@ totals as (
         case
             when is_additive
                 then nullif(
-                    sum(change) over (
-                        partition by system, object_type, object_key, field
-                        order by recorded_to, record_id, version_number
-                        rows between unbounded preceding and current row
-                    ),
-                    0
-                )
+                        sum(change) over (
+                            partition by system, object_type, object_key, field
+                            order by recorded_to, record_id, version_number
+                            rows between unbounded preceding and current row
+                        ),
+                        0
+                    )
             else value
         end as held_value
     from changes
@@ -87,10 +87,11 @@ totals as (
 field_changes as (
     select *
     from totals
-    window object_history as (
-        partition by system, object_type, object_key, field
-        order by recorded_to, record_id, version_number
-    )
+    window
+        object_history as (
+            partition by system, object_type, object_key, field
+            order by recorded_to, record_id, version_number
+        )
     qualify
         row_number() over object_history = 1
         or held_value is distinct from lag(held_value) over object_history

@@ -32,9 +32,9 @@ with_echo as (
     left join echo_keys as by_record
         on movements.system = by_record.system and movements.record_id = by_record.echo_key
     qualify row_number() over (
-        partition by movements.system, movements.entity, movements.record_id
-        order by echo_kind nulls last
-    ) = 1
+            partition by movements.system, movements.entity, movements.record_id
+            order by echo_kind nulls last
+        ) = 1
 )
 
 select

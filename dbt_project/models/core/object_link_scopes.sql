@@ -10,8 +10,8 @@ select
     quantity
 from {{ ref('object_links') }}
 qualify row_number() over (
-    partition by system, object_type, object_key, order_line_id order by quantity
-) = 1
+        partition by system, object_type, object_key, order_line_id order by quantity
+    ) = 1
 union all
 select
     '*' as scope,
@@ -22,5 +22,5 @@ select
 from {{ ref('object_links') }}
 where certainty = 'certain'
 qualify row_number() over (
-    partition by object_type, object_key, order_line_id order by system, quantity
-) = 1
+        partition by object_type, object_key, order_line_id order by system, quantity
+    ) = 1

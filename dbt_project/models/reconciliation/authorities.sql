@@ -17,6 +17,6 @@ where
     and coalesce(authority.valid_to > frontier.known_until, true)
 -- A row for the region beats the row for all.
 qualify row_number() over (
-    partition by authority.object_type, authority.field, systems.system
-    order by authority.region = '*', authority.valid_from desc nulls last
-) = 1
+        partition by authority.object_type, authority.field, systems.system
+        order by authority.region = '*', authority.valid_from desc nulls last
+    ) = 1

@@ -23,8 +23,8 @@ with rules as (
             and rules.b_role = b_routes.role
     left join {{ ref('authorities') }} as authorities
         on
-            authorities.object_type = rules.object_type
-            and authorities.field = rules.a_milestone
+            rules.object_type = authorities.object_type
+            and rules.a_milestone = authorities.field
             and a_routes.a_system = authorities.a_system
     where rules.family = 'balance'
 ),
@@ -79,11 +79,11 @@ nearest_copies as (
     inner join snapshots
         on pairs.copy_system = snapshots.system and pairs.state = snapshots.state
     qualify row_number() over (
-        partition by pairs.rule_id, pairs.a_system, pairs.b_system, known_moments.judged_at
-        order by
-            abs(date_diff('millisecond', snapshots.taken_at, known_moments.judged_at)),
-            snapshots.taken_at
-    ) = 1
+            partition by pairs.rule_id, pairs.a_system, pairs.b_system, known_moments.judged_at
+            order by
+                abs(date_diff('millisecond', snapshots.taken_at, known_moments.judged_at)),
+                snapshots.taken_at
+        ) = 1
 ),
 
 moments as (
@@ -112,11 +112,11 @@ nearest_authorities as (
     inner join snapshots
         on pairs.authority_system = snapshots.system and pairs.state = snapshots.state
     qualify row_number() over (
-        partition by pairs.rule_id, pairs.a_system, pairs.b_system, moments.judged_at
-        order by
-            abs(date_diff('millisecond', snapshots.taken_at, moments.judged_at)),
-            snapshots.taken_at
-    ) = 1
+            partition by pairs.rule_id, pairs.a_system, pairs.b_system, moments.judged_at
+            order by
+                abs(date_diff('millisecond', snapshots.taken_at, moments.judged_at)),
+                snapshots.taken_at
+        ) = 1
 ),
 
 -- Both balances of a position, side by side; where one system shows none there is nothing to judge.
@@ -168,7 +168,7 @@ ledger as (
         on_hand_change,
         -- A document explains a difference: its own rule speaks. Our own adjustment has none.
         case
-            when document is not null and echo_kind is distinct from 'adjust_stock'
+            when document is not null and coalesce(echo_kind, '') <> 'adjust_stock'
                 then on_hand_change
             else 0
         end as explained_change

@@ -78,10 +78,12 @@ suspects as (
 timeline as (
     select
         versions.*,
-        last_value(case when versions.is_authority then struct_pack(held := versions.value) end
+        last_value(
+            case when versions.is_authority then struct_pack(held := versions.value) end
             ignore nulls
         ) over up_to_now as authority_state,
-        last_value(case when not versions.is_authority then struct_pack(held := versions.value) end
+        last_value(
+            case when not versions.is_authority then struct_pack(held := versions.value) end
             ignore nulls
         ) over up_to_now as copy_state,
         lead(versions.changed_from) over object_history as until_from,
@@ -141,7 +143,7 @@ islands as (
         window object_history as (
             partition by rule_id, a_system, b_system, field, object_key order by position
         )
-    )
+    ) as marked
 ),
 
 disagreements as (
@@ -201,7 +203,7 @@ last_right as (
             and disagreements.b_system = segments.b_system
             and disagreements.field = segments.field
             and disagreements.object_key = segments.object_key
-            and segments.position < disagreements.first_position
+            and disagreements.first_position > segments.position
     group by all
 )
 

@@ -20,12 +20,15 @@ runs as (
     from (
         select
             *,
-            is_different is distinct from lag(is_different) over (
-                partition by rule_id, a_system, b_system, item_id, location_id
-                order by judged_at
+            coalesce(
+                is_different <> lag(is_different) over (
+                    partition by rule_id, a_system, b_system, item_id, location_id
+                    order by judged_at
+                ),
+                true
             ) as starts_run
         from judgements
-    )
+    ) as marked
 ),
 
 episodes as (

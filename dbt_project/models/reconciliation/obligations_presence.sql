@@ -102,12 +102,12 @@ b_states as (
     from b_changes
     window key_history as (
         partition by rule_id, a_system, match_key
-        order by changed_to, changed_from, change desc
+        order by changed_to asc, changed_from asc, change desc
         rows between unbounded preceding and current row
     )
 ),
 
--- Some duties arise only once A covers all that was ordered: half a line delivered is not delivered.
+-- Some duties arise only once A covers all that was ordered: half a line is not the line.
 ordered as (
     select
         rules.rule_id,
@@ -228,7 +228,7 @@ triggers as (
         select * from first_triggers
         union all by name
         select * from later_triggers
-    )
+    ) as all_triggers
 ),
 
 covered as (
@@ -315,8 +315,8 @@ first_ends as (
         end_reason
     from ends
     qualify row_number() over (
-        partition by rule_id, fact_id, rearmed order by end_to, end_from, end_reason
-    ) = 1
+            partition by rule_id, fact_id, rearmed order by end_to, end_from, end_reason
+        ) = 1
 )
 
 select

@@ -231,11 +231,11 @@ ends as (
                         counted.standing <= counted.allowed
                         or (
                             duplicates.rule_object_type = 'movement'
-                            and counted.standing < duplicates.standing
+                            and duplicates.standing > counted.standing
                         )
                     )
                 )
-                or (counted.own_document = duplicates.own_document and not counted.is_appearance)
+                or (duplicates.own_document = counted.own_document and not counted.is_appearance)
             )
     group by duplicates.rule_id, duplicates.a_system, duplicates.own_document
 )

@@ -30,5 +30,5 @@ select
 from priced
 qualify
     row_number() over (
-        partition by order_line_id order by is_authority desc, recorded_to, event_id
+        partition by order_line_id order by is_authority desc, recorded_to asc, event_id asc
     ) = 1

@@ -33,7 +33,7 @@ candidates as (
         a_systems.system as a_system,
         systems.system,
         -- A named route beats what region and legal entity suggest.
-        exists (
+        exists(
             select 1
             from {{ ref('routing') }} as routing
             where
@@ -41,7 +41,7 @@ candidates as (
                 and routing.a_system = a_systems.system
                 and routing.role = looked_at.role
         ) as has_named_route,
-        exists (
+        exists(
             select 1
             from {{ ref('routing') }} as routing
             where
@@ -57,7 +57,7 @@ candidates as (
         on
             looked_at.role = systems.role
             -- An instance is its own and only counterpart within its role.
-            and (looked_at.role <> looked_at.a_role or systems.system = a_systems.system)
+            and (looked_at.role <> looked_at.a_role or a_systems.system = systems.system)
             and (
                 '*' in (a_systems.region, systems.region)
                 or a_systems.region = systems.region

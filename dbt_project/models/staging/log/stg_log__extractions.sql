@@ -19,8 +19,8 @@ with extractions as (
     from {{ source('landing', 'extractions') }}
     -- A crash between the copy of the data and its mark may land a row of the log twice.
     qualify row_number() over (
-        partition by system, entity, extraction_id order by started_at
-    ) = 1
+            partition by system, entity, extraction_id order by started_at
+        ) = 1
 ),
 
 with_settings as (

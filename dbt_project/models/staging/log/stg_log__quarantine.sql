@@ -12,6 +12,6 @@ select
     concat_ws('|', system, record_id, content_hash, extraction_id) as raw_key
 from {{ source('landing', 'quarantine') }}
 qualify row_number() over (
-    partition by system, entity, record_id, content_hash, extraction_id, field
-    order by quarantined_at
-) = 1
+        partition by system, entity, record_id, content_hash, extraction_id, field
+        order by quarantined_at
+    ) = 1
