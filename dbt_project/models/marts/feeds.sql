@@ -11,9 +11,9 @@ with attempts as (
         arg_max(error_message, extraction_started_at) filter (where not is_complete)
             as last_error_message,
         arg_max(clock_offset_seconds, extraction_started_at)
-            filter (where clock_offset_seconds is not null) as clock_offset_seconds,
+        filter (where clock_offset_seconds is not null) as clock_offset_seconds,
         arg_max(clock_uncertainty_seconds, extraction_started_at)
-            filter (where clock_offset_seconds is not null) as clock_uncertainty_seconds
+        filter (where clock_offset_seconds is not null) as clock_uncertainty_seconds
     from {{ ref('stg_log__extractions') }}
     group by system, entity
 ),

@@ -1,7 +1,5 @@
 -- What there is of each item by place and state: each system's figure beside the canonical one.
 {% set roles = ['erp', 'oms', 'wms', 'channel'] -%}
-{% set unsellable = ['quarantined', 'damaged', 'returned', 'expired'] -%}
-{% set spoken_for = ['allocated', 'reserved', 'safety_stock'] -%}
 
 -- The newest word of each role. Instances of one role keep different places; where two name the
 -- same one, the fresher wins: adding them up would count the stock twice.
@@ -10,8 +8,8 @@ with newest as (
     from {{ ref('inventory_positions') }}
     where item_id is not null and location_id is not null
     qualify row_number() over (
-        partition by role, item_id, location_id, state order by as_of desc, system
-    ) = 1
+            partition by role, item_id, location_id, state order by as_of desc, system asc
+        ) = 1
 ),
 
 ranked as (
@@ -32,16 +30,25 @@ told as (
         location_id,
         state,
         'told' as method,
-        first(quantity order by is_authority desc, as_of desc, system) as canonical_quantity,
-        first(system order by is_authority desc, as_of desc, system) as canonical_system,
-        first(as_of order by is_authority desc, as_of desc, system) as as_of,
-        {%- for role in roles %}
-            max(quantity) filter (where role = '{{ role }}') as {{ role }}_quantity,
-            max(as_of) filter (where role = '{{ role }}')
-                as {{ role }}_as_of{{ ',' if not loop.last }}
-        {%- endfor %}
+        first(quantity order by is_authority desc, as_of desc, system asc) as canonical_quantity,
+        first(system order by is_authority desc, as_of desc, system asc) as canonical_system,
+        first(as_of order by is_authority desc, as_of desc, system asc) as as_of,
+    {%- for role in roles %}
+        max(quantity) filter (where role = '{{ role }}') as {{ role }}_quantity,
+        max(as_of) filter (where role = '{{ role }}')
+            as {{ role }}_as_of{{ ',' if not loop.last }}
+    {%- endfor %}
     from ranked
     group by item_id, location_id, state
+),
+
+marked as (
+    select
+        *,
+        state in (
+            'quarantined', 'damaged', 'returned', 'expired', 'allocated', 'reserved', 'safety_stock'
+        ) as is_not_free
+    from told
 ),
 
 -- What can be promised now. Soft states that nobody tells are taken as none.
@@ -52,21 +59,15 @@ available as (
         'available' as state,
         'computed' as method,
         max(canonical_quantity) filter (where state = 'on_hand')
-        - coalesce(
-            sum(canonical_quantity)
-                filter (where state in ('{{ (unsellable + spoken_for) | join("', '") }}')),
-            0
-        ) as canonical_quantity,
+        - coalesce(sum(canonical_quantity) filter (where is_not_free), 0) as canonical_quantity,
         max(canonical_system) filter (where state = 'on_hand') as canonical_system,
-        min(as_of) filter (
-            where state in ('on_hand', '{{ (unsellable + spoken_for) | join("', '") }}')
-        ) as as_of,
-        {%- for role in roles %}
-            max({{ role }}_quantity) filter (where state = 'available') as {{ role }}_quantity,
-            max({{ role }}_as_of) filter (where state = 'available')
-                as {{ role }}_as_of{{ ',' if not loop.last }}
-        {%- endfor %}
-    from told
+        min(as_of) filter (where state = 'on_hand' or is_not_free) as as_of,
+    {%- for role in roles %}
+        max({{ role }}_quantity) filter (where state = 'available') as {{ role }}_quantity,
+        max({{ role }}_as_of) filter (where state = 'available')
+            as {{ role }}_as_of{{ ',' if not loop.last }}
+    {%- endfor %}
+    from marked
     group by item_id, location_id
     having count(*) filter (where state = 'on_hand') > 0
 ),
@@ -101,9 +102,9 @@ comparisons as (
     inner join {{ ref('rules') }} as rules
         on judgements.rule_id = rules.rule_id
     qualify row_number() over (
-        partition by judgements.item_id, judgements.location_id, rules.a_milestone
-        order by judgements.judged_at desc, abs(judgements.residual_quantity) desc
-    ) = 1
+            partition by judgements.item_id, judgements.location_id, rules.a_milestone
+            order by judgements.judged_at desc, abs(judgements.residual_quantity) desc
+        ) = 1
 )
 
 select

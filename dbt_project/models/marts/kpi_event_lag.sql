@@ -55,9 +55,9 @@ select
     quantile_cont(bracket, 0.5) as recorded_bracket_p50_seconds,
     count(pipeline_lag) as pipeline_count,
     count(*) filter (where pipeline_lag < 0) as pipeline_negative_count,
-    {%- for share in [50, 90, 95, 99] %}
-        {{ quantile_where('pipeline_lag', share / 100, 'pipeline_lag >= 0') }}
-            as pipeline_lag_p{{ share }}_seconds{{ ',' if not loop.last }}
-    {%- endfor %}
+{%- for share in [50, 90, 95, 99] %}
+    {{ quantile_where('pipeline_lag', share / 100, 'pipeline_lag >= 0') }}
+        as pipeline_lag_p{{ share }}_seconds{{ ',' if not loop.last }}
+{%- endfor %}
 from measured
 group by system, role, object_type, milestone

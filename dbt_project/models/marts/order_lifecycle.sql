@@ -33,6 +33,17 @@ told as (
     where known_by.role is null or standing_events.role = standing_events.authoritative_role
 ),
 
+role_quantities as (
+    select
+        order_line_id,
+        role,
+        milestone,
+        sum(quantity) as quantity
+    from told
+    where milestone in ('shipped', 'delivered', 'invoiced')
+    group by order_line_id, role, milestone
+),
+
 -- Where nobody decides, several roles may tell of one quantity; adding them up would double it.
 quantities as (
     select
@@ -40,16 +51,7 @@ quantities as (
         max(quantity) filter (where milestone = 'shipped') as shipped_quantity,
         max(quantity) filter (where milestone = 'delivered') as delivered_quantity,
         max(quantity) filter (where milestone = 'invoiced') as invoiced_quantity
-    from (
-        select
-            order_line_id,
-            role,
-            milestone,
-            sum(quantity) as quantity
-        from told
-        where milestone in ('shipped', 'delivered', 'invoiced')
-        group by order_line_id, role, milestone
-    ) as by_role
+    from role_quantities
     group by order_line_id
 ),
 
@@ -75,9 +77,9 @@ descriptions as (
     from {{ ref('order_events') }}
     where milestone in ('captured', 'ordered') and order_line_id is not null
     qualify row_number() over (
-        partition by order_line_id
-        order by reversed_to is not null, role <> 'oms', recorded_to, event_id
-    ) = 1
+            partition by order_line_id
+            order by reversed_to is not null, role <> 'oms', recorded_to, event_id
+        ) = 1
 ),
 
 goods as (
@@ -89,19 +91,21 @@ goods as (
     group by order_line_id
 ),
 
+packages as (
+    select distinct
+        object_key,
+        order_line_id
+    from {{ ref('object_links') }}
+    where object_type = 'package' and certainty = 'certain'
+),
+
 -- What is amiss with a package is amiss with the lines inside it.
 concerns as (
     select
         exceptions.*
         replace (coalesce(exceptions.order_line_id, packages.order_line_id) as order_line_id)
     from {{ ref('judged_exceptions') }} as exceptions
-    left join (
-        select distinct
-            object_key,
-            order_line_id
-        from {{ ref('object_links') }}
-        where object_type = 'package' and certainty = 'certain'
-    ) as packages
+    left join packages
         on exceptions.object_type = 'package' and exceptions.object_id = packages.object_key
     where exceptions.status in ('open', 'pending')
 ),
@@ -127,9 +131,9 @@ next_duties as (
         on concerns.rule_id = rules.rule_id
     where concerns.order_line_id is not null and concerns.end_to is null
     qualify row_number() over (
-        partition by concerns.order_line_id
-        order by concerns.due_at nulls last, concerns.rule_id, concerns.obligation_id
-    ) = 1
+            partition by concerns.order_line_id
+            order by concerns.due_at nulls last, concerns.rule_id, concerns.obligation_id
+        ) = 1
 )
 
 select

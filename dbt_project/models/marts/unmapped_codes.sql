@@ -10,4 +10,5 @@ select
     last_seen_at,
     sample_record_id
 from {{ ref('int_unmapped_codes') }}
-order by record_count desc, connector, system, entity, field_name, source_value
+order by
+    record_count desc, connector asc, system asc, entity asc, field_name asc, source_value asc
