@@ -1,0 +1,59 @@
+"""What stands in the warehouse is what the descriptions say, also when nobody has said anything yet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from build import Warehouse
+from scenario import Scenario
+
+LAYERS = ("seeds", "staging", "intermediate", "core", "reconciliation", "marts")
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Warehouse:
+    silent = Scenario()
+    silent.read()
+    built = Warehouse(tmp_path_factory.mktemp("described"), artefacts)
+    silent.write(built.path)
+    return built.build()
+
+
+def _in_the_warehouse(warehouse: Warehouse) -> set[tuple[str, str, str]]:
+    layers = ", ".join(f"'{layer}'" for layer in LAYERS)
+    return set(
+        warehouse.rows(
+            "select table_schema, table_name, column_name from information_schema.columns "
+            f"where table_schema in ({layers})"
+        )
+    )
+
+
+def _described(artefacts: Path) -> set[tuple[str, str, str]]:
+    manifest = json.loads((artefacts / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        (node["schema"], node["alias"], column["name"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in {"model", "seed"}
+        for column in node["columns"].values()
+        if column["description"]
+    }
+
+
+def test_every_column_is_described_and_no_other(warehouse: Warehouse, artefacts: Path) -> None:
+    existing, described = _in_the_warehouse(warehouse), _described(artefacts)
+    missing = sorted(".".join(column) for column in existing - described)
+    gone = sorted(".".join(column) for column in described - existing)
+    assert (missing, gone) == ([], []), "describe them in the folder's _models.yml"
+
+
+def test_silence_is_no_exception(warehouse: Warehouse) -> None:
+    assert warehouse.exceptions("open", "closed", "pending") == set()
+    assert warehouse.rows("select distinct status from marts.feeds") == [("ok",)]
+
+
+def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -> None:
+    idle = "select rule_id, missing_roles from marts.rule_catalogue where not is_configured"
+    assert warehouse.rows(idle) == [("O09", "supplier")]
