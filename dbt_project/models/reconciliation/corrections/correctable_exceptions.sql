@@ -95,15 +95,19 @@ effects as (
         unnest(depends_on) as cause_rule_id,
         links.link
     from (
-        select distinct obligation_id, frontier_at, depends_on, list_filter([
-            'line:' || order_line_id,
-            'document:' || document,
-            'document:' || own_document,
-            'whole:' || order_id,
-            case when order_line_id is null then 'part:' || order_id end,
-            case when object_type = 'position' then 'item:' || item_id end,
-            case when object_type = 'position' then 'item:' || item_id || '@' || location_id end
-        ], lambda link: link is not null) as links
+        select distinct
+            obligation_id,
+            frontier_at,
+            depends_on,
+            list_filter([
+                'line:' || order_line_id,
+                'document:' || document,
+                'document:' || own_document,
+                'whole:' || order_id,
+                case when order_line_id is null then 'part:' || order_id end,
+                case when object_type = 'position' then 'item:' || item_id end,
+                case when object_type = 'position' then 'item:' || item_id || '@' || location_id end
+            ], lambda link: link is not null) as links
         from routed
     ) as linked
     cross join unnest(linked.links) as links (link)

@@ -1,6 +1,9 @@
 -- What later extractions show of each correction that its target accepted.
 {{ config(materialized='table') }}
 
+{% set created_lines = '[{"line_record": "VARCHAR", "quantity": "DECIMAL(18,6)"}]' %}
+{% set changed_lines = '[{"order_line_id": "VARCHAR", "shipped_quantity": "DECIMAL(18,6)"}]' %}
+
 with accepted as (
     select
         corrections.correction_key,
@@ -84,7 +87,7 @@ feed_readings as (
             feeds.system = extractions.system
             and feeds.entity = extractions.entity
             and extractions.is_complete
-            and extractions.extraction_started_at > feeds.accepted_at
+            and feeds.accepted_at < extractions.extraction_started_at
     group by feeds.correction_key, feeds.system, feeds.entity
 ),
 
@@ -144,13 +147,13 @@ expected_lines as (
             case
                 when json_array_length(payload, '$.lines') > 0
                     then from_json(
-                        json_extract(payload, '$.lines'),
-                        '[{"line_record": "VARCHAR", "quantity": "DECIMAL(18,6)"}]'
-                    )
+                            json_extract(payload, '$.lines'),
+                            '{{ created_lines }}'
+                        )
                 else [{
-                    'line_record': json_extract_string(payload, '$.line_record'),
-                    'quantity': cast(null as decimal(18, 6))
-                }]
+                        'line_record': json_extract_string(payload, '$.line_record'),
+                        'quantity': cast(null as decimal(18, 6))
+                    }]
             end,
             recursive := true
         )
@@ -188,8 +191,8 @@ line_effects as (
                     then events.order_id = {{ effect_reference('order_id') }}
                 else events.document = {{ effect_reference('document') }}
             end
-            and coalesce(events.line_record = lines.line_record, true)
-            and coalesce(events.quantity = lines.quantity, true)
+            and coalesce(lines.line_record = events.line_record, true)
+            and coalesce(lines.quantity = events.quantity, true)
     where accepted.effect_shape in ('milestone', 'reversal')
 ),
 
@@ -203,23 +206,23 @@ expected_values as (
             case
                 when json_array_length(new_value, '$.lines') > 0
                     then list_transform(
-                        from_json(
-                            json_extract(new_value, '$.lines'),
-                            '[{"order_line_id": "VARCHAR", "shipped_quantity": "DECIMAL(18,6)"}]'
-                        ),
-                        lambda line: {
-                            'object_key':
+                            from_json(
+                                json_extract(new_value, '$.lines'),
+                                '{{ changed_lines }}'
+                            ),
+                            lambda line: {
+                                'object_key':
                                 json_extract_string(new_value, '$.document')
                                 || '|' || line.order_line_id,
-                            'value': line.shipped_quantity
-                        }
-                    )
+                                'value': line.shipped_quantity
+                            }
+                        )
                 else [{
-                    'object_key': object_id,
-                    'value': try_cast(
-                        json_extract_string(new_value, '$.' || effect_field) as decimal(18, 6)
-                    )
-                }]
+                        'object_key': object_id,
+                        'value': try_cast(
+                            json_extract_string(new_value, '$.' || effect_field) as decimal(18, 6)
+                        )
+                    }]
             end,
             recursive := true
         )
@@ -259,8 +262,8 @@ movement_effects as (
             and case
                 when accepted.effect_key is null
                     then
-                        movements.origin = accepted.idempotency_key
-                        or movements.record_id = accepted.target_record_id
+                        accepted.idempotency_key = movements.origin
+                        or accepted.target_record_id = movements.record_id
                 else
                     movements.document = {{ effect_reference('document') }}
                     and movements.source_item
@@ -332,7 +335,7 @@ proven_parts as (
             sightings.system = extractions.system
             and sightings.entity = extractions.entity
             and string_split(sightings.raw_key, '|')[-1] = extractions.extraction_id
-            and extractions.extraction_started_at > accepted.accepted_at
+            and accepted.accepted_at < extractions.extraction_started_at
     group by sightings.correction_key, sightings.part
 ),
 

@@ -69,9 +69,10 @@ located as (
 complete as (
     select *
     from located
-    qualify bool_and(
-        is_ready and fulfilment is not null and expected_decimal is not null
-    ) over (partition by target_system, document)
+    qualify
+        bool_and(
+            is_ready and fulfilment is not null and expected_decimal is not null
+        ) over (partition by target_system, document)
 )
 
 select

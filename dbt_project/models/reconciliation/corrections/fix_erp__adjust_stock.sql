@@ -17,9 +17,10 @@ balances as (
         quantity
     from {{ ref('inventory_positions') }}
     where state = 'on_hand'
-    qualify row_number() over (
-        partition by system, item_id, location_id order by seen_at desc, position_id
-    ) = 1
+    qualify
+        row_number() over (
+            partition by system, item_id, location_id order by seen_at desc, position_id asc
+        ) = 1
 ),
 
 located as (
@@ -28,8 +29,10 @@ located as (
         targets.source_item as target_item,
         targets.source_location as target_location,
         targets.quantity as held_quantity,
-        cast(targets.quantity + drifted.expected_decimal - drifted.observed_decimal
-            as decimal(18, 6)) as new_quantity,
+        cast(
+            targets.quantity + drifted.expected_decimal - drifted.observed_decimal
+            as decimal(18, 6)
+        ) as new_quantity,
         {{ must_equal(
             'target_fields',
             [('item', 'targets.source_item'), ('location', 'targets.source_location')],

@@ -43,10 +43,11 @@ twins as (
             and not lines.is_cancelled
     inner join {{ ref('int_record_fields') }} as fields
         on lines.system = fields.system and lines.entity = fields.entity
-    qualify row_number() over (
-        partition by duplicates.target_system, duplicates.object_id, lines.order_line_id
-        order by lines.is_in_progress desc, lines.own_document
-    ) = 1
+    qualify
+        row_number() over (
+            partition by duplicates.target_system, duplicates.object_id, lines.order_line_id
+            order by lines.is_in_progress desc, lines.own_document asc
+        ) = 1
 ),
 
 cancellable as (
@@ -70,9 +71,10 @@ cancellable as (
             duplicates.target_system = twins.target_system
             and duplicates.object_id = twins.object_id
             and lines.order_line_id = twins.order_line_id
-    qualify bool_and(
-        duplicates.is_ready and not lines.is_in_progress and twins.still_there is not null
-    ) over (partition by duplicates.target_system, duplicates.object_id)
+    qualify
+        bool_and(
+            duplicates.is_ready and not lines.is_in_progress and twins.still_there is not null
+        ) over (partition by duplicates.target_system, duplicates.object_id)
 )
 
 select

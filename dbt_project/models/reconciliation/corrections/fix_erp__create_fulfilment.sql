@@ -68,12 +68,13 @@ complete as (
                 and held.order_id = lines.order_id
                 and held.is_standing
         )
-    qualify bool_and(
-        is_ready
-        and quantity is not null
-        and target_line is not null
-        and target_location is not null
-    ) over (partition by target_system, document)
+    qualify
+        bool_and(
+            is_ready
+            and quantity is not null
+            and target_line is not null
+            and target_location is not null
+        ) over (partition by target_system, document)
 )
 
 select

@@ -41,12 +41,13 @@ complete as (
             from {{ ref('order_line_records') }} as held
             where held.system = lines.target_system and held.order_id = lines.order_id
         )
-    qualify bool_and(
-        is_ready
-        and target_item is not null
-        and ordered_quantity is not null
-        and unit_price is not null
-    ) over (partition by target_system, order_id)
+    qualify
+        bool_and(
+            is_ready
+            and target_item is not null
+            and ordered_quantity is not null
+            and unit_price is not null
+        ) over (partition by target_system, order_id)
 )
 
 select

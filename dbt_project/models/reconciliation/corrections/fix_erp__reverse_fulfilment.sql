@@ -42,9 +42,10 @@ lines as (
         on
             unshipped.authority_system = fields.system
             and fields.entity = 'shipment_lines'
-    qualify bool_and(coalesce(unshipped.is_ready, false)) over (
-        partition by posted_lines.system, posted_lines.own_document
-    )
+    qualify
+        bool_and(coalesce(unshipped.is_ready, false)) over (
+            partition by posted_lines.system, posted_lines.own_document
+        )
 )
 
 select

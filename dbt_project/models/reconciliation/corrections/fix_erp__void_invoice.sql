@@ -81,9 +81,10 @@ lines as (
 complete as (
     select *
     from lines
-    qualify bool_and(
-        coalesce(is_ready, false) and (is_unshipped or twin_condition is not null)
-    ) over (partition by invoice)
+    qualify
+        bool_and(
+            coalesce(is_ready, false) and (is_unshipped or twin_condition is not null)
+        ) over (partition by invoice)
 )
 
 select

@@ -45,12 +45,13 @@ complete as (
                 and held.document = lines.own_document
                 and held.is_standing
         )
-    qualify bool_and(
-        is_ready
-        and target_item is not null
-        and target_location is not null
-        and ordered_quantity is not null
-    ) over (partition by target_system, own_document)
+    qualify
+        bool_and(
+            is_ready
+            and target_item is not null
+            and target_location is not null
+            and ordered_quantity is not null
+        ) over (partition by target_system, own_document)
 )
 
 select

@@ -37,7 +37,8 @@ from records
 left join invoiced
     on records.system = invoiced.system and records.order_line_id = invoiced.order_line_id
 where not records.is_cancelled
-qualify row_number() over (
-    partition by records.system, records.order_line_id
-    order by records.is_released desc, records.captured_at, records.own_document
-) = 1
+qualify
+    row_number() over (
+        partition by records.system, records.order_line_id
+        order by not records.is_released, records.captured_at, records.own_document
+    ) = 1
