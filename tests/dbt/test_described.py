@@ -1,4 +1,4 @@
-"""What stands in the warehouse is what the descriptions say, also when nobody has said anything yet."""
+"""What stands in the warehouse is what descriptions say, also before any system has spoken."""
 
 from __future__ import annotations
 
