@@ -56,6 +56,14 @@ def build_outbox_asset(upstream: dg.AssetKey) -> dg.AssetsDefinition:
         group_name="writeback",
         owners=[OPERATIONS_TEAM],
         kinds={"sqlite"},
+        check_specs=[
+            dg.AssetCheckSpec(
+                name="proposals_can_be_sent",
+                asset=OUTBOX_KEY,
+                description="Every proposal of the models is complete: a kind that its target "
+                "offers, with its payload and preconditions. If not, a model is wrong.",
+            )
+        ],
         description="The outbox: corrections proposed by the newest build, and proofs for those "
         "that a target had accepted. Sending is the job deliver_corrections.",
     )
@@ -69,8 +77,16 @@ def build_outbox_asset(upstream: dg.AssetKey) -> dg.AssetsDefinition:
             metadata={
                 "dagster/row_count": sum(counts.values()),
                 "new": result.new,
+                "held for a person": result.held,
                 **{f"state: {state}": count for state, count in counts.items()},
-            }
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="proposals_can_be_sent",
+                    passed=not result.invalid,
+                    metadata=dict(result.invalid[:20]),
+                )
+            ],
         )
 
     return correction_outbox
@@ -104,7 +120,9 @@ def build_due_sensor(on: bool) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         """Wake the delivery when the outbox holds due work. Opens the outbox only: no warehouse
         and no source system, since a tick has 60 seconds."""
-        due = installation.store.due_fingerprint(installation.clock.now())
+        due = installation.store.due_fingerprint(
+            installation.clock.now(), installation.writable_systems
+        )
         if due is None:
             return dg.SkipReason("nothing is due")
         # The key changes with every attempt: a failed run must not block its successor for ever.
@@ -124,7 +142,10 @@ def build_sweep_schedule(on: bool) -> dg.ScheduleDefinition:
     def sweep_corrections(
         context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        if installation.store.due_count(installation.clock.now()) == 0:
+        if (
+            installation.store.due_count(installation.clock.now(), installation.writable_systems)
+            == 0
+        ):
             return dg.SkipReason("nothing is due")
         return dg.RunRequest()
 

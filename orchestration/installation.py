@@ -76,6 +76,11 @@ class Installation:
     def target(self, system: System) -> Target | None:
         return make_target(system, self.source_environment)
 
+    @property
+    def writable_systems(self) -> list[str]:
+        """Systems that take corrections, or would in a rehearsal."""
+        return [system.name for system in self.registry.systems if system.write_mode != "off"]
+
     def all_corrections(self) -> Sequence[Correction]:
         """The outbox as it is now, newer than what the published build knows of it."""
         return self.store.list(limit=sys.maxsize)

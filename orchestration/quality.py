@@ -16,6 +16,8 @@ GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
 def _judge(installation: Installation, build_id: str) -> GateReport:
     """Run the gate and keep a verdict for every system, also when it could not run: fail closed."""
     store = installation.store
+    # First of all, so that a pass that dies here does not leave the verdict of the one before.
+    store.open_gates(build_id, [system.name for system in installation.registry.systems])
     try:
         with warehouse(installation.settings) as connection:
             report = run_gate(connection, installation.registry, build_id)
