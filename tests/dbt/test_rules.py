@@ -155,3 +155,18 @@ def test_turning_the_authority_turns_winner_and_direction(
     assert ("S01", "SO-200007/1") in turned.exceptions("open"), "the disagreement is still there"
     assert "set_pack" not in targets, "the ERP takes no pack sizes: the steward sees the exception"
     assert ("M02", DRIFTED_ITEM) in turned.exceptions("open")
+
+
+def test_what_is_at_risk_is_valued_by_what_is_wrong(warehouse: Warehouse) -> None:
+    at_risk = {
+        (rule, object_id): str(value)
+        for rule, object_id, value in warehouse.rows(
+            "select rule_id, object_id, value_at_risk from marts.exceptions where status = 'open'"
+        )
+    }
+    assert at_risk["S01", "SO-200007/1"] == "62.500000", "five at 12.50"
+    assert at_risk["O04", "SO-200004/1"] == "7.500000", "1.50 too little, five times"
+    assert at_risk["O04", "SO-200005/1"] == "25.000000", "two too many at 12.50"
+    assert at_risk["F03", "I9900014"] == "62.500000", "the whole document"
+    assert at_risk["S04", "TRK0200010"] == "62.500000", "what is in the package"
+    assert None not in at_risk.values() and "None" not in at_risk.values()

@@ -1,12 +1,24 @@
 -- Every duty of every rule, with when it falls due and what ended it. Knows no "now".
 with families as (
-    select * from {{ ref('obligations_presence') }}
+    select
+        'presence' as family,
+        *
+    from {{ ref('obligations_presence') }}
     union all by name
-    select * from {{ ref('obligations_agreement') }}
+    select
+        'agreement' as family,
+        *
+    from {{ ref('obligations_agreement') }}
     union all by name
-    select * from {{ ref('obligations_uniqueness') }}
+    select
+        'uniqueness' as family,
+        *
+    from {{ ref('obligations_uniqueness') }}
     union all by name
-    select * from {{ ref('obligations_balance') }}
+    select
+        'balance' as family,
+        *
+    from {{ ref('obligations_balance') }}
 ),
 
 -- What has no order is valued at the list price.
@@ -20,17 +32,48 @@ list_prices as (
     qualify row_number() over (partition by item_id order by role, system) = 1
 ),
 
+-- What a package holds is worth the lines in it.
+package_values as (
+    select
+        links.object_key as tracking_number,
+        case
+            when count(distinct terms.currency) = 1
+                then sum(cast(links.quantity as decimal(38, 6)) * terms.unit_price)
+        end as package_value,
+        case when count(distinct terms.currency) = 1 then any_value(terms.currency) end as currency
+    from {{ ref('object_links') }} as links
+    inner join {{ ref('order_line_terms') }} as terms
+        on links.order_line_id = terms.order_line_id
+    where links.object_type = 'package'
+    group by links.object_key
+),
+
 priced as (
     select
-        families.* exclude (item_id),
+        families.* exclude (item_id, document_value, document_currency),
         coalesce(families.item_id, terms.item_id) as item_id,
-        coalesce(terms.unit_price, prices.list_price) as unit_price,
-        coalesce(terms.currency, prices.currency) as currency
+        coalesce(
+            families.document_currency, packages.currency, terms.currency, prices.currency
+        ) as currency,
+        -- Two DECIMAL(18,6) multiplied overflow 18 digits already at a million.
+        case
+            when families.family = 'uniqueness' and families.document_value is not null
+                then families.document_value
+            when families.object_type = 'package' then packages.package_value
+            -- Of a price, the quantity column holds the difference for one unit.
+            when families.field = 'unit_price'
+                then cast(families.quantity as decimal(38, 6)) * terms.ordered_quantity
+            else
+                cast(abs(families.quantity) as decimal(38, 6))
+                * coalesce(terms.unit_price, prices.list_price)
+        end as value_at_risk
     from families
     left join {{ ref('order_line_terms') }} as terms
         on families.order_line_id = terms.order_line_id
     left join list_prices as prices
         on families.item_id = prices.item_id
+    left join package_values as packages
+        on families.object_type = 'package' and families.object_id = packages.tracking_number
 )
 
 select
@@ -39,7 +82,7 @@ select
         'priced.ordinal', 'priced.object_id', 'priced.field',
     ]) }} as obligation_id,
     priced.rule_id,
-    rules.family,
+    priced.family,
     priced.a_system,
     priced.a_record_id,
     priced.milestone,
@@ -62,14 +105,9 @@ select
     priced.end_from,
     priced.end_to,
     priced.end_reason,
-    -- Two DECIMAL(18,6) multiplied overflow 18 digits already at a million.
-    cast(
-        cast(abs(priced.quantity) as decimal(38, 6)) * priced.unit_price as decimal(18, 6)
-    ) as value_at_risk,
+    cast(priced.value_at_risk as decimal(18, 6)) as value_at_risk,
     priced.currency,
     priced.first_seen_at,
     priced.is_first_load,
     priced.raw_key
 from priced
-inner join {{ ref('rules') }} as rules
-    on priced.rule_id = rules.rule_id

@@ -52,7 +52,9 @@ a_lines as (
         routes.a_system,
         facts.*,
         coalesce(facts.reversed_from, line_ends.ended_from) as ended_from,
-        coalesce(facts.reversed_to, line_ends.ended_to) as ended_to
+        coalesce(facts.reversed_to, line_ends.ended_to) as ended_to,
+        cast(abs(facts.quantity) as decimal(38, 6)) * terms.unit_price as line_value,
+        terms.currency
     from facts
     inner join rules
         on
@@ -71,6 +73,8 @@ a_lines as (
             and facts.system = line_ends.system
             and facts.own_document = line_ends.own_document
             and facts.line_record = line_ends.line_record
+    left join {{ ref('order_line_terms') }} as terms
+        on facts.order_line_id = terms.order_line_id
 ),
 
 -- A fact is a whole document; it stands as long as one of its lines stands.
@@ -97,6 +101,9 @@ documents as (
         case when count(*) = count(ended_to) then max(ended_from) end as ended_from,
         case when count(*) = count(ended_to) then max(ended_to) end as ended_to,
         bool_and(is_echo) as is_echo,
+        -- A document of several lines has no one price: it is worth its lines, in one currency.
+        case when count(distinct currency) = 1 then sum(line_value) end as document_value,
+        case when count(distinct currency) = 1 then any_value(currency) end as currency,
         max(seen_at) as seen_at,
         bool_and(is_first_load) as is_first_load,
         min(raw_key) as raw_key,
@@ -260,6 +267,8 @@ select
     duplicates.item_id,
     duplicates.location_id,
     duplicates.quantity,
+    cast(duplicates.document_value as decimal(18, 6)) as document_value,
+    duplicates.currency as document_currency,
     cast(duplicates.allowed as varchar) as expected_value,
     cast(duplicates.standing as varchar) as observed_value,
     true as is_linked,

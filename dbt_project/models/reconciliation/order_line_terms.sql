@@ -1,10 +1,11 @@
--- The price and currency by which a line's risk is valued: the authority's word on the unit price.
+-- By what a line's risk is valued: price and quantity in the words of the price's authority.
 with priced as (
     select
         events.order_line_id,
         events.unit_price,
         events.currency,
         events.item_id,
+        events.quantity as ordered_quantity,
         authority.authoritative_role is not null as is_authority,
         events.recorded_to,
         events.event_id
@@ -25,6 +26,7 @@ with priced as (
 select
     order_line_id,
     item_id,
+    ordered_quantity,
     unit_price,
     currency
 from priced

@@ -135,7 +135,10 @@ packages as (
             'package' as object_type,
             'package' as link_type,
             tracking_number as link_key,
-            own_document as record_id
+            own_document as record_id,
+            -- A package is no line: what is in it is told by the packing list.
+            cast(null as varchar) as item_id,
+            cast(null as decimal(18, 6)) as quantity
         )
     from shipments
     where is_first_line and tracking_number is not null
