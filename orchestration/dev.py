@@ -31,6 +31,7 @@ def run_dev(
             "TALLYMAN_HOME": str(settings.home),
             "TALLYMAN_SYSTEMS": str(settings.systems_file),
             "TALLYMAN_AUTOMATIONS": "on",
+            "PYTHONWARNINGS": "ignore",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }
         command = [
