@@ -41,8 +41,8 @@ line_events as (
     from events
     where milestone = 'delivered'
     qualify row_number() over (
-        partition by system, link_key order by recorded_to, record_id, version_number
-    ) = 1
+            partition by system, link_key order by recorded_to, record_id, version_number
+        ) = 1
 )
 
 select * from events
