@@ -9,7 +9,7 @@ import random
 import dagster as dg
 
 from orchestration.installation import Installation
-from orchestration.names import DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM
+from orchestration.names import DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
 from reporting.publish import published_connection
 from writeback.dispatch import DeliveryReport, deliver_due
 from writeback.propose import EnqueueResult, enqueue
@@ -101,7 +101,7 @@ def send_due_corrections(
     context.add_output_metadata(report.as_dict())
 
 
-@dg.job(name=DELIVERY_JOB, tags=DELIVERY_TAG, executor_def=dg.in_process_executor)
+@dg.job(name=DELIVERY_JOB, tags=DELIVERY_TAG, config=QUIET_RUN, executor_def=dg.in_process_executor)
 def delivery_job() -> None:
     """Deliver what the outbox holds as due."""
     send_due_corrections()

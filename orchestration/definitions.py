@@ -13,7 +13,7 @@ from orchestration.dbt_build import manifest_path, parse
 from orchestration.dbt_models import build_dbt_assets
 from orchestration.ingestion_assets import build_landing_assets
 from orchestration.installation import Installation
-from orchestration.names import RECONCILE_JOB, WAREHOUSE_TAG
+from orchestration.names import QUIET_RUN, RECONCILE_JOB, WAREHOUSE_TAG
 from orchestration.publication import PUBLISHED_KEY, build_published_asset
 from orchestration.quality import GATE_KEY, build_quality_gate
 
@@ -40,6 +40,7 @@ def build_defs(installation: Installation) -> dg.Definitions:
         selection=dg.AssetSelection.all(),
         description="One pass: load, build, check, publish, propose and prove corrections.",
         tags=WAREHOUSE_TAG,
+        config=QUIET_RUN,
         executor_def=dg.in_process_executor,
     )
     cadence = min((system.cadence_seconds for system in installation.registry.systems), default=300)

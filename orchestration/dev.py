@@ -51,6 +51,9 @@ def run_dev(
         progress(f"Dagster UI: http://127.0.0.1:{ui_port}   (Ctrl-C stops everything)")
         progress("break something: .venv/bin/tallyman sandbox inject H2")
         child = subprocess.Popen(command, env=environment, cwd=PROJECT_ROOT)
+        # `kill` and a closed terminal must not leave the UI running without its systems.
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.default_int_handler)
         try:
             child.wait()
         except KeyboardInterrupt:

@@ -9,3 +9,6 @@ DELIVERY_JOB = "deliver_corrections"
 # Teams as Dagster shows them beside each asset.
 DATA_TEAM = "team:data-platform"
 OPERATIONS_TEAM = "team:operations"
+
+# Dagster's debug log of each run is for its UI; the terminal of `make dev` shows what went wrong.
+QUIET_RUN = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}

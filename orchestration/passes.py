@@ -16,9 +16,6 @@ from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
 from registry.errors import TallymanError
 
-# Dagster's own debug log is for its UI; the terminal shows our progress.
-QUIET_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
 
 class PassFailedError(TallymanError):
     """A pass ended before its end."""
@@ -58,7 +55,7 @@ class Loop:
 
     def _execute(self, job: str) -> dg.ExecuteInProcessResult:
         return self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, run_config=QUIET_RUN, raise_on_error=True
+            instance=self.instance, raise_on_error=True
         )
 
     def run_pass(self) -> PassReport:
