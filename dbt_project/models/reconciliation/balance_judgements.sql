@@ -62,60 +62,81 @@ known_moments as (
     where extractions.watermark_at <= frontiers.frontier_at
 ),
 
--- For each snapshot of the copy, the last moment that is nearest to it.
-nearest_copies as (
+-- Of the snapshots right before and right after a moment, the nearer one.
+moments_of_pairs as (
     select
-        pairs.rule_id,
-        pairs.a_system,
-        pairs.b_system,
-        known_moments.judged_at,
-        snapshots.extraction_id as copy_extraction_id,
-        snapshots.taken_at as copy_taken_at
+        pairs.*,
+        known_moments.judged_at
     from known_moments
     inner join pairs
         on
             known_moments.rule_id = pairs.rule_id
             and known_moments.a_system = pairs.a_system
-    inner join snapshots
-        on pairs.copy_system = snapshots.system and pairs.state = snapshots.state
-    qualify row_number() over (
-            partition by pairs.rule_id, pairs.a_system, pairs.b_system, known_moments.judged_at
-            order by
-                abs(date_diff('millisecond', snapshots.taken_at, known_moments.judged_at)),
-                snapshots.taken_at
-        ) = 1
 ),
 
+{% for side in ['copy', 'authority'] %}
+    {{ side }}_before as (
+        select
+            moments.*,
+            snapshots.extraction_id as before_id,
+            snapshots.taken_at as before_at
+        from moments_of_pairs as moments
+        asof left join snapshots
+            on
+                moments.{{ side }}_system = snapshots.system
+                and moments.state = snapshots.state
+                and moments.judged_at >= snapshots.taken_at
+    ),
+
+    {{ side }}_nearest as (
+        select
+            moments.rule_id,
+            moments.a_system,
+            moments.b_system,
+            moments.judged_at,
+            case
+                when
+                    moments.before_at is null
+                    or snapshots.taken_at - moments.judged_at
+                    < moments.judged_at - moments.before_at
+                    then snapshots.extraction_id
+                else moments.before_id
+            end as extraction_id
+        from {{ side }}_before as moments
+        asof left join snapshots
+            on
+                moments.{{ side }}_system = snapshots.system
+                and moments.state = snapshots.state
+                and moments.judged_at < snapshots.taken_at
+    ),
+{% endfor %}
+
+-- For each snapshot of the copy, the last moment that is nearest to it.
 moments as (
     select
-        rule_id,
-        a_system,
-        b_system,
-        copy_extraction_id,
-        max(judged_at) as judged_at
-    from nearest_copies
-    group by rule_id, a_system, b_system, copy_extraction_id
-),
-
-nearest_authorities as (
-    select
-        pairs.*,
-        moments.copy_extraction_id,
-        moments.judged_at,
-        snapshots.extraction_id as authority_extraction_id
-    from moments
-    inner join pairs
+        moments_of_pairs.*,
+        copy_nearest.extraction_id as copy_extraction_id,
+        authority_nearest.extraction_id as authority_extraction_id
+    from moments_of_pairs
+    inner join copy_nearest
         on
-            moments.rule_id = pairs.rule_id
-            and moments.a_system = pairs.a_system
-            and moments.b_system = pairs.b_system
-    inner join snapshots
-        on pairs.authority_system = snapshots.system and pairs.state = snapshots.state
-    qualify row_number() over (
-            partition by pairs.rule_id, pairs.a_system, pairs.b_system, moments.judged_at
-            order by
-                abs(date_diff('millisecond', snapshots.taken_at, moments.judged_at)),
-                snapshots.taken_at
+            moments_of_pairs.rule_id = copy_nearest.rule_id
+            and moments_of_pairs.a_system = copy_nearest.a_system
+            and moments_of_pairs.b_system = copy_nearest.b_system
+            and moments_of_pairs.judged_at = copy_nearest.judged_at
+    inner join authority_nearest
+        on
+            moments_of_pairs.rule_id = authority_nearest.rule_id
+            and moments_of_pairs.a_system = authority_nearest.a_system
+            and moments_of_pairs.b_system = authority_nearest.b_system
+            and moments_of_pairs.judged_at = authority_nearest.judged_at
+    where copy_nearest.extraction_id is not null
+    qualify
+        row_number() over (
+            partition by
+                moments_of_pairs.rule_id, moments_of_pairs.a_system, moments_of_pairs.b_system,
+                copy_nearest.extraction_id
+            order by moments_of_pairs.judged_at desc
         ) = 1
 ),
 
@@ -143,7 +164,7 @@ balances as (
         authorities.as_of_from as authority_as_of_from,
         authorities.as_of_to as authority_as_of_to,
         authorities.as_of as authority_as_of
-    from nearest_authorities as moments
+    from moments
     inner join {{ ref('inventory_positions') }} as copies
         on
             moments.copy_system = copies.system
