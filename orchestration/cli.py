@@ -150,16 +150,16 @@ def doctor(home: Home = None, systems: Systems = None) -> None:
 @app.command(hidden=True)
 def prepare(dictionary: bool = False) -> None:
     """Parse the dbt project (make setup) and, on request, regenerate the data dictionary."""
-    from orchestration.dbt_build import manifest_path, parse
+    from orchestration.dbt_build import parse
 
     settings = load_settings()
-    parse(settings)
+    path = parse(settings)
     if dictionary:
         from registry.settings import PROJECT_ROOT
         from reporting.dictionary import write_dictionary
 
         page = PROJECT_ROOT / "docs" / "data-dictionary.md"
-        write_dictionary(manifest_path(settings), page)
+        write_dictionary(path, page)
         _say(f"wrote {page}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from ingestion.warehouse import warehouse, warehouse_lock
 from registry.crash_points import crash_point
 from registry.errors import ConfigurationError, TallymanError
 from registry.settings import Settings
@@ -35,7 +39,7 @@ def manifest_path(settings: Settings) -> Path:
     return settings.dbt_target / "manifest.json"
 
 
-def _arguments(settings: Settings) -> list[str]:
+def _arguments(settings: Settings, *extra: str) -> list[str]:
     project = str(settings.dbt_project)
     return [
         "--project-dir",
@@ -52,6 +56,7 @@ def _arguments(settings: Settings) -> list[str]:
         "info",
         "--no-use-colors",
         "--no-version-check",
+        *extra,
     ]
 
 
@@ -81,15 +86,38 @@ def parse(settings: Settings) -> Path:
     return manifest_path(settings)
 
 
+def parsed(settings: Settings) -> Path:
+    """The manifest, parsed again if a file of the project is newer: an edited rule must count."""
+    kept = settings.dbt_target / "partial_parse.msgpack"
+    if kept.is_file() and manifest_path(settings).is_file():
+        at = kept.stat().st_mtime
+        generated = {settings.dbt_target, settings.dbt_project / "logs"}
+        if all(path.stat().st_mtime <= at for path in _sources(settings.dbt_project, generated)):
+            return manifest_path(settings)
+    return parse(settings)
+
+
+def _sources(folder: Path, without: set[Path]) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_dir() and path not in without:
+            yield from _sources(path, without)
+        elif path.suffix in {".sql", ".yml", ".csv", ".md"}:
+            yield path
+
+
+def _kept(settings: Settings) -> Path:
+    path = settings.dbt_target / "partial_parse.msgpack"
+    if not path.is_file():
+        raise ConfigurationError(f"no parsed dbt project at {path}: run `make setup`")
+    return path
+
+
 def _kept_manifest(settings: Settings) -> Any:
     """The parsed manifest of set-up. Read anew for each build: compiling changes it, and a second
     build with the same object lost its ephemeral models."""
     from dbt.contracts.graph.manifest import Manifest
 
-    kept = settings.dbt_target / "partial_parse.msgpack"
-    if not kept.is_file():
-        raise ConfigurationError(f"no parsed dbt project at {kept}: run `make setup`")
-    manifest = Manifest.from_msgpack(kept.read_bytes())
+    manifest = Manifest.from_msgpack(_kept(settings).read_bytes())
     manifest.build_flat_graph()
     return manifest
 
@@ -99,12 +127,51 @@ def _die_if_asked(event: Any) -> None:
         crash_point(f"build.after.{event.data.node_info.node_name}")
 
 
-def build(
-    settings: Settings,
-    command: str = "build",
-    arguments: tuple[str, ...] = ("--exclude-resource-type", "unit_test"),
-) -> list[NodeResult]:
-    """Run dbt over the whole project and return one result a node, in order of execution.
+_ALL = ("--exclude-resource-type", "unit_test")
+# Views and seeds stay as they are while the project and the configuration do.
+_DATA_ONLY = (
+    "--exclude-resource-type",
+    "unit_test",
+    "seed",
+    "--exclude",
+    "config.materialized:view",
+)
+
+
+def build_pass(settings: Settings) -> list[NodeResult]:
+    """Build what data can change; all of it when the project or the configuration has changed.
+
+    Creating 80 views again took a third of a build. What was built is remembered in the warehouse
+    itself (``config.built``), so that a warehouse restored from a copy is never taken for newer.
+    Raises BuildError and WarehouseBusyError.
+    """
+    with warehouse_lock(settings, "dbt"):
+        with warehouse(settings, "look at the last build") as connection:
+            now = _fingerprint(settings, connection)
+            unchanged = now == _last_built(connection)
+        results = build(settings, _DATA_ONLY if unchanged else _ALL)
+        if not unchanged:
+            with warehouse(settings, "note of the build") as connection:
+                connection.execute("create or replace table config.built as select ? as it", [now])
+    return results
+
+
+def _fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> str:
+    project = hashlib.sha256(_kept(settings).read_bytes()).hexdigest()
+    row = connection.execute("select config_hash from config.policy").fetchone()
+    return f"{project}/{row[0] if row else ''}"
+
+
+def _last_built(connection: duckdb.DuckDBPyConnection) -> str | None:
+    try:
+        row = connection.execute("select it from config.built").fetchone()
+    except duckdb.CatalogException:
+        return None
+    return row[0] if row else None
+
+
+def build(settings: Settings, arguments: tuple[str, ...] = _ALL) -> list[NodeResult]:
+    """Run ``dbt build`` and return one result a node, in order of execution.
 
     Raises BuildError naming every model that failed; failing tests are results, not errors.
     """
@@ -114,7 +181,7 @@ def build(
     with _environment(settings):
         runner = dbtRunner(manifest=_kept_manifest(settings), callbacks=[_die_if_asked])
         crash_point("build.before_first_model")
-        outcome = runner.invoke([command, *_arguments(settings), *arguments])
+        outcome = runner.invoke(["build", *_arguments(settings, "--no-write-json"), *arguments])
     if not isinstance(outcome.result, RunExecutionResult):
         raise BuildError(f"dbt stopped: {outcome.exception}")
     crash_point("build.after_last_model")

@@ -7,12 +7,13 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from ingestion.warehouse import warehouse, warehouse_lock
-from orchestration.dbt_build import NodeResult, build
+from ingestion.warehouse import warehouse
+from orchestration.dbt_build import NodeResult, build_pass
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM, OPERATIONS_TEAM
 
 UNIQUE_ID = "dagster_dbt/unique_id"
+MATERIALIZATION = "dagster-dbt/materialization_type"
 
 
 class Translator(DagsterDbtTranslator):
@@ -70,8 +71,7 @@ def build_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
         assets = context.assets_def
         models = {spec.metadata[UNIQUE_ID]: spec.key for spec in assets.specs}
         checks = {spec.metadata[UNIQUE_ID]: spec for spec in assets.check_specs}
-        with warehouse_lock(installation.settings, "dbt"):
-            results = build(installation.settings)
+        results = build_pass(installation.settings)
         sizes = _row_counts(installation)
         for result in results:
             if result.unique_id in models and result.status == "success":
@@ -94,3 +94,9 @@ def build_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
             installation.progress(f"{len(failed)} dbt test(s) failed: our own defect, see the run")
 
     return build_models
+
+
+def table_keys(models: dg.AssetsDefinition) -> list[dg.AssetKey]:
+    """Models that every pass builds: what comes after them waits for these and not for the views,
+    which are left as they are while the project does not change."""
+    return [spec.key for spec in models.specs if spec.metadata.get(MATERIALIZATION) == "table"]

@@ -9,8 +9,8 @@ from orchestration.corrections import (
     build_sweep_schedule,
     delivery_job,
 )
-from orchestration.dbt_build import manifest_path, parse
-from orchestration.dbt_models import build_dbt_assets
+from orchestration.dbt_build import parsed
+from orchestration.dbt_models import build_dbt_assets, table_keys
 from orchestration.ingestion_assets import build_landing_assets
 from orchestration.installation import Installation
 from orchestration.names import QUIET_RUN, RECONCILE_JOB, WAREHOUSE_TAG
@@ -23,14 +23,11 @@ def build_defs(installation: Installation) -> dg.Definitions:
 
     Tests pass an installation of their own instead of patching anything.
     """
-    manifest = manifest_path(installation.settings)
-    if not manifest.is_file():
-        parse(installation.settings)
-    models = build_dbt_assets(manifest)
+    models = build_dbt_assets(parsed(installation.settings))
     assets = [
         build_landing_assets(installation.registry),
         models,
-        build_quality_gate(models.keys, installation.registry),
+        build_quality_gate(table_keys(models), installation.registry),
         build_published_asset(GATE_KEY),
         build_outbox_asset(PUBLISHED_KEY),
     ]

@@ -63,7 +63,8 @@ def listen(base_port: int) -> dict[str, socket.socket]:
     sockets: dict[str, socket.socket] = {}
     for index, service in enumerate(SERVICES):
         port = base_port + index if base_port else 0
-        listener = socket.socket()
+        # Named TCP, else asyncio leaves Nagle's delay on and every answer waits 40 ms for its body.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
