@@ -88,12 +88,12 @@ def parse(settings: Settings) -> Path:
 
 def parsed(settings: Settings) -> Path:
     """The manifest, parsed again if a file of the project is newer: an edited rule must count."""
-    kept = settings.dbt_target / "partial_parse.msgpack"
-    if kept.is_file() and manifest_path(settings).is_file():
-        at = kept.stat().st_mtime
+    manifest = manifest_path(settings)
+    if manifest.is_file():
+        at = manifest.stat().st_mtime  # each parse writes it, no build does
         generated = {settings.dbt_target, settings.dbt_project / "logs"}
         if all(path.stat().st_mtime <= at for path in _sources(settings.dbt_project, generated)):
-            return manifest_path(settings)
+            return manifest
     return parse(settings)
 
 
