@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -63,6 +63,12 @@ def _fingerprint(installation: Installation) -> Any:
     return exceptions, installation.store.counts_by_state()
 
 
+def _proof_delay(installation: Installation) -> float:
+    """Seconds until the watermark of a new load lies after what was just accepted, also on a clock
+    that tells whole seconds only."""
+    return max(system.settle_seconds for system in installation.registry.systems) + 2
+
+
 def _warm_up() -> Thread:
     """Import Great Expectations beside the first extraction: it costs seconds of one core."""
     from expectations.gate import warm_up
@@ -95,6 +101,8 @@ def run_demo(
                 progress(f"pass {number}: {report.sent} corrections sent, {report.seconds:.1f} s")
                 if report.sent == 0 and not installation.store.awaiting_proof():
                     break
+                # A load that starts within the settle window of what was sent can't prove it yet.
+                sleep(_proof_delay(installation))
             else:
                 raise DemoError(
                     f"the loop still sends corrections after {MAXIMUM_PASSES} passes: "

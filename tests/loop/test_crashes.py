@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import httpx
@@ -54,6 +55,7 @@ def _run_until_rest(home: str, systems_file: str, crash_at: str | None) -> None:
             report = loop.run_pass()
             if report.sent == 0 and not installation.store.awaiting_proof():
                 return
+            time.sleep(4)  # the settle window of the demo's systems, and a clock of whole seconds
     os._exit(3)
 
 

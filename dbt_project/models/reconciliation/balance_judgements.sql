@@ -111,7 +111,7 @@ moments_of_pairs as (
     ),
 {% endfor %}
 
--- For each snapshot of the copy, the last moment that is nearest to it.
+-- For each known moment, the snapshot of the copy that is nearest to it.
 moments as (
     select
         moments_of_pairs.*,
