@@ -111,7 +111,8 @@ moments_of_pairs as (
     ),
 {% endfor %}
 
--- For each known moment, the snapshot of the copy that is nearest to it.
+-- Each snapshot of the copy is judged once, at its first moment: later ones come to be known as the
+-- frontier moves on, and a judgement that moved with it would change what was said before.
 moments as (
     select
         moments_of_pairs.*,
@@ -136,7 +137,7 @@ moments as (
             partition by
                 moments_of_pairs.rule_id, moments_of_pairs.a_system, moments_of_pairs.b_system,
                 copy_nearest.extraction_id
-            order by moments_of_pairs.judged_at desc
+            order by moments_of_pairs.judged_at
         ) = 1
 ),
 
