@@ -93,8 +93,9 @@ documents as (
         min(order_id) as order_id,
         case when count(distinct order_line_id) = 1 then any_value(order_line_id) end
             as order_line_id,
-        any_value(item_id) as item_id,
-        any_value(location_id) as location_id,
+        -- Not just any of several: that would depend on the order in which rows arrived.
+        case when count(distinct item_id) = 1 then any_value(item_id) end as item_id,
+        case when count(distinct location_id) = 1 then any_value(location_id) end as location_id,
         sum(quantity) as quantity,
         min(recorded_from) as recorded_from,
         min(recorded_to) as recorded_to,
