@@ -5,13 +5,14 @@ correctness, and a doubled one finds nothing to do.
 """
 
 import random
+from datetime import timedelta
 
 import dagster as dg
 
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
 from reporting.publish import published_connection
-from writeback.dispatch import DeliveryReport, deliver_due
+from writeback.dispatch import DeliveryReport, DeliverySettings, deliver_due
 from writeback.propose import EnqueueResult, enqueue
 from writeback.verify import apply_proofs
 
@@ -37,6 +38,7 @@ def refresh_outbox(installation: Installation) -> EnqueueResult:
 def deliver(installation: Installation) -> DeliveryReport:
     """Send everything that is due now."""
     systems = installation.registry.systems
+    lease_seconds = installation.registry.policy.lease_seconds
     targets = {s.name: target for s in systems if (target := installation.target(s)) is not None}
     return deliver_due(
         installation.store,
@@ -46,6 +48,9 @@ def deliver(installation: Installation) -> DeliveryReport:
         installation.clock,
         random.Random(),
         BATCH_LIMIT,
+        DeliverySettings(
+            lease=timedelta(seconds=lease_seconds), send_margin=timedelta(seconds=lease_seconds / 3)
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from registry.errors import TallymanError
 from reporting.publish import published_connection
 from reporting.summary import build_summary
 
-MAXIMUM_PASSES = 6
+MAXIMUM_PASSES = 8
 
 
 class DemoError(TallymanError):
@@ -99,7 +99,7 @@ def run_demo(
                 report = loop.run_pass()
                 passes.append(report)
                 progress(f"pass {number}: {report.sent} corrections sent, {report.seconds:.1f} s")
-                if report.sent == 0 and not installation.store.awaiting_proof():
+                if loop.at_rest(report):
                     break
                 # A load that starts within the settle window of what was sent can't prove it yet.
                 sleep(_proof_delay(installation))

@@ -16,6 +16,8 @@ from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
 from registry.errors import TallymanError
 
+ON_THEIR_WAY = ("ready", "sending", "unknown", "accepted")
+
 
 class PassFailedError(TallymanError):
     """A pass ended before its end."""
@@ -85,6 +87,12 @@ class Loop:
             seconds=monotonic() - started,
             failed_feeds=failed,
         )
+
+    def at_rest(self, report: PassReport) -> bool:
+        """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves
+        corrections leased, which the next delivery takes up once the lease has run out."""
+        counts = self.installation.store.counts_by_state()
+        return report.sent == 0 and not any(counts.get(state) for state in ON_THEIR_WAY)
 
     def _deliver_as_the_sensor_says(self) -> None:
         context = dg.build_sensor_context(

@@ -85,6 +85,8 @@ class Policy(BaseModel):
         "cancel_order",
     )
     max_corrections_per_run: int = Field(default=500, gt=0)
+    # How long a dispatcher that died keeps others from its corrections; far above any request.
+    lease_seconds: float = Field(default=180, ge=30)
 
 
 class Registry(BaseModel):

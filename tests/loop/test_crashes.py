@@ -50,9 +50,8 @@ def _run_until_rest(home: str, systems_file: str, crash_at: str | None) -> None:
     installation = Installation.load(load_settings(home, systems_file))
     with open_instance(installation) as instance:
         loop = Loop(installation, instance)
-        for _ in range(6):
-            report = loop.run_pass()
-            if report.sent == 0 and not installation.store.awaiting_proof():
+        for _ in range(15):
+            if loop.at_rest(loop.run_pass()):
                 return
             time.sleep(4)  # the settle window of the demo's systems, and a clock of whole seconds
     os._exit(3)
