@@ -14,16 +14,17 @@ help: ## Show the targets
 
 setup: $(STAMP) $(MANIFEST) ## Make .venv with the command .venv/bin/tallyman
 
-# uv when it is there (seconds), else pip; both install exactly the lock.
+# uv when it is there (seconds), else pip; both install exactly the lock, which is complete: pip could
+# not check the hashes of what an extra brings in.
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Setting up .venv (once)"
 	@if command -v uv >/dev/null 2>&1; then \
 		{ test -x $(BIN)/python || uv venv -q --python $(PYTHON) .venv; } && \
-		uv pip install -q --python $(BIN)/python -r requirements.lock && \
+		uv pip install -q --python $(BIN)/python --no-deps -r requirements.lock && \
 		uv pip install -q --python $(BIN)/python --no-deps -e .; \
 	else \
 		{ test -x $(BIN)/python || $(PYTHON) -m venv .venv; } && \
-		$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.lock && \
 		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
 	fi
 	@touch $@
