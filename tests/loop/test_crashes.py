@@ -67,9 +67,9 @@ def _run(home: Path, systems_file: Path, crash_at: str | None = None) -> int | N
 
 
 def _end_state(settings, handle) -> dict:
-    """What people see and what the systems' own ledgers hold. The states of the outbox are left out:
-    reruns that follow a kill within the settle window may call a correction unproven (a person is to
-    look) although the next load proves it."""
+    """What people see and what the systems' own ledgers hold. The states of the outbox are left
+    out: reruns that follow a kill within the settle window may call a correction unproven (a
+    person is to look) although the next load proves it."""
     from reporting.publish import published_connection
 
     ledger = httpx.get(f"{handle.urls['admin']}/admin/ledger").json()["effects"]
