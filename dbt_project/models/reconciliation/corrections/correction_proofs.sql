@@ -87,7 +87,8 @@ feed_readings as (
             feeds.system = extractions.system
             and feeds.entity = extractions.entity
             and extractions.is_complete
-            and feeds.accepted_at < extractions.extraction_started_at
+            -- Within the settle window the source may not show yet what it has accepted.
+            and feeds.accepted_at < extractions.watermark_at
     group by feeds.correction_key, feeds.system, feeds.entity
 ),
 
