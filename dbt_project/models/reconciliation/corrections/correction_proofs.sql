@@ -20,7 +20,7 @@ with accepted as (
         try_cast(corrections.payload as json) as payload,
         systems.role as target_role,
         kinds.effect_shape,
-        kinds.effect_entity,
+        kinds.effect_feed,
         kinds.effect_key,
         kinds.effect_milestone,
         kinds.effect_field
@@ -33,6 +33,18 @@ with accepted as (
         corrections.is_latest
         and corrections.state in ('accepted', 'unproven')
         and corrections.accepted_at is not null
+),
+
+-- Where the effect shows.
+effect_entities as (
+    select
+        accepted.correction_key,
+        accepted.accepted_at,
+        accepted.target_system as system,
+        coalesce(entities.entity, accepted.effect_feed) as entity
+    from accepted
+    left join {{ ref('int_feed_entities') }} as entities
+        on accepted.target_system = entities.system and accepted.effect_feed = entities.feed
 ),
 
 -- A correction resolves what its kind resolves: two rules may want the same change.
@@ -70,9 +82,9 @@ feeds as (
     select
         correction_key,
         accepted_at,
-        target_system as system,
-        effect_entity as entity
-    from accepted
+        system,
+        entity
+    from effect_entities
 ),
 
 feed_readings as (
@@ -179,10 +191,12 @@ line_effects as (
     from accepted
     inner join numbered_lines as lines
         on accepted.correction_key = lines.correction_key
+    inner join effect_entities
+        on accepted.correction_key = effect_entities.correction_key
     inner join {{ ref('order_events') }} as events
         on
-            accepted.target_system = events.system
-            and accepted.effect_entity = events.entity
+            effect_entities.system = events.system
+            and effect_entities.entity = events.entity
             and accepted.effect_milestone = events.milestone
             and (events.reversed_to is not null) = (accepted.effect_shape = 'reversal')
             and case
@@ -256,10 +270,12 @@ movement_effects as (
         movements.entity,
         movements.system
     from accepted
+    inner join effect_entities
+        on accepted.correction_key = effect_entities.correction_key
     inner join {{ ref('inventory_movements') }} as movements
         on
-            accepted.target_system = movements.system
-            and accepted.effect_entity = movements.entity
+            effect_entities.system = movements.system
+            and effect_entities.entity = movements.entity
             and case
                 when accepted.effect_key is null
                     then

@@ -50,7 +50,8 @@ lines as (
     left join {{ ref('int_record_fields') }} as order_fields
         on target_lines.system = order_fields.system and target_lines.entity = order_fields.entity
     left join {{ ref('int_record_fields') }} as fields
-        on unposted.target_system = fields.system and fields.entity = 'fulfilment_lines'
+        on unposted.target_system = fields.system
+            and list_contains(fields.feeds, 'fulfilment_lines')
 ),
 
 -- A shipment that was posted in part is a matter for a person.

@@ -45,7 +45,7 @@ lines as (
     left join {{ ref('int_record_fields') }} as order_fields
         on target_lines.system = order_fields.system and target_lines.entity = order_fields.entity
     left join {{ ref('int_record_fields') }} as fields
-        on uninvoiced.target_system = fields.system and fields.entity = 'invoice_lines'
+        on uninvoiced.target_system = fields.system and list_contains(fields.feeds, 'invoice_lines')
 ),
 
 -- A shipment that was invoiced in part is a matter for a person.

@@ -28,7 +28,8 @@ lines as (
     left join {{ ref('dim_items') }} as items
         on missing.target_system = items.system and missing.item_id = items.item_id
     left join {{ ref('int_record_fields') }} as fields
-        on missing.target_system = fields.system and fields.entity = 'sales_order_lines'
+        on missing.target_system = fields.system
+            and list_contains(fields.feeds, 'sales_order_lines')
 ),
 
 -- An order that the ERP has in part is a matter for a person.

@@ -81,7 +81,7 @@ conditioned as (
     inner join {{ ref('int_record_fields') }} as target_fields
         on
             translated.target_system = target_fields.system
-            and target_fields.entity = 'stock_movements'
+            and list_contains(target_fields.feeds, 'stock_movements')
 )
 
 select

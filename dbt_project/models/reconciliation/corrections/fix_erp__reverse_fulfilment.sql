@@ -41,7 +41,7 @@ lines as (
     left join {{ ref('int_record_fields') }} as fields
         on
             unshipped.authority_system = fields.system
-            and fields.entity = 'shipment_lines'
+            and list_contains(fields.feeds, 'shipment_lines')
     qualify
         bool_and(coalesce(unshipped.is_ready, false)) over (
             partition by posted_lines.system, posted_lines.own_document

@@ -70,7 +70,7 @@ lines as (
     left join {{ ref('int_record_fields') }} as fields
         on
             unfounded.authority_system = fields.system
-            and fields.entity = 'shipment_lines'
+            and list_contains(fields.feeds, 'shipment_lines')
     qualify
         row_number() over (
             partition by invoice_lines.event_id, unfounded.obligation_id

@@ -28,7 +28,7 @@ lines as (
             unknown.target_system = locations.system
             and unknown.location_id = locations.location_id
     left join {{ ref('int_record_fields') }} as fields
-        on unknown.target_system = fields.system and fields.entity = 'order_lines'
+        on unknown.target_system = fields.system and list_contains(fields.feeds, 'order_lines')
 ),
 
 -- A release that arrived in part is a matter for a person.

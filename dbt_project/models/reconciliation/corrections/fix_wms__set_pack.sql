@@ -31,9 +31,10 @@ located as (
             differing.authority_system = authorities.system
             and differing.item_id = authorities.item_id
     inner join {{ ref('int_record_fields') }} as target_fields
-        on targets.system = target_fields.system and target_fields.entity = 'items'
+        on targets.system = target_fields.system and list_contains(target_fields.feeds, 'items')
     inner join {{ ref('int_record_fields') }} as authority_fields
-        on authorities.system = authority_fields.system and authority_fields.entity = 'items'
+        on authorities.system = authority_fields.system
+            and list_contains(authority_fields.feeds, 'items')
     where differing.is_ready
 )
 
