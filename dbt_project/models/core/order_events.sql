@@ -87,6 +87,7 @@ runs as (
             struct_pack(
                 source_status := source_status,
                 mapping_method := mapping_method,
+                reason_code := reason_code,
                 link_type := link_type,
                 link_key := link_key,
                 link_system := link_system,
@@ -219,6 +220,7 @@ select
     linked.currency,
     linked.source_status,
     linked.mapping_method,
+    linked.reason_code,
     linked.occurred_at,
     linked.promised_at,
     linked.recorded_from,

@@ -6,6 +6,7 @@
     ]),
     ('demo_wms', ['order_lines', 'shipment_lines', 'transactions', 'inventory', 'items']),
     ('demo_carrier', ['tracking_events']),
+    ('carrier_tracking', ['tracking_events']),
     ('files', ['purchase_order_lines']),
 ] %}
 

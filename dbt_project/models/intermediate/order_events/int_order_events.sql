@@ -4,6 +4,7 @@
     'int_order_events__demo_erp',
     'int_order_events__demo_wms',
     'int_order_events__demo_carrier',
+    'int_order_events__carrier_tracking',
     'int_order_events__files',
 ] %}
 

@@ -4,6 +4,7 @@
     'int_unmapped_codes__demo_erp',
     'int_unmapped_codes__demo_wms',
     'int_unmapped_codes__demo_carrier',
+    'int_unmapped_codes__carrier_tracking',
     'int_unmapped_codes__files',
 ] %}
 
