@@ -28,7 +28,7 @@ _LONGEST_TOKEN = 6
 
 @dataclass(frozen=True)
 class Document:
-    """One document and where in the file it begins (a byte); ``problem`` is why it can't be read."""
+    """One document, the byte of the file where it begins, and why it can't be read if it can't."""
 
     offset: int
     text: str

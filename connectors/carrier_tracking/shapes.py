@@ -292,6 +292,7 @@ def _record(shape: Shape, package: Mapping[str, Any], event: Any, system_zone: s
     detail = scan.code(shape.detail, shape.blank)
     reason = scan.code(shape.reason, shape.blank)
     moment = _moment(scan, shape.times, Place(country, region), system_zone)
+    recorded = _parse(scan.text(shape.recorded_at)) if shape.recorded_at else None
     event_id = _identity(number, moment, detail or code, reason)
     fields: dict[str, Any] = {
         # A scan that lacks a part of its identity has its text for one: the contract refuses it.
@@ -308,7 +309,7 @@ def _record(shape: Shape, package: Mapping[str, Any], event: Any, system_zone: s
         "occurred_to": utc_text(moment.latest) if moment else None,
         "local_time": moment.wall if moment else None,
         "time_method": moment.method if moment else None,
-        "recorded_at": scan.text(shape.recorded_at) if shape.recorded_at else None,
+        "recorded_at": utc_text(recorded) if recorded and recorded.tzinfo else None,
         "country": country,
         "region": region,
         "city": city,
