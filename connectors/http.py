@@ -465,11 +465,12 @@ def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None
 
 def problem_text(response: httpx.Response) -> str:
     """Title and detail of a problem+json answer (RFC 9457), else the first words of the text."""
+    first_words = " ".join(response.text.split())[:200]
     try:
         problem = json.loads(response.content)
     except ValueError:
-        return " ".join(response.text.split())[:200]
-    if not isinstance(problem, dict):
+        return first_words
+    if not isinstance(problem, dict) or not problem:
         return ""
     parts = (problem.get("title"), problem.get("detail"))
-    return ": ".join(str(part) for part in parts if part)
+    return ": ".join(str(part) for part in parts if part) or first_words

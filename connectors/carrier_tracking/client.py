@@ -58,17 +58,19 @@ class TrackingClient:
         paging = self._poll.paging
         more: dict[str, str] = {paging.size: str(self.system.page_size)} if paging else {}
         visited = set()
+        is_known = False
         while True:
             try:
                 answer = self._send(batch, more)
             except SourceError as error:
-                if error.kind == "not_found" and self._poll.unknown_is_404:
-                    self.unknown += batch
-                    return
-                raise
-            yield answer
+                if error.kind != "not_found" or not self._poll.unknown_is_404:
+                    raise
+                break
+            if value_at(answer, self._poll.packages) != []:
+                is_known = True
+                yield answer
             if paging is None or not value_at(answer, paging.more):
-                return
+                break
             following = value_at(answer, paging.next)
             if following is None or following in visited:
                 raise SourceError(
@@ -78,6 +80,8 @@ class TrackingClient:
                 )
             visited.add(following)
             more[paging.parameter] = str(following)
+        if not is_known:
+            self.unknown += batch
 
     def _send(self, batch: Sequence[str], more: Mapping[str, str]) -> Any:
         poll, number = self._poll, self._poll.number

@@ -140,6 +140,7 @@ class Poll(_Data):
     path: str
     parameters: dict[str, str] = {}
     headers: dict[str, str] = {}
+    packages: str
     batch: int = 1
     number: Number = Number()
     paging: Paging | None = None
