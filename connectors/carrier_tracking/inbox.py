@@ -64,10 +64,11 @@ class InboxFile:
                     rest += block
                     # A line feed never lies within a character.
                     ready = rest[: rest.rfind(b"\n") + 1] if block else rest
+                    taken = 0
                     for document in self._split(ready, is_end=not block):
                         size = len(document.text.encode())
-                        digest.update(rest[:size])
-                        rest = rest[size:]
+                        digest.update(rest[taken : taken + size])
+                        taken += size
                         self.state = replace(
                             self.state,
                             size=self.state.size + size,
@@ -75,6 +76,7 @@ class InboxFile:
                             rows=self.state.rows + 1,
                         )
                         yield document
+                    rest = rest[taken:]
                     if not block:
                         break
         except OSError as error:

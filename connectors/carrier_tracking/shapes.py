@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from connectors.carrier_tracking.times import (
 
 SHAPES = Path(__file__).resolve().parent / "shapes.yaml"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+_TROUBLES = frozenset({"error", "errors", "warnings", "detail"})
 _QUARTER_HOUR = timedelta(minutes=15)
 
 
@@ -49,6 +50,10 @@ class Package(_Data):
     has: tuple[str, ...]
     number: str
     event_has: tuple[str, ...] = ()
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.has)
 
 
 class Time(_Data):
@@ -92,7 +97,7 @@ class Shape(_Data):
 
     def fits(self, node: Mapping[str, Any]) -> bool:
         """Whether an object stands for a package in this shape."""
-        if not all(key in node for key in self.package.has):
+        if not self.package.keys <= node.keys():
             return False
         if not self.package.event_has:
             return True
@@ -178,20 +183,21 @@ def understand(payload: Any, system_zone: str) -> Understood:
     Two tellings of one event within a payload give the greater one, whatever their order.
     """
     records: dict[str, Record] = {}
-    packages = 0
-    for shape, node in _packages(payload):
-        packages += 1
+    packages: list[tuple[Shape, dict[str, Any]]] = []
+    said: list[str] = []
+    _look_through(payload, packages, said)
+    for shape, node in packages:
         for event in shape.scans(node):
             record = _record(shape, node, event, system_zone)
             known = records.get(record.record_id)
             if known is None or known.raw < record.raw:
                 records[record.record_id] = record
-    return Understood(list(records.values()), packages, _error_text(payload))
+    return Understood(list(records.values()), len(packages), said[0] if said else None)
 
 
 def value_at(node: Any, path: str) -> Any:
     """What a path leads to; a number is a position in a list. None when it leads nowhere."""
-    for step in path.split("."):
+    for step in _steps(path):
         if isinstance(node, dict):
             node = node.get(step)
         elif isinstance(node, list) and step.lstrip("-").isdigit():
@@ -201,35 +207,25 @@ def value_at(node: Any, path: str) -> Any:
     return node
 
 
-def _packages(node: Any) -> Iterator[tuple[Shape, dict[str, Any]]]:
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
+def _look_through(node: Any, packages: list[tuple[Shape, dict[str, Any]]], said: list[str]) -> None:
+    """Collect the packages at any depth, and what errors and warnings say, scans apart."""
     if isinstance(node, list):
         for item in node:
-            yield from _packages(item)
+            _look_through(item, packages, said)
     elif isinstance(node, dict):
-        shape = _shape_of(node)
+        shape = next((shape for shape in catalogue().shapes if shape.fits(node)), None)
         if shape:
-            yield shape, node
+            packages.append((shape, node))
         for key, child in node.items():
-            if shape is None or key != shape.events:
-                yield from _packages(child)
-
-
-def _error_text(node: Any) -> str | None:
-    """The text of the first error or warning in a payload, scans apart."""
-    if isinstance(node, list):
-        return next(filter(None, map(_error_text, node)), None)
-    if not isinstance(node, dict):
-        return None
-    for key in ("error", "errors", "warnings", "detail"):
-        if node.get(key):
-            return _encode(node[key])[:300]
-    shape = _shape_of(node)
-    children = (child for key, child in node.items() if shape is None or key != shape.events)
-    return next(filter(None, map(_error_text, children)), None)
-
-
-def _shape_of(node: Mapping[str, Any]) -> Shape | None:
-    return next((shape for shape in catalogue().shapes if shape.fits(node)), None)
+            if child and key in _TROUBLES:
+                said.append(_encode(child)[:300])
+            elif isinstance(child, (dict, list)) and not (shape and key == shape.events):
+                _look_through(child, packages, said)
 
 
 class _Scan:

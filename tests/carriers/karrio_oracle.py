@@ -10,6 +10,7 @@ import importlib
 import json
 import socket
 import sys
+from functools import lru_cache
 from typing import Any
 
 
@@ -50,13 +51,19 @@ def _handed_over(carrier: str, number: str, payload: Any) -> Any:
     return lib.Deserializable([(number, payload)])
 
 
-def events_of(carrier: str, number: str, payload: Any) -> list[dict[str, Any]]:
+@lru_cache
+def _gateway(carrier: str) -> Any:
     name, settings = GATEWAYS[carrier]
     utils = importlib.import_module(f"karrio.providers.{name}.utils")
     # A delivered package would have it ask for the proof of delivery.
     utils.get_proof_of_delivery = lambda *_: None
-    gateway = karrio.gateway[name].create(settings)
-    details, _ = gateway.mapper.parse_tracking_response(_handed_over(carrier, number, payload))
+    return karrio.gateway[name].create(settings)
+
+
+def events_of(carrier: str, number: str, payload: Any) -> list[dict[str, Any]]:
+    details, _ = _gateway(carrier).mapper.parse_tracking_response(
+        _handed_over(carrier, number, payload)
+    )
     return [
         {
             "carrier": carrier,
