@@ -40,7 +40,9 @@ unmet as (
     select
         obligation_id,
         rule_id,
+        family,
         a_system,
+        object_id,
         is_linked,
         list_distinct([object_id, order_id, document, own_document]) as reference_keys
     from {{ ref('obligations') }}
@@ -54,6 +56,17 @@ by_reference as (
         unmet.obligation_id,
         unnest(unmet.reference_keys) as reference
     from unmet
+),
+
+-- A balance sums up documents: one that we can't use concerns the positions to which any system
+-- posts it.
+gap_positions as (
+    select distinct
+        gaps.reference,
+        movements.item_id || '@' || movements.location_id as position_id
+    from gaps
+    inner join {{ ref('inventory_movements') }} as movements
+        on gaps.reference = movements.document
 ),
 
 held as (
@@ -80,6 +93,22 @@ held as (
     inner join unmet
         on evidence.rule_id = unmet.rule_id and evidence.a_system = unmet.a_system
     where gaps.reference is null
+    union all
+    -- A movement that no other system knows may be any position's.
+    select
+        unmet.obligation_id,
+        gaps.held_reason
+    from gaps
+    inner join {{ ref('rule_evidence') }} as evidence
+        on gaps.system = evidence.system and gaps.entity = evidence.entity
+    inner join unmet
+        on
+            evidence.rule_id = unmet.rule_id
+            and evidence.a_system = unmet.a_system
+            and unmet.family = 'balance'
+    left join gap_positions
+        on gaps.reference = gap_positions.reference
+    where gap_positions.reference is null or gap_positions.position_id = unmet.object_id
     union all
     select
         unmet.obligation_id,
