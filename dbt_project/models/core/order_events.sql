@@ -225,14 +225,20 @@ select
     linked.promised_at,
     linked.recorded_from,
     linked.recorded_to,
-    coalesce(linked.cleared_from, linked.reversed_from) as reversed_from,
-    coalesce(linked.cleared_to, linked.reversed_to) as reversed_to,
+    coalesce(linked.cleared_from, linked.reversed_from, deleted.deleted_from) as reversed_from,
+    coalesce(linked.cleared_to, linked.reversed_to, deleted.deleted_to) as reversed_to,
     linked.seen_at,
     linked.is_first_load,
     linked.origin,
     echo_origins.origin is not null or echo_documents.own_document is not null as is_echo,
     linked.raw_key
 from linked
+-- What a record said is taken back when the record vanishes.
+left join {{ ref('int_deleted_records') }} as deleted
+    on
+        linked.system = deleted.system
+        and linked.entity = deleted.entity
+        and linked.record_id = deleted.record_id
 left join echo_origins
     on
         linked.system = echo_origins.system

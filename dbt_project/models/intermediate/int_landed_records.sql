@@ -1,4 +1,4 @@
--- Quarantined records of which a good version was seen later, and when last.
+-- When a good version was last seen of records that were quarantined, or missed by a sweep.
 {% set feeds = [
     ('demo_oms', ['order_lines', 'products']),
     ('demo_erp', [
@@ -10,12 +10,18 @@
     ('files', ['purchase_order_lines']),
 ] %}
 
-with quarantined as (
-    select distinct
+with doubted as (
+    select
         system,
         entity,
         record_id
     from {{ ref('stg_log__quarantine') }}
+    union
+    select
+        system,
+        entity,
+        record_id
+    from {{ ref('stg_log__missing_records') }}
 ),
 
 landed as (
@@ -41,9 +47,9 @@ select
     landed.record_id,
     max(landed.seen_at) as last_seen_at
 from landed
-inner join quarantined
+inner join doubted
     on
-        landed.system = quarantined.system
-        and landed.entity = quarantined.entity
-        and landed.record_id = quarantined.record_id
+        landed.system = doubted.system
+        and landed.entity = doubted.entity
+        and landed.record_id = doubted.record_id
 group by landed.system, landed.entity, landed.record_id

@@ -1,7 +1,8 @@
 """The one contract that every connector keeps, as test classes over a subject.
 
 ``ReadingContract`` for every connector; ``HttpReadingContract`` for those that read over HTTP;
-``CorrectionContract`` and ``HttpCorrectionContract`` for those that take corrections. A product
+``DeletionContract`` for those of systems in which records vanish; ``CorrectionContract`` and
+``HttpCorrectionContract`` for those that take corrections. A product
 inherits in one class those that apply, and names its subject::
 
     class TestMyProduct(ReadingContract, HttpReadingContract):
@@ -25,7 +26,7 @@ import pytest
 from contract_subject import Subject
 from faulty_proxy import Answer, CutBody, FaultyProxy, LoseAnswer
 
-from connectors.base import Page, Record, Result, Source, SourceError
+from connectors.base import Page, Record, Result, Source, SourceError, SweptSource
 from connectors.factory import make_source
 from ingestion.extract import extract_system
 from registry.contracts import Contract, contract_of
@@ -68,6 +69,13 @@ def version(record: Record, contract: Contract) -> Version:
     transport = {column.name for column in contract.columns if column.transport}
     content = {name: value for name, value in record.fields.items() if name not in transport}
     return record.record_id, json.dumps(content, sort_keys=True, default=str)
+
+
+def sweep(source: Source, entity: str) -> set[str]:
+    """All keys of an entity, as a sweep for deleted records finds them."""
+    assert isinstance(source, SweptSource)
+    assert entity in source.swept
+    return {key for keys in source.keys(entity) for key in keys}
 
 
 def is_snapshot(subject: Subject, entity: str) -> bool:
@@ -277,6 +285,55 @@ class ReadingContract(_OverSubject):
     def _reached(self, subject: Subject, entity: str) -> str | None:
         """The cursor after everything that is there."""
         return read(subject.source(settle_seconds=SETTLE_SECONDS), entity).cursor
+
+
+class DeletionContract(_OverSubject):
+    """A record that vanishes is seen to be gone, and nothing else ever is."""
+
+    def test_a_sweep_finds_the_keys_of_all_that_is_read(
+        self, subject: Subject, deletable_entity: str
+    ) -> None:
+        subject.make(deletable_entity, 3)
+        keys = sweep(subject.source(), deletable_entity)
+        assert keys == read(subject.source(), deletable_entity).record_ids
+
+    def test_a_deleted_record_is_missing_from_the_next_sweep(
+        self, subject: Subject, deletable_entity: str
+    ) -> None:
+        made = subject.make(deletable_entity, 3)
+        before = sweep(subject.source(page_size=subject.page_size), deletable_entity)
+        assert set(made) <= before
+        subject.delete(deletable_entity, made[1])
+        after = sweep(subject.source(page_size=subject.page_size), deletable_entity)
+        assert before - after == {made[1]}
+
+    def test_what_is_deleted_during_a_sweep_hides_nothing_else(
+        self, subject: Subject, deletable_entity: str
+    ) -> None:
+        """Pages shift when a record vanishes; a sweep may fail then, but must not miss others."""
+        made = subject.make(deletable_entity, 4)
+        found: set[str] = set()
+        left = made[:2]
+        source = subject.source(page_size=subject.page_size)
+        assert isinstance(source, SweptSource)
+        try:
+            for keys in source.keys(deletable_entity):
+                found.update(keys)
+                if left:
+                    subject.delete(deletable_entity, left.pop())
+        except SourceError:
+            return
+        assert set(made[2:]) <= found
+
+    def test_a_sweep_that_is_cut_is_no_sweep(
+        self, subject: Subject, proxy: FaultyProxy, deletable_entity: str
+    ) -> None:
+        subject.make(deletable_entity, 1)
+        with (
+            proxy.fault(Answer(500, NOW), subject.is_read),
+            pytest.raises(SourceError),
+        ):
+            sweep(subject.source(base_url=proxy.url), deletable_entity)
 
 
 class HttpReadingContract(_OverSubject):
