@@ -8,6 +8,9 @@
     ('demo_carrier', ['tracking_events']),
     ('carrier_tracking', ['tracking_events']),
     ('files', ['purchase_order_lines']),
+    ('sap_odata', [
+        'products', 'sales_order_items', 'delivery_items', 'billing_items', 'purchase_order_items',
+    ]),
 ] %}
 
 with doubted as (

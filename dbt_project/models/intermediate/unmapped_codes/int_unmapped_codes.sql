@@ -6,6 +6,7 @@
     'int_unmapped_codes__demo_carrier',
     'int_unmapped_codes__carrier_tracking',
     'int_unmapped_codes__files',
+    'int_unmapped_codes__sap_odata',
 ] %}
 
 {{ union_of(adapters) }}
