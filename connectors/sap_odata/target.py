@@ -29,9 +29,6 @@ ORDERS = f"{SERVICE}/A_SalesOrder"
 QUANTITY_PLACES = 3
 # Items are numbered in tens: item 000010 is line 1.
 ITEM_STEP = 10
-# SAP refuses a locked document with 400 and the number of its message: "sales document is currently
-# being processed by user", "object is currently locked by user".
-LOCK_MESSAGES = ("V1/042", "MC/601")
 DEFAULT_TEXT_ID = "TX01"
 DEFAULT_LANGUAGE = "EN"
 
@@ -43,12 +40,17 @@ class SapTarget(HttpTarget):
     ``options.key_text`` (the id of a text type), and is looked for by its customer reference before
     it is posted; a change carries the entity tag of the order that was read right before. Between
     look and post another person may post the same order: the next pass sees the double.
+
+    A locked document (423, or an error whose code is one of ``options.lock_messages``) is tried
+    again later.
     """
 
     def __init__(self, system: System, client: SapClient) -> None:
         super().__init__(system, client.http)
         self._client = client
         self._text_id = str(system.options.get("key_text", DEFAULT_TEXT_ID))
+        told = system.options.get("lock_messages", [])
+        self._lock_messages = {str(code) for code in told} if isinstance(told, list) else set()
         self.actions = {
             "create_order": Action(self._read_created, self._create, self._delete),
             "update_quantity": Action(self._read_quantity, self._update, self._restore),
@@ -218,7 +220,7 @@ class SapTarget(HttpTarget):
                 raise
             return Outcome(Result.UNKNOWN, error.kind, str(error))
         outcome = judge(response, record_of)
-        if outcome.result is Result.REFUSED and _is_lock(response):
+        if outcome.result is Result.REFUSED and _error_code(response) in self._lock_messages:
             return replace(outcome, result=Result.RETRY, code="locked")
         return outcome
 
@@ -233,12 +235,11 @@ class SapTarget(HttpTarget):
         return str(value)
 
 
-def _is_lock(response: httpx.Response) -> bool:
+def _error_code(response: httpx.Response) -> str | None:
     try:
-        code = response.json()["error"]["code"]
+        return str(response.json()["error"]["code"])
     except (ValueError, KeyError, TypeError):
-        return False
-    return code in LOCK_MESSAGES
+        return None
 
 
 def _item_number(line_number: Any) -> str:

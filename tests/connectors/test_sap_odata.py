@@ -171,18 +171,24 @@ def test_the_mocks_own_failures(
     assert target.apply(wanted).result is Result.OK
 
 
-@pytest.mark.parametrize("code", ["V1/042", "MC/601"])
-def test_a_lock_told_as_a_business_error_is_tried_again(mock: MockSap, code: str) -> None:
-    """S/4HANA tells locks by the number of a message in a 400, which the mock does not."""
+@pytest.mark.parametrize(
+    ("code", "result", "judged"),
+    [("ZZ/042", Result.RETRY, "locked"), ("ZZ/043", Result.REFUSED, "http_400")],
+)
+def test_a_lock_told_as_a_business_error_is_tried_again(
+    mock: MockSap, code: str, result: Result, judged: str
+) -> None:
+    """A system may tell a lock by the number of a message in a 400, which the mock does not."""
+    options = {**mock.system().options, "lock_messages": ["ZZ/042"]}
     body = {"error": {"code": code, "message": {"lang": "en", "value": "currently locked"}}}
     with FaultyProxy(mock.url) as proxy:
-        target = make_target(mock.system(base_url=proxy.url), ENVIRONMENT)
+        target = make_target(mock.system(base_url=proxy.url, options=options), ENVIRONMENT)
         assert target is not None
         wanted = new_order(mock)
         answer = Answer(400, {}, json.dumps(body).encode())
         with proxy.fault(answer, lambda asked: asked.method == "POST"):
             outcome = target.apply(wanted)
-    assert (outcome.result, outcome.code) == (Result.RETRY, "locked")
+    assert (outcome.result, outcome.code) == (result, judged)
     assert "currently locked" in outcome.message
 
 
@@ -228,6 +234,20 @@ def test_a_changed_quantity_is_read_after_the_cursor(mock: MockSap) -> None:
         for record in page.records
     }
     assert told[record_id] == "7.000"
+
+
+def test_an_old_number_that_changed_last_is_read_once(mock: MockSap) -> None:
+    source = make_source(mock.system(settle_seconds=0, page_size=1), ENVIRONMENT)
+    cursor = list(source.pages("sales_order_items", None))[-1].cursor
+    numbers = [mock.order()["SalesOrder"] for _ in range(3)]
+    mock.patch(f"API_SALES_ORDER_SRV/A_SalesOrder('{numbers[0]}')", {"ShippingCondition": "02"})
+    told = [
+        record.fields["sales_order"]
+        for page in source.pages("sales_order_items", cursor)
+        for record in page.records
+    ]
+    assert told[-3:] == [numbers[1], numbers[2], numbers[0]]
+    assert len(told) == len(set(told))
 
 
 def test_a_batch_whose_answer_is_cut_is_unknown(mock: MockSap) -> None:

@@ -42,6 +42,7 @@ class SapOData(Subject):
         self.mock = mock
         self.base_url = mock.url
         self.environment = ENVIRONMENT
+        self._orders: list[str] = []
 
     @classmethod
     @contextmanager
@@ -54,12 +55,26 @@ class SapOData(Subject):
 
     def make(self, entity: str, count: int) -> list[str]:
         if entity == "sales_order_items":
-            return [f"{self.mock.order()['SalesOrder']}/000010" for _ in range(count)]
+            return [f"{number}/000010" for number in self._make_orders(count)]
         return [f"{self.mock.delivery()['DeliveryDocument']}/000010" for _ in range(count)]
+
+    def _make_orders(self, count: int) -> list[str]:
+        """New orders and, of several, one that is older by its number and changed now."""
+        changed = self._orders[:1] if count > 1 else []
+        for number in changed:
+            condition = {"ShippingCondition": uuid.uuid4().hex[:2]}
+            quantity = {"RequestedQuantity": f"{uuid.uuid4().int % 100_000}.000"}
+            path = f"API_SALES_ORDER_SRV/A_SalesOrderItem(SalesOrder='{number}'"
+            self.mock.patch(f"{path},SalesOrderItem='000010')", quantity)
+            self.mock.patch(f"API_SALES_ORDER_SRV/A_SalesOrder('{number}')", condition)
+        new = [str(self.mock.order()["SalesOrder"]) for _ in range(count - len(changed))]
+        self._orders += new
+        return changed + new
 
     def delete(self, entity: str, record_id: str) -> None:
         number = record_id.partition("/")[0]
         if entity == "sales_order_items":
+            self._orders.remove(number)
             self.mock.delete(f"API_SALES_ORDER_SRV/A_SalesOrder('{number}')")
         else:
             self.mock.delete(f"API_OUTBOUND_DELIVERY_SRV/A_OutbDeliveryHeader('{number}')")
