@@ -59,14 +59,25 @@ by_reference as (
 ),
 
 -- A balance sums up documents: one that we can't use concerns the positions to which any system
--- posts it.
+-- posts it. (Of a balance that we can't use itself, nothing is judged.)
+movement_gaps as (
+    select *
+    from gaps
+    where
+        exists (
+            select 1
+            from {{ ref('inventory_movements') }} as movements
+            where movements.system = gaps.system and movements.entity = gaps.entity
+        )
+),
+
 gap_positions as (
     select distinct
-        gaps.reference,
+        movement_gaps.reference,
         movements.item_id || '@' || movements.location_id as position_id
-    from gaps
+    from movement_gaps
     inner join {{ ref('inventory_movements') }} as movements
-        on gaps.reference = movements.document
+        on movement_gaps.reference = movements.document
 ),
 
 held as (
@@ -97,17 +108,17 @@ held as (
     -- A movement that no other system knows may be any position's.
     select
         unmet.obligation_id,
-        gaps.held_reason
-    from gaps
+        movement_gaps.held_reason
+    from movement_gaps
     inner join {{ ref('rule_evidence') }} as evidence
-        on gaps.system = evidence.system and gaps.entity = evidence.entity
+        on movement_gaps.system = evidence.system and movement_gaps.entity = evidence.entity
     inner join unmet
         on
             evidence.rule_id = unmet.rule_id
             and evidence.a_system = unmet.a_system
             and unmet.family = 'balance'
     left join gap_positions
-        on gaps.reference = gap_positions.reference
+        on movement_gaps.reference = gap_positions.reference
     where gap_positions.reference is null or gap_positions.position_id = unmet.object_id
     union all
     select
