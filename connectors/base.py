@@ -20,12 +20,15 @@ class Record:
     fields under the contract's column names, values untouched. ``raw`` is the source's text.
     ``reference`` is the business key that links it to others (order, shipment or tracking number),
     kept for a record that breaks the contract, so that its absence is not taken for a fact.
+    ``problem`` is what makes the connector itself refuse it, whatever its fields hold: it goes to
+    quarantine with these words as the reason.
     """
 
     record_id: str
     fields: Mapping[str, Any]
     raw: str
     reference: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
