@@ -87,7 +87,7 @@ class PartnerProfile(_Settings):
     """
 
     partner: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    role: Literal["supplier", "wms", "carrier"]
+    role: Literal["supplier", "wms", "carrier", "channel"]
     us: Party
     them: Party
     versions: tuple[str, ...] = ("004010", "005010")

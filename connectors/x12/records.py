@@ -55,7 +55,17 @@ _READERS = {**x12_sets.READERS, **edifact_messages.READERS}
 _DECIMAL = re.compile(r"-?0*\d{1,12}(\.\d{1,6}0*)?")
 _WHOLE = re.compile(r"-?\d{1,18}")
 # Where sets name the order that they are about: for what can't be read any further.
-_REFERENCES = {"BEG": 3, "BAK": 3, "BCH": 3, "BCA": 3, "PRF": 1, "BIG": 4, "W05": 2, "W06": 2, "W17": 4}
+_REFERENCES = {
+    "BEG": 3,
+    "BAK": 3,
+    "BCH": 3,
+    "BCA": 3,
+    "PRF": 1,
+    "BIG": 4,
+    "W05": 2,
+    "W06": 2,
+    "W17": 4,
+}
 
 
 @dataclass(frozen=True)

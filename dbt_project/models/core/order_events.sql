@@ -142,18 +142,19 @@ linked as (
             else links.order_line_id
         end as order_line_id,
         case
-            when flattened.object_type = 'package' or flattened.link_type = 'order_line'
+            -- What is linked as what it is names itself: a package, a message, a whole order.
+            when flattened.link_type in (flattened.object_type, 'order_line')
                 then flattened.link_key
             else links.order_line_id
         end as object_id,
         -- A carrier knows packages, not lines: the packing list says how much of a line it carries.
         coalesce(flattened.quantity, links.quantity) as linked_quantity
     from flattened
-    -- A package as such has no line to look for.
+    -- What is no line has none to look for.
     left join {{ ref('object_link_scopes') }} as links
         on
             case
-                when flattened.object_type <> 'package' and flattened.link_type <> 'order_line'
+                when flattened.link_type not in (flattened.object_type, 'order_line')
                     then flattened.link_type
             end = links.object_type
             and flattened.link_key = links.object_key

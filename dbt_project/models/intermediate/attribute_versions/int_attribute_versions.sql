@@ -4,6 +4,7 @@
     'int_attribute_versions__demo_erp',
     'int_attribute_versions__demo_wms',
     'int_attribute_versions__sap_odata',
+    'int_attribute_versions__x12',
 ] %}
 
 {{ union_of(adapters) }}

@@ -5,6 +5,7 @@
     'int_items__demo_wms',
     'int_items__files',
     'int_items__sap_odata',
+    'int_items__x12',
 ] %}
 
 {{ union_of(adapters) }}

@@ -4,6 +4,7 @@
     'int_object_links__demo_wms',
     'int_object_links__files',
     'int_object_links__sap_odata',
+    'int_object_links__x12',
 ] %}
 
 {{ union_of(adapters) }}

@@ -7,6 +7,10 @@
     'int_order_events__carrier_tracking',
     'int_order_events__files',
     'int_order_events__sap_odata',
+    'int_order_events__x12_purchase_orders',
+    'int_order_events__x12_suppliers',
+    'int_order_events__x12_warehouses',
+    'int_order_events__x12_messages',
 ] %}
 
 {{ union_of(adapters) }}

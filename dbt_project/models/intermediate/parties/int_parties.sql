@@ -4,6 +4,7 @@
     'int_parties__demo_erp',
     'int_parties__files',
     'int_parties__sap_odata',
+    'int_parties__x12',
 ] %}
 
 {{ union_of(adapters) }}

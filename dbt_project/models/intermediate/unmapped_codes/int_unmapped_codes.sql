@@ -7,6 +7,7 @@
     'int_unmapped_codes__carrier_tracking',
     'int_unmapped_codes__files',
     'int_unmapped_codes__sap_odata',
+    'int_unmapped_codes__x12',
 ] %}
 
 {{ union_of(adapters) }}
