@@ -95,7 +95,8 @@ class X12Target:
         when its file has gone on its way."""
         state = self._actions[request.kind].read(request)
         own = self._source.ledger.find(request.idempotency_key)
-        if own is None or not own.is_written:
+        undone = self._source.ledger.find(undo_key(request))
+        if own is None or not own.is_written or undone is not None:
             return state
         record = str(request.payload[self._actions[request.kind].record])
         return TargetState(True, False, True, record, state.observed)
@@ -190,6 +191,13 @@ class X12Target:
         orders = self._find(request, "purchase_orders", "po_number")
         return bool(orders) and all(
             item.fields["purpose_code"] == documents.CANCELLATION for item in orders
+        )
+
+    def _purchase_order_change(
+        self, backwards: bool
+    ) -> Callable[[CorrectionRequest, datetime], NewSet]:
+        return lambda request, now: documents.purchase_order_change(
+            self._profile, request.payload, backwards, now
         )
 
     def _read_purchase_order_lines(self, request: CorrectionRequest) -> TargetState:
