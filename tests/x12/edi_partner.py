@@ -18,6 +18,7 @@ from connectors.x12.target import X12Target
 from connectors.x12.writing import NewSet, write_x12
 from registry.systems import System
 
+NOTICE_SETS = {"inbound": ["997"], "outbound": ["856", "997"]}
 LONG_AGO = 1_000_000_000
 SUPPLIER_SETS = {
     "inbound": ["855", "856", "810", "865", "997", "ORDRSP", "DESADV", "INVOIC", "CONTRL"],

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edi_partner import WAREHOUSE_SETS, Partner, document
+from edi_partner import NOTICE_SETS, WAREHOUSE_SETS, Partner, document
 
 from connectors.base import CorrectionRequest, Result
 from connectors.factory import make_target
 from connectors.x12.interchange import read_x12
 from writeback.kinds import check_payload
 
-NOTICE_SETS = {"inbound": ["997"], "outbound": ["856", "997"]}
 RELEASE = {
     "host_order": "SO-1",
     "location": "EAST",
@@ -164,7 +163,7 @@ def test_somebody_elses_release_is_a_conflict(warehouse: Partner) -> None:
 def test_a_kill_leaves_one_document(warehouse: Partner, point: str) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from pathlib import Path\nfrom edi_partner import WAREHOUSE_SETS, Partner\n"
+        "from pathlib import Path\nfrom edi_partner import NOTICE_SETS, WAREHOUSE_SETS, Partner\n"
         "from test_x12_target import RELEASE, request\n"
         "partner = Partner(Path(sys.argv[3]), 'threepl', 'wms', WAREHOUSE_SETS)\n"
         "partner.target().apply(request('create_warehouse_order', RELEASE))"
