@@ -10,6 +10,7 @@
     ('files', ['purchase_order_lines']),
     ('sap_odata', [
         'products', 'sales_order_items', 'delivery_items', 'billing_items', 'purchase_order_items',
+    ]),
     ('x12', [
         'interchanges', 'functional_groups', 'functional_acknowledgements', 'purchase_orders',
         'purchase_order_lines', 'acknowledgements', 'acknowledgement_lines',

@@ -58,6 +58,7 @@ select
             then movements.signed_quantity
         else 0
     end as on_hand_change,
+    abs(movements.signed_quantity) as moved_quantity,
     movements.reason,
     movements.document,
     movements.occurred_at,
