@@ -19,9 +19,7 @@ class GraphQL:
 
     def __init__(self, url: str, api: str) -> None:
         self._api = api
-        self._http = httpx.Client(
-            base_url=url, timeout=ANSWER_TIMEOUT_SECONDS, trust_env=False
-        )
+        self._http = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_SECONDS, trust_env=False)
 
     def __enter__(self) -> GraphQL:
         return self

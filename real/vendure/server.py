@@ -102,15 +102,16 @@ class VendureServer:
         admin = GraphQL(access.url, "admin-api")
         admin.log_in(access.user, access.password)
         created = admin.run(
-            "mutation($input: CreateApiKeyInput!) {"
-            " createApiKey(input: $input) { apiKey } }",
+            "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey } }",
             input={
                 "roleIds": [SUPERADMIN_ROLE],
                 "translations": [{"languageCode": "en", "name": "tallyman"}],
             },
         )
         admin.close()
-        complete = Access(access.url, access.user, access.password, created["createApiKey"]["apiKey"])
+        complete = Access(
+            access.url, access.user, access.password, created["createApiKey"]["apiKey"]
+        )
         self._write(complete)
         return complete
 

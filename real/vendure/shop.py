@@ -320,8 +320,7 @@ class Shop:
         for payment, state in self.order(order_id).payments.items():
             if state == "Authorized":
                 self._admin.run(
-                    "mutation($id: ID!) {"
-                    f" settlePayment(id: $id) {{ __typename {ERROR} }} }}",
+                    f"mutation($id: ID!) {{ settlePayment(id: $id) {{ __typename {ERROR} }} }}",
                     id=payment,
                 )
 
@@ -437,7 +436,9 @@ class Shop:
                 )
 
     def _named(self, plural: str, field: str) -> dict[str, str]:
-        found = self._admin.run(f"{{ {plural}(options: {{take: {PAGE}}}) {{ items {{ id {field} }} }} }}")
+        found = self._admin.run(
+            f"{{ {plural}(options: {{take: {PAGE}}}) {{ items {{ id {field} }} }} }}"
+        )
         return {item[field]: item["id"] for item in found[plural]["items"]}
 
     def _variant_ids(self) -> dict[str, str]:
@@ -495,7 +496,11 @@ def _order(found: Mapping[str, Any]) -> Order:
         updated_at=found["updatedAt"],
         lines=tuple(
             OrderLine(
-                line["id"], number, line["productVariant"]["sku"], line["quantity"], line["unitPrice"]
+                line["id"],
+                number,
+                line["productVariant"]["sku"],
+                line["quantity"],
+                line["unitPrice"],
             )
             for number, line in enumerate(lines, start=1)
         ),
