@@ -41,7 +41,7 @@ def kept_port(folder: Path, name: str) -> int:
 
 
 def program(name: str, remedy: str) -> str:
-    """The path of an installed program; raises RealSystemError with the remedy when it is absent."""
+    """The path of an installed program; raises RealSystemError with the remedy if absent."""
     found = shutil.which(name)
     if found is None:
         raise RealSystemError(f"no program '{name}' on this machine: {remedy}")

@@ -1,4 +1,4 @@
-"""Drives Vendure as its people do: a shop that is set up, orders placed, settled, shipped, returned.
+"""Drives Vendure as its people do: a shop set up, orders placed, settled, shipped, paid back.
 
 Amounts are whole minor units (cents), as Vendure keeps them; ids are Vendure's own.
 """

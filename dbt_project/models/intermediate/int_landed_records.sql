@@ -8,6 +8,10 @@
     ('demo_carrier', ['tracking_events']),
     ('carrier_tracking', ['tracking_events']),
     ('files', ['purchase_order_lines']),
+    ('vendure', [
+        'order_lines', 'order_history', 'fulfilment_lines', 'payments', 'refunds',
+        'product_variants', 'customers', 'stock_levels', 'stock_movements',
+    ]),
 ] %}
 
 with quarantined as (

@@ -6,6 +6,7 @@
     'int_order_events__demo_carrier',
     'int_order_events__carrier_tracking',
     'int_order_events__files',
+    'int_order_events__vendure',
 ] %}
 
 {{ union_of(adapters) }}

@@ -6,6 +6,7 @@
     'int_unmapped_codes__demo_carrier',
     'int_unmapped_codes__carrier_tracking',
     'int_unmapped_codes__files',
+    'int_unmapped_codes__vendure',
 ] %}
 
 {{ union_of(adapters) }}
