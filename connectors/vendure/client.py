@@ -182,7 +182,7 @@ def failure_of(system: str, answer: Any) -> SourceError | None:
     if errors:
         error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
         code = (error.get("extensions") or {}).get("code")
-        kind = _KINDS.get(code, "server_error")
+        kind = _KINDS.get(str(code), "server_error")
         return SourceError(kind, f"{system} answered: {error.get('message')}{_remedy(kind)}")
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
         return SourceError(

@@ -1,5 +1,5 @@
--- What belongs together by Vendure's word: fulfilment lines to order lines, and the package with the
--- tracking number of a fulfilment to its lines.
+-- What belongs together by Vendure's word: fulfilment lines to order lines, and the package with
+-- the tracking number of a fulfilment to its lines.
 with fulfilments as (
     select
         *,
