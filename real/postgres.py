@@ -45,12 +45,9 @@ class PostgresServer:
             "fsync": "off",
             "synchronous_commit": "off",
         }
+        chosen = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._daemon.start(
-            [
-                programs / "postgres",
-                *("-D", self._data, "-p", str(self.port)),
-                *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
-            ],
+            [programs / "postgres", "-D", self._data, "-p", str(self.port), *chosen],
             self._accepts,
             user=unprivileged_user(),
         )
@@ -61,8 +58,8 @@ class PostgresServer:
 
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
-        connect = ("-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER)
-        psql = [self._programs() / "psql", *connect, "-At", "-d", "postgres", "-c"]
+        psql: list[str | Path] = [self._programs() / "psql", "-h", "127.0.0.1"]
+        psql += ["-p", str(self.port), "-U", SUPERUSER, "-At", "-d", "postgres", "-c"]
         question = f"select count(*) from pg_database where datname = '{name}'"
         if run([*psql, question], self.folder).strip() == "0":
             run([*psql, f'create database "{name}"'], self.folder)
@@ -82,14 +79,8 @@ class PostgresServer:
         if user is not None:
             entry = pwd.getpwnam(user)
             os.chown(self._data, entry.pw_uid, entry.pw_gid)
-        run(
-            [
-                programs / "initdb",
-                *("-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync"),
-            ],
-            self.folder,
-            user=user,
-        )
+        options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        run([programs / "initdb", "-D", self._data, *options], self.folder, user=user)
 
     def _accepts(self) -> bool:
         with socket.socket() as probe:
