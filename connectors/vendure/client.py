@@ -107,8 +107,7 @@ class VendureClient:
 
     def query(self, document: str, **variables: Any) -> dict[str, Any]:
         """The data of a reading document. Raises SourceError, also for errors in the answer."""
-        response = self.http.query(PATH, {"query": document, "variables": variables})
-        answer = self.http.parse(response)
+        answer = self.http.query(PATH, {"query": document, "variables": variables})
         failure = failure_of(self._name, answer)
         if failure is not None:
             raise failure

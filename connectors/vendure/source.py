@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import Page, Record
 from connectors.cursors import instant, iso_milliseconds, latest
 from connectors.documents import DocumentReader
+from connectors.http import HttpClient
 from connectors.reading import clocked_page, source_now, unknown_entity, unknown_key
 from connectors.vendure.client import LARGEST_PAGE, VendureClient
 from connectors.vendure.orders import (
@@ -50,6 +51,9 @@ _MOVEMENTS = (
     "sku stockMovements(options: {skip: %d, take: %d}) { totalItems items {"
     " ... on StockMovement { id createdAt updatedAt type quantity } } }"
 )
+
+# Entities of which records vanish, by the list that shows what is left.
+_SWEPT = {"product_variants": "productVariants", "customers": "customers"}
 
 Node = dict[str, Any]
 
@@ -98,10 +102,24 @@ class VendureSource:
     def probe(self) -> None:
         self.client.query("{ orders(options: {take: 1}) { totalItems } }")
 
+    @property
+    def swept(self) -> frozenset[str]:
+        """Deleted items and customers are not listed any more; orders can't be deleted."""
+        return frozenset(_SWEPT)
+
+    def keys(self, entity: str) -> Iterator[list[str]]:
+        """Ids of all that is listed now. Raises SourceError."""
+        for rows in self.client.created(_SWEPT[entity], ""):
+            yield [row["id"] for row in rows]
+
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         """The cursor of what hangs under orders is a Watch, that of customers the latest
         ``updatedAt``, that of stock movements their number by variant. Items and stock levels are
-        read whole: a price or a balance changes without a trace in the variant's ``updatedAt``."""
+        read whole: a price or a balance changes without a trace in the variant's ``updatedAt``.
+
+        Lists are read by creation, so that only the end of a reading says how far it reached: all
+        pages before the last carry the cursor from which it began.
+        """
         if entity in self._of_orders:
             return self._order_pages(entity, cursor)
         match entity:
@@ -175,30 +193,26 @@ class VendureSource:
         }
 
     def _order_pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
-        http = self.client.http
         fields = _ORDER + self._of_orders[entity].fields
         watch = Watch.parse(cursor)
+        start = _Start(self.client.http)
         selection = Selection(
-            source_now(http), self._look_back, self._overlap(), self._final_states
+            source_now(self.client.http), self._look_back, self._overlap(), self._final_states
         )
-        reached, late = watch.reached, dict[str, str]()
         seen: set[str] = set()
+        changed = [watch.reached]
+        late: dict[str, str] = {}
 
-        def page(orders: list[Node]) -> Page:
-            nonlocal reached
+        def selected() -> Iterator[list[Node]]:
+            yield from self.client.created("orders", fields, selection.conditions(watch))
+            yield from self.client.by_ids("orders", fields, selection.remembered(watch, seen))
+
+        for orders in selected():
             seen.update(order["id"] for order in orders)
-            moments = [instant(order["updatedAt"]) for order in orders]
-            reached = latest([reached, *moments], source_now(http))
+            changed += [instant(order["updatedAt"]) for order in orders]
             late.update(selection.late(orders, watch))
-            records = self._records_of_orders(entity, orders)
-            return clocked_page(http, entity, records, str(Watch(reached, late)))
-
-        for orders in self.client.created("orders", fields, selection.conditions(watch)):
-            yield page(orders)
-        ended = selection.remembered(watch, seen)
-        for orders in self.client.by_ids("orders", fields, ended):
-            yield page(orders)
-        yield page([])
+            yield self._page(entity, self._records_of_orders(entity, orders), cursor)
+        yield self._page(entity, [], str(Watch(start.latest(changed), late)))
 
     def _records_of_orders(self, entity: str, orders: Iterable[Node]) -> list[Record]:
         documents = self._of_orders[entity].documents
@@ -231,47 +245,34 @@ class VendureSource:
 
     def _whole(self, entity: str, fields: str, document: Callable[[Node], Node]) -> Iterator[Page]:
         for rows in self.client.created("productVariants", fields):
-            records = self._readers[entity].records(map(document, rows))
-            yield clocked_page(self.client.http, entity, records, None)
+            yield self._page(entity, self._readers[entity].records(map(document, rows)), None)
 
     def _customer_pages(self, cursor: str | None) -> Iterator[Page]:
-        http = self.client.http
         reached = instant(cursor)
-        changed = (
-            [{"updatedAt": {"after": iso_milliseconds(reached - self._overlap())}}]
-            if reached
-            else []
-        )
-        for rows in self.client.created("customers", _CUSTOMER, changed):
-            reached = latest(
-                [reached, *(instant(row["updatedAt"]) for row in rows)], source_now(http)
-            )
-            yield clocked_page(
-                http,
-                "customers",
-                self._readers["customers"].records(rows),
-                iso_milliseconds(reached) if reached else cursor,
-            )
+        start = _Start(self.client.http)
+        after = {"after": iso_milliseconds(reached - self._overlap())} if reached else None
+        conditions = [{"updatedAt": after}] if after else []
+        changed = [reached]
+        for rows in self.client.created("customers", _CUSTOMER, conditions):
+            changed += [instant(row["updatedAt"]) for row in rows]
+            yield self._page("customers", self._readers["customers"].records(rows), cursor)
+        reached = start.latest(changed)
+        yield self._page("customers", [], iso_milliseconds(reached) if reached else cursor)
 
     def _movement_pages(self, cursor: str | None) -> Iterator[Page]:
         """Movements are only ever added, and are listed by variant without a filter by time: read
-        are those of variants whose number of movements grew."""
-        http = self.client.http
+        are those of variants whose number of movements changed."""
         known: dict[str, int] = json.loads(cursor) if cursor else {}
         counts: dict[str, int] = {}
         for variants in self.client.created("productVariants", _MOVEMENTS % (0, 1)):
             documents = []
             for variant in variants:
-                total = variant["stockMovements"]["totalItems"]
-                if total != known.get(variant["id"], 0):
+                counts[variant["id"]] = variant["stockMovements"]["totalItems"]
+                if counts[variant["id"]] != known.get(variant["id"], 0):
                     documents.append(self._movements(variant))
-                counts[variant["id"]] = total
-            yield clocked_page(
-                http,
-                "stock_movements",
-                self._readers["stock_movements"].records(documents),
-                json.dumps(counts, separators=(",", ":")),
-            )
+            records = self._readers["stock_movements"].records(documents)
+            yield self._page("stock_movements", records, cursor)
+        yield self._page("stock_movements", [], json.dumps(counts, separators=(",", ":")))
 
     def _movements(self, variant: Node) -> Node:
         """All movements of a variant."""
@@ -293,9 +294,30 @@ class VendureSource:
     def _variant_document(self, variant: Node) -> Node:
         return {**variant, "price": money(variant["price"], self._precision)}
 
+    def _page(self, entity: str, records: list[Record], cursor: str | None) -> Page:
+        return clocked_page(self.client.http, entity, records, cursor)
+
     def _overlap(self) -> timedelta:
         # At least the millisecond that Vendure cuts off.
         return timedelta(seconds=max(self.system.settle_seconds, 0.001))
+
+
+class _Start:
+    """The moment at which a reading began: the earliest that the source's clock may have shown.
+
+    What changes while lists are read may have been passed already, so that a cursor must not go
+    beyond the beginning.
+    """
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._began = http.now()
+
+    def latest(self, moments: Iterable[datetime | None]) -> datetime | None:
+        """The latest of some moments that lies before the beginning."""
+        offset = self._http.clock.offset()
+        behind = offset.seconds - offset.uncertainty_seconds if offset else 0.0
+        return latest(moments, self._began + timedelta(seconds=behind))
 
 
 def _levels_document(variant: Node) -> Node:

@@ -41,7 +41,8 @@ _TRANSITION_ERROR = "... on %s { transitionError }"
 _ORDER = (
     "query($id: ID!) { order(id: $id) { id code state lines { id quantity }"
     " fulfillments { id state lines { orderLineId quantity } }"
-    f" payments {{ transactionId }} modifications {{ note }} history(options: {{take: {LARGEST_PAGE}, sort: {{id: DESC}}}})"
+    " payments { transactionId } modifications { note }"
+    f" history(options: {{take: {LARGEST_PAGE}, sort: {{id: DESC}}}})"
     " { items { id type data } } } }"
 )
 _FULFIL = (
