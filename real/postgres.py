@@ -58,11 +58,18 @@ class PostgresServer:
 
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
+        found = self._sql(f"select count(*) from pg_database where datname = '{name}'")
+        if found.strip() == "0":
+            self._sql(f'create database "{name}"')
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database if it exists, whoever is connected."""
+        self._sql(f'drop database if exists "{name}" with (force)')
+
+    def _sql(self, statement: str) -> str:
         psql: list[str | Path] = [self._programs() / "psql", "-h", "127.0.0.1"]
-        psql += ["-p", str(self.port), "-U", SUPERUSER, "-At", "-d", "postgres", "-c"]
-        question = f"select count(*) from pg_database where datname = '{name}'"
-        if run([*psql, question], self.folder).strip() == "0":
-            run([*psql, f'create database "{name}"'], self.folder)
+        psql += ["-p", str(self.port), "-U", SUPERUSER, "-At", "-d", "postgres", "-c", statement]
+        return run(psql, self.folder)
 
     def _programs(self) -> Path:
         """The folder of PostgreSQL's programs, the newest version of the package."""

@@ -16,7 +16,6 @@ from real.vendure.graphql import GraphQL
 
 HERE = Path(__file__).resolve().parent
 APPLICATION_FILES = ("package.json", "package-lock.json", ".npmrc", "server.js")
-DATABASE = "vendure"
 SUPERADMIN = "superadmin"
 SUPERADMIN_ROLE = "1"  # Vendure makes this role first, in every installation
 
@@ -32,18 +31,23 @@ class Access:
 
 
 class VendureServer:
-    """One Vendure. A state folder that was used before is used again, with all its data."""
+    """One Vendure. A state folder that was used before is used again, with all its data.
 
-    def __init__(self, state: Path) -> None:
+    ``database`` names the shop: shops in one state folder share the installation, nothing else.
+    """
+
+    def __init__(self, state: Path, database: str = "vendure") -> None:
         self.state = state.resolve()
         self.postgres = PostgresServer(self.state / "postgres")
+        self._database = database
         self._application = self.state / "application"
-        self._access_file = self.state / "access.json"
-        self._daemon = Daemon(self.state / "application", "vendure")
+        self._shop = self.state / database
+        self._access_file = self._shop / "access.json"
+        self._daemon = Daemon(self._shop, "vendure")
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{kept_port(self.state, 'vendure')}/"
+        return f"http://127.0.0.1:{kept_port(self._shop, 'vendure')}/"
 
     def start(self) -> Access:
         """Install, initialise and start what is not yet, and say how to reach it.
@@ -52,15 +56,17 @@ class VendureServer:
         """
         self._install()
         self.postgres.start()
-        self.postgres.create_database(DATABASE)
+        self.postgres.create_database(self._database)
         access = self._known_access()
+        node = program("node", "install Node.js 20 or newer")
         self._daemon.start(
-            [program("node", "install Node.js 20 or newer"), self._application / "server.js"],
+            # The folder only tells the process from those of other shops.
+            [node, self._application / "server.js", self._shop],
             self.is_healthy,
             environment={
-                "VENDURE_PORT": str(kept_port(self.state, "vendure")),
+                "VENDURE_PORT": str(kept_port(self._shop, "vendure")),
                 "VENDURE_DATABASE_PORT": str(self.postgres.port),
-                "VENDURE_DATABASE": DATABASE,
+                "VENDURE_DATABASE": self._database,
                 "VENDURE_USER": access.user,
                 "VENDURE_PASSWORD": access.password,
             },
@@ -70,9 +76,17 @@ class VendureServer:
         return access
 
     def stop(self) -> None:
-        """End both processes; the data stay."""
+        """End Vendure and PostgreSQL; the data stay."""
         self._daemon.stop()
         self.postgres.stop()
+
+    def remove(self) -> None:
+        """End Vendure and forget all that the shop holds; the installation stays."""
+        self._daemon.stop()
+        self.postgres.start()
+        self.postgres.drop_database(self._database)
+        self.postgres.stop()
+        shutil.rmtree(self._shop, ignore_errors=True)
 
     def is_healthy(self) -> bool:
         """Whether it answers and has its database."""
@@ -116,6 +130,6 @@ class VendureServer:
         return complete
 
     def _write(self, access: Access) -> None:
-        self.state.mkdir(parents=True, exist_ok=True)
+        self._shop.mkdir(parents=True, exist_ok=True)
         self._access_file.touch(mode=0o600)
         self._access_file.write_text(json.dumps(asdict(access), indent=2), encoding="utf-8")
