@@ -194,25 +194,29 @@ class VendureSource:
 
     def _order_pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         fields = _ORDER + self._of_orders[entity].fields
-        watch = Watch.parse(cursor)
         start = _Start(self.client.http)
         selection = Selection(
-            source_now(self.client.http), self._look_back, self._overlap(), self._final_states
+            Watch.parse(cursor),
+            source_now(self.client.http),
+            self._look_back,
+            self._overlap(),
+            self._final_states,
         )
         seen: set[str] = set()
-        changed = [watch.reached]
+        changed = [selection.last.reached]
         late: dict[str, str] = {}
 
         def selected() -> Iterator[list[Node]]:
-            yield from self.client.created("orders", fields, selection.conditions(watch))
-            yield from self.client.by_ids("orders", fields, selection.remembered(watch, seen))
+            yield from self.client.created("orders", fields, selection.conditions())
+            yield from self.client.by_ids("orders", fields, selection.remembered(seen))
 
         for orders in selected():
             seen.update(order["id"] for order in orders)
             changed += [instant(order["updatedAt"]) for order in orders]
-            late.update(selection.late(orders, watch))
+            late.update(selection.late(orders))
             yield self._page(entity, self._records_of_orders(entity, orders), cursor)
-        yield self._page(entity, [], str(Watch(start.latest(changed), late)))
+        reached = start.latest(changed)
+        yield self._page(entity, [], str(Watch(reached, selection.since, late)))
 
     def _records_of_orders(self, entity: str, orders: Iterable[Node]) -> list[Record]:
         documents = self._of_orders[entity].documents

@@ -3,12 +3,12 @@
 Vendure moves ``updatedAt`` neither when a payment is settled, nor when a fulfilment is shipped or
 delivered, nor with a note or a refund. So every pass reads, beside what ``updatedAt`` shows:
 
-- all orders in a state that is not final;
-- all orders placed within the look-back, final or not: a refund or note on them is seen;
-- those older ones that were open at the last pass and are not any more: how they ended is seen, and
-  what follows for another look-back.
+- all orders that at the last pass were within the look-back by their placing, in whatever state;
+- all older ones that the last pass found open: how they end is seen, and what follows for another
+  look-back.
 
-Only the last ones must be remembered, and they are few: the cursor holds them.
+The cursor remembers the older ones by their ids. Vendure's own filter by state would not do: an
+order that ended since the last pass is not among the open ones any more.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from connectors.cursors import instant, iso_milliseconds
 
 @dataclass(frozen=True)
 class Watch:
-    """The cursor of everything that hangs under orders.
+    """The cursor of everything that hangs under orders: how far the last pass came.
 
-    ``reached``: the latest ``updatedAt`` seen. ``late``: ids of orders older than the look-back,
-    with the moment until which they are read again after their end (empty while they are open).
+    ``reached``: the latest ``updatedAt`` seen. ``since``: where its look-back began. ``late``: ids
+    of orders placed before that, with the moment until which they are read again after their end
+    (empty while they are open).
     """
 
     reached: datetime | None = None
+    since: datetime | None = None
     late: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -38,51 +40,60 @@ class Watch:
         if cursor is None:
             return cls()
         told = json.loads(cursor)
-        return cls(instant(told["reached"]), told["late"])
+        return cls(instant(told["reached"]), instant(told["since"]), told["late"])
 
     def __str__(self) -> str:
-        reached = iso_milliseconds(self.reached) if self.reached else None
-        return json.dumps({"reached": reached, "late": dict(self.late)}, separators=(",", ":"))
+        told = {"reached": _text(self.reached), "since": _text(self.since), "late": dict(self.late)}
+        return json.dumps(told, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What one pass reads: see the head of the module."""
+    """What one pass reads. ``now`` is the source's present at its beginning."""
 
+    last: Watch
     now: datetime
     look_back: timedelta
     overlap: timedelta
     final_states: tuple[str, ...]
 
-    def conditions(self, watch: Watch) -> list[dict[str, Any]]:
+    @property
+    def since(self) -> datetime:
+        """Where the look-back of this pass begins."""
+        return self.now - self.look_back
+
+    def conditions(self) -> list[dict[str, Any]]:
         """Vendure's filter for all but the remembered orders. Carts and drafts are no orders."""
         placed = {"orderPlacedAt": {"isNull": False}}
-        if watch.reached is None:
+        if self.last.reached is None or self.last.since is None:
             return [placed]
-        changed_after = iso_milliseconds(watch.reached - self.overlap)
-        placed_after = iso_milliseconds(self.now - self.look_back)
         any_of = [
-            {"updatedAt": {"after": changed_after}},
-            {"orderPlacedAt": {"after": placed_after}},
-            {"state": {"notIn": list(self.final_states)}},
+            {"updatedAt": {"after": iso_milliseconds(self.last.reached - self.overlap)}},
+            # Not from where the look-back begins now: an order may have ended after the last pass
+            # and have left the look-back before this one.
+            {"orderPlacedAt": {"after": iso_milliseconds(self.last.since)}},
         ]
         return [placed, {"_or": any_of}]
 
-    def remembered(self, watch: Watch, seen: Iterable[str]) -> list[str]:
-        """Orders of the last watch that the filter did not show."""
-        return sorted(set(watch.late) - set(seen))
+    def remembered(self, seen: Iterable[str]) -> list[str]:
+        """Remembered orders that the filter did not show."""
+        return sorted(set(self.last.late) - set(seen))
 
-    def late(self, orders: Iterable[Mapping[str, Any]], watch: Watch) -> dict[str, str]:
-        """Those of the orders read that must be remembered."""
+    def late(self, orders: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """Which of the orders read must be remembered, and until when."""
         remembered = {}
         for order in orders:
             placed_at = instant(order["orderPlacedAt"])
-            if placed_at is None or placed_at > self.now - self.look_back:
+            if placed_at is None or placed_at > self.since:
                 continue
             if order["state"] not in self.final_states:
                 remembered[order["id"]] = ""
-            elif order["id"] in watch.late:
-                until = watch.late[order["id"]] or iso_milliseconds(self.now + self.look_back)
+            elif order["id"] in self.last.late:
+                until = self.last.late[order["id"]] or iso_milliseconds(self.now + self.look_back)
                 if until > iso_milliseconds(self.now):
                     remembered[order["id"]] = until
         return remembered
+
+
+def _text(moment: datetime | None) -> str | None:
+    return iso_milliseconds(moment) if moment else None
