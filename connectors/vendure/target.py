@@ -34,6 +34,7 @@ from registry.systems import System
 DELIVERY_METHOD = "Delivered"
 _FULFILMENT_HANDLER = "manual-fulfillment"
 _LIVE = frozenset({"Created", "Pending", "Shipped", "Delivered"})
+_PAID = frozenset({"Authorized", "Settled"})
 _BEING_MODIFIED = frozenset({"Modifying", "ArrangingAdditionalPayment"})
 _ERROR = "... on ErrorResult { errorCode message }"
 _TRANSITION_ERROR = "... on %s { transitionError }"
@@ -41,9 +42,13 @@ _TRANSITION_ERROR = "... on %s { transitionError }"
 _ORDER = (
     "query($id: ID!) { order(id: $id) { id code state lines { id quantity }"
     " fulfillments { id state lines { orderLineId quantity } }"
-    " payments { transactionId } modifications { note }"
+    " modifications { note }"
     f" history(options: {{take: {LARGEST_PAGE}, sort: {{id: DESC}}}})"
     " { items { id type data } } } }"
+)
+_BALANCE = (
+    "query($id: ID!) { order(id: $id) { totalWithTax"
+    " payments { amount state refunds { total state } } } }"
 )
 _FULFIL = (
     "mutation($input: FulfillOrderInput!) { addFulfillmentToOrder(input: $input)"
@@ -276,7 +281,8 @@ class VendureTarget(HttpTarget):
             yield modified
         if state != "ArrangingAdditionalPayment":
             yield self._move_order(identity, "ArrangingAdditionalPayment", key)
-        if all(payment["transactionId"] != key for payment in order["payments"] or ()):
+        # Nothing is left to pay when an earlier attempt paid, or the customer had paid for more.
+        if self._outstanding(identity) > 0:
             payment = {
                 "orderId": identity,
                 "method": self._payment_method,
@@ -285,6 +291,14 @@ class VendureTarget(HttpTarget):
             }
             yield self._mutate(_PAY, {"input": payment}, key)
         yield self._move_order(identity, before, key)
+
+    def _outstanding(self, order: str) -> int:
+        """What is left to pay of an order, in minor units; below 0 when it is paid too much."""
+        found = self._client.query(_BALANCE, id=order)["order"]
+        paid = sum(p["amount"] for p in found["payments"] or () if p["state"] in _PAID)
+        refunds = [r for p in found["payments"] or () for r in p["refunds"]]
+        paid_back = sum(r["total"] for r in refunds if r["state"] != "Failed")
+        return int(found["totalWithTax"]) - paid + paid_back
 
     def _move_order(self, order: str, state: str, key: str) -> Outcome:
         return self._mutate(_MOVE_ORDER, {"id": order, "state": state}, key)
