@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from connectors.base import SourceError
+from connectors.cursors import iso_milliseconds
 from connectors.http import HeaderAuth, HttpClient
 from registry.systems import System
 
@@ -121,11 +123,11 @@ class VendureClient:
 
         The place in the list is the time of creation, which never changes, and not a count of
         rows: what leaves or enters the selection while it is read moves no other row over a page
-        border. Vendure compares microseconds but tells milliseconds, so that the rows of the last
-        moment come again; they are passed over.
+        border. Vendure compares microseconds but tells milliseconds, so that each page begins a
+        millisecond before the last row, and what comes again is passed over.
         """
         after: str | None = None
-        at_edge: frozenset[str] = frozenset()
+        told: dict[str, str] = {}
         skip = 0
         while True:
             place = [{"createdAt": {"after": after}}] if after else []
@@ -136,18 +138,19 @@ class VendureClient:
                 "filter": {"_and": [*conditions, *place]},
             }
             rows = self._rows(listing, fields, options)
-            fresh = [row for row in rows if row["id"] not in at_edge]
+            fresh = [row for row in rows if row["id"] not in told]
             if fresh:
                 yield fresh
             if len(rows) < self._page_size:
                 return
-            last = rows[-1]["createdAt"]
-            if last == after:
-                # A whole page of one moment: only counting leads out of it.
+            following = _a_millisecond_before(rows[-1]["createdAt"])
+            if after is not None and following <= after:
+                # More rows in one millisecond than a page holds: only counting leads out of it.
                 skip += self._page_size
             else:
-                after, skip, at_edge = last, 0, frozenset()
-            at_edge |= {row["id"] for row in rows if row["createdAt"] == last}
+                after, skip = following, 0
+            told |= {row["id"]: row["createdAt"] for row in fresh}
+            told = {identity: moment for identity, moment in told.items() if moment >= after}
 
     def by_ids(
         self, listing: str, fields: str, ids: Sequence[str]
@@ -189,6 +192,10 @@ def failure_of(system: str, answer: Any) -> SourceError | None:
             f"{system} answered with something that is no GraphQL answer: check base_url",
         )
     return None
+
+
+def _a_millisecond_before(moment: str) -> str:
+    return iso_milliseconds(datetime.fromisoformat(moment) - timedelta(milliseconds=1))
 
 
 def _remedy(kind: str) -> str:
