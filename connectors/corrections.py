@@ -114,6 +114,10 @@ class HttpTarget:
             return Outcome(Result.RETRY, error.kind, str(error))
         except NoAnswerError as error:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
+        return self.judge(response, record_of)
+
+    def judge(self, response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
+        """The outcome of an answer; a target whose errors come with status 200 overrides it."""
         return judge(response, record_of)
 
 

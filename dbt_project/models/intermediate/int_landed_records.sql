@@ -18,6 +18,10 @@
         'shipment_lines', 'stock_transfer_lines', 'adjustment_lines', 'tracking_events',
         'return_lines',
     ]),
+    ('vendure', [
+        'order_lines', 'order_history', 'fulfilment_lines', 'payments', 'refunds',
+        'product_variants', 'customers', 'stock_levels', 'stock_movements',
+    ]),
 ] %}
 
 with doubted as (

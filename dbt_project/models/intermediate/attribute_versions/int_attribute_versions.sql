@@ -5,6 +5,7 @@
     'int_attribute_versions__demo_wms',
     'int_attribute_versions__sap_odata',
     'int_attribute_versions__x12',
+    'int_attribute_versions__vendure',
 ] %}
 
 {{ union_of(adapters) }}

@@ -6,6 +6,7 @@
     'int_items__files',
     'int_items__sap_odata',
     'int_items__x12',
+    'int_items__vendure',
 ] %}
 
 {{ union_of(adapters) }}

@@ -5,6 +5,7 @@
     'int_object_links__files',
     'int_object_links__sap_odata',
     'int_object_links__x12',
+    'int_object_links__vendure',
 ] %}
 
 {{ union_of(adapters) }}

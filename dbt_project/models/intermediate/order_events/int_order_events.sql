@@ -11,6 +11,7 @@
     'int_order_events__x12_suppliers',
     'int_order_events__x12_warehouses',
     'int_order_events__x12_messages',
+    'int_order_events__vendure',
 ] %}
 
 {{ union_of(adapters) }}

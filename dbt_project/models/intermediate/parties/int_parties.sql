@@ -5,6 +5,7 @@
     'int_parties__files',
     'int_parties__sap_odata',
     'int_parties__x12',
+    'int_parties__vendure',
 ] %}
 
 {{ union_of(adapters) }}

@@ -8,6 +8,7 @@
     'int_unmapped_codes__files',
     'int_unmapped_codes__sap_odata',
     'int_unmapped_codes__x12',
+    'int_unmapped_codes__vendure',
 ] %}
 
 {{ union_of(adapters) }}
