@@ -1,0 +1,1 @@
+"""Starts and drives real third-party systems; imports nothing of ours."""
