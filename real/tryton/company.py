@@ -1,7 +1,8 @@
-"""The company that both databases begin with: chart, fiscal year, warehouses, parties, items, stock."""
+"""The company that both databases begin with: places, items, parties, stock; the ERP's books."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,6 @@ from real.tryton.rpc import Tryton
 WAREHOUSES = ("EAST", "WEST")
 CURRENCY = "USD"
 FIRST_DAY, LAST_DAY = (1, 1), (12, 31)
-LOGINS = ("connector", "nobody")
 PAYMENT_DAYS = 90  # a due date in the past would make posting an invoice ask a person
 CONNECTOR_GROUPS = ("Sales", "Stock", "Stock Force Assignment", "Purchase", "Accounting")
 
@@ -41,21 +41,31 @@ class Catalogue:
 
 
 def set_up(tryton: Tryton, catalogue: Catalogue, today: date) -> None:
-    """Make the company in a database that holds the modules and nothing else."""
+    """Make the company in a database that holds the modules and nothing else; the ERP, which is the
+    one that sells, also gets its books."""
+    sells = _has(tryton, "sale")
     company = _company(tryton)
     tryton.refresh()
-    accounts = _accounting(tryton, company, today)
+    if sells:
+        _books(tryton, company, today)
     _warehouses(tryton)
     _parties(tryton, catalogue)
-    _items(tryton, catalogue, accounts)
+    _items(tryton, catalogue, sells)
+    if _has(tryton, "stock_package_shipping"):
+        _carrier(tryton)
     _opening_stock(tryton, catalogue, today - timedelta(days=1))
 
 
-def add_users(tryton: Tryton, password: str) -> None:
-    """The connector's user, and one without any right."""
+def _has(tryton: Tryton, module: str) -> bool:
+    return bool(tryton.search("ir.module", ("name", "=", module), ("state", "=", "activated")))
+
+
+def add_users(tryton: Tryton, password: str) -> dict[str, str]:
+    """The connector's user and one without any right, each with a REST key; keys by login."""
     company = tryton.search("company.company")[0]
     groups = tryton.search("res.group", ("name", "in", list(CONNECTOR_GROUPS)))
-    tryton.create(
+    rights = {"connector": groups, "nobody": []}
+    users = tryton.create(
         "res.user",
         *(
             {
@@ -66,23 +76,18 @@ def add_users(tryton: Tryton, password: str) -> None:
                 "company": company,
                 "groups": [("add", held)],
             }
-            for login, held in zip(LOGINS, (groups, []), strict=True)
+            for login, held in rights.items()
         ),
     )
-
-
-def new_keys(tryton: Tryton) -> dict[str, str]:
-    """A REST key for each user of ``add_users``, by login."""
-    users = tryton.find("res.user", ["login"], ("login", "in", list(LOGINS)))
     ids = tryton.create(
-        "res.user.application", *({"user": user["id"], "application": "rest"} for user in users)
+        "res.user.application", *({"user": user, "application": "rest"} for user in users)
     )
     rows = tryton.read("res.user.application", ids, "key")
-    return {user["login"]: row["key"] for user, row in zip(users, rows, strict=True)}
+    return {login: row["key"] for login, row in zip(rights, rows, strict=True)}
 
 
 def prefix_numbers(tryton: Tryton, prefixes: Mapping[str, str]) -> None:
-    """Let documents carry a prefix, by the name of their sequence, so that people tell them apart."""
+    """Let documents carry a prefix, by the name of their sequence: people tell them apart by it."""
     for name, prefix in prefixes.items():
         for model in ("ir.sequence", "ir.sequence.strict"):
             ids = tryton.search(model, ("name", "=", name))
@@ -106,7 +111,7 @@ def _company(tryton: Tryton) -> int:
     return company
 
 
-def _accounting(tryton: Tryton, company: int, today: date) -> dict[str, int]:
+def _books(tryton: Tryton, company: int, today: date) -> None:
     template = tryton("model.ir.model.data.get_id", "account.account_template_root_en")
     tryton.wizard(
         "account.create_chart",
@@ -166,7 +171,12 @@ def _accounting(tryton: Tryton, company: int, today: date) -> dict[str, int]:
         },
     )
     tryton.write("account.configuration", [1], {"default_customer_payment_term": term})
-    return accounts
+    # Posting an invoice also draws its printed form, which costs as much again and nobody reads.
+    form = tryton.search("ir.action.report", ("report_name", "=", "account.invoice"))
+    plain = {"__class__": "bytes", "base64": base64.b64encode(b"$invoice.number").decode()}
+    tryton.write(
+        "ir.action.report", form, {"template_extension": "txt", "report_content_custom": plain}
+    )
 
 
 def _fiscal_year(tryton: Tryton, company: int, today: date) -> None:
@@ -262,7 +272,7 @@ def _parties(tryton: Tryton, catalogue: Catalogue) -> None:
     )
 
 
-def _items(tryton: Tryton, catalogue: Catalogue, accounts: Mapping[str, int]) -> None:
+def _items(tryton: Tryton, catalogue: Catalogue, sells: bool) -> None:
     unit = tryton.find("product.uom", ["category"], ("name", "=", "Unit"))[0]
     packs = sorted({item.pack for item in catalogue.items if item.pack > 1})
     cases = dict(
@@ -286,7 +296,15 @@ def _items(tryton: Tryton, catalogue: Catalogue, accounts: Mapping[str, int]) ->
             strict=True,
         )
     )
-    goods = tryton.search("product.category", ("name", "=", "Goods"))[0]
+    trade: dict[str, Any] = {}
+    if sells:
+        goods = tryton.search("product.category", ("name", "=", "Goods"))[0]
+        trade = {
+            "salable": True,
+            "purchasable": True,
+            "purchase_uom": unit["id"],
+            "account_category": goods,
+        }
     tryton.create(
         "product.template",
         *(
@@ -294,17 +312,32 @@ def _items(tryton: Tryton, catalogue: Catalogue, accounts: Mapping[str, int]) ->
                 "name": item.name,
                 "type": "goods",
                 "default_uom": unit["id"],
-                "sale_uom": cases.get(item.pack, unit["id"]),
-                "purchase_uom": unit["id"],
-                "salable": True,
-                "purchasable": True,
                 "list_price": item.price,
-                "account_category": goods,
+                **trade,
+                **({"sale_uom": cases.get(item.pack, unit["id"])} if sells else {}),
                 "products": [("create", [{"suffix_code": item.sku, "cost_price": item.cost}])],
             }
             for item in catalogue.items
         ),
     )
+
+
+def _carrier(tryton: Tryton) -> None:
+    """Packing asks who will carry it away."""
+    unit = tryton.search("product.uom", ("name", "=", "Unit"))[0]
+    template = tryton.create(
+        "product.template",
+        {
+            "name": "Freight",
+            "type": "service",
+            "default_uom": unit,
+            "list_price": Decimal(9),
+            "products": [("create", [{}])],
+        },
+    )
+    product = tryton.read("product.template", template, "products")[0]["products"][0]
+    party = tryton.create("party.party", {"name": "Parcel Service", "code": "CARRIER"})[0]
+    tryton.create("carrier", {"party": party, "carrier_product": product})
 
 
 def _opening_stock(tryton: Tryton, catalogue: Catalogue, day: date) -> None:

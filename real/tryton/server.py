@@ -33,14 +33,17 @@ from real.tryton.company import (
     Catalogue,
     add_users,
     prefix_numbers,
-    new_keys,
     set_up,
 )
 from real.tryton.rpc import Tryton
 
 ADMIN, ADMIN_PASSWORD = "admin", "admin-of-the-story"
 CONNECTOR_PASSWORD = "connector-of-the-story"
-MODULES = ("sale", "purchase", "account_invoice_stock", "stock_package_shipping")
+# The WMS knows stock and packages; it has never heard of sales and invoices.
+MODULES = {
+    "erp": ("sale", "purchase", "account_invoice_stock"),
+    "wms": ("stock_package_shipping",),
+}
 # So that people see from which system a number is; each database counts from 1.
 PREFIXES = {
     "erp": {
@@ -88,7 +91,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Database:
-    """One served database. ``keys`` are REST keys by login; the client's password is for wizards."""
+    """One served database. ``keys`` are REST keys by login; user and password are for wizards."""
 
     url: str
     keys: dict[str, str]
@@ -202,40 +205,15 @@ class TrytonServer:
 
     def _make_snapshot(self) -> None:
         self._empty_databases()
-        erp = self._file("erp")
-        erp.touch()
-        password = self.folder / "password.txt"
-        password.write_text(ADMIN_PASSWORD, encoding="utf-8")
-        self._run(
-            str(self._python),
-            "-m",
-            "trytond.cli.admin",
-            "-c",
-            str(self._configure(0)),
-            "-d",
-            "erp",
-            "--email",
-            "admin@example.org",
-            "--activate-dependencies",
-            "-u",
-            "ir",
-            "res",
-            *MODULES,
-            TRYTONPASSFILE=str(password),
-        )
-        base = f"http://127.0.0.1:{self._serve('erp')}"
-        tryton = Tryton(f"{base}/erp", ADMIN, ADMIN_PASSWORD)
-        set_up(tryton, self.catalogue, date.today())
-        add_users(tryton, CONNECTOR_PASSWORD)
-        tryton.close()
-        self.stop()
-        _copy_database(erp, self._file("wms"))
-        base = f"http://127.0.0.1:{self._serve(*PREFIXES)}"
+        for name, modules in MODULES.items():
+            self._initialise(name, modules)
+        base = f"http://127.0.0.1:{self._serve(*MODULES)}"
         keys = {}
-        for name, prefixes in PREFIXES.items():
+        for name in MODULES:
             tryton = Tryton(f"{base}/{name}", ADMIN, ADMIN_PASSWORD)
-            keys[name] = new_keys(tryton)
-            prefix_numbers(tryton, prefixes)
+            set_up(tryton, self.catalogue, date.today())
+            keys[name] = add_users(tryton, CONNECTOR_PASSWORD)
+            prefix_numbers(tryton, PREFIXES[name])
             tryton.close()
         self.stop()
         shutil.rmtree(self._snapshot, ignore_errors=True)
@@ -244,6 +222,17 @@ class TrytonServer:
             _copy_database(self._file(name), self._snapshot / f"{name}.sqlite")
         # Last, because it says that the snapshot is whole.
         (self._snapshot / "keys.json").write_text(json.dumps(keys), encoding="utf-8")
+
+    def _initialise(self, database: str, modules: tuple[str, ...]) -> None:
+        self._file(database).touch()
+        password = self.folder / "password.txt"
+        password.write_text(ADMIN_PASSWORD, encoding="utf-8")
+        self._run(
+            *(str(self._python), "-m", "trytond.cli.admin", "-c", str(self._configure(0))),
+            *("-d", database, "--email", "admin@example.org", "--activate-dependencies"),
+            *("-u", "ir", "res", *modules),
+            TRYTONPASSFILE=str(password),
+        )
 
     # ---- process ---------------------------------------------------------------------------
 
