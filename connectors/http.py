@@ -243,7 +243,12 @@ class HttpClient:
     def close(self) -> None:
         self._client.close()
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         """Read, repeating what failed for technical reasons. Raises SourceError.
 
         Kinds: unreachable, timeout, unauthorised, forbidden, not_found, rate_limited, server_error,
@@ -256,7 +261,7 @@ class HttpClient:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(self._get_once, path, params)
+        return retrying(self._get_once, path, params, headers)
 
     def get_json(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON of an answer; ``bad_page`` when it is cut or no JSON."""
@@ -315,11 +320,18 @@ class HttpClient:
                 f"({type(error).__name__}): read the record there to see whether it was applied",
             ) from error
 
-    def _get_once(self, path: str, params: Mapping[str, Any] | None) -> httpx.Response:
+    def _get_once(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
         self._bucket.take()
         cleaned = {name: value for name, value in (params or {}).items() if value is not None}
         # httpx would replace the query of a link by an empty one.
-        request = self._client.build_request("GET", self._url(path), params=cleaned or None)
+        request = self._client.build_request(
+            "GET", self._url(path), params=cleaned or None, headers=dict(headers or {})
+        )
         try:
             response = self._exchange(request)
         except _TokenRefusedError as error:

@@ -7,6 +7,10 @@
     ('demo_wms', ['order_lines', 'shipment_lines', 'transactions', 'inventory', 'items']),
     ('demo_carrier', ['tracking_events']),
     ('files', ['purchase_order_lines']),
+    ('tryton', [
+        'sale_lines', 'fulfilment_lines', 'invoice_lines', 'purchase_lines', 'warehouse_order_lines',
+        'shipment_lines', 'stock_movements', 'stock', 'products',
+    ]),
 ] %}
 
 with quarantined as (

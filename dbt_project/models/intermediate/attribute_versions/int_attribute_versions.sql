@@ -3,6 +3,7 @@
     'int_attribute_versions__demo_oms',
     'int_attribute_versions__demo_erp',
     'int_attribute_versions__demo_wms',
+    'int_attribute_versions__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -2,6 +2,7 @@
 {% set adapters = [
     'int_inventory_positions__demo_erp',
     'int_inventory_positions__demo_wms',
+    'int_inventory_positions__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -4,6 +4,7 @@
     'int_items__demo_erp',
     'int_items__demo_wms',
     'int_items__files',
+    'int_items__tryton',
 ] %}
 
 {{ union_of(adapters) }}

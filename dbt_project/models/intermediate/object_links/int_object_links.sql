@@ -3,6 +3,7 @@
     'int_object_links__demo_erp',
     'int_object_links__demo_wms',
     'int_object_links__files',
+    'int_object_links__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -5,6 +5,7 @@
     'int_order_events__demo_wms',
     'int_order_events__demo_carrier',
     'int_order_events__files',
+    'int_order_events__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -3,6 +3,7 @@
     'int_parties__demo_oms',
     'int_parties__demo_erp',
     'int_parties__files',
+    'int_parties__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -5,6 +5,7 @@
     'int_unmapped_codes__demo_wms',
     'int_unmapped_codes__demo_carrier',
     'int_unmapped_codes__files',
+    'int_unmapped_codes__tryton',
 ] %}
 
 {{ union_of(adapters) }}
