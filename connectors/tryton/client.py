@@ -68,9 +68,9 @@ class TrytonClient:
         return [flatten(record) for record in records if isinstance(record, Mapping)]
 
     def by_ids(
-        self, model: str, ids: Sequence[int], fields: Sequence[str], field: str = "id"
+        self, model: str, ids: Sequence[int | str], fields: Sequence[str], field: str = "id"
     ) -> list[Row]:
-        """Records whose ``field`` is one of the ids, archived ones too; in order of their ids."""
+        """Records whose ``field`` is one of the values, archived ones too; in order of their ids."""
         rows: list[Row] = []
         for start in range(0, len(ids), IDS_AT_ONCE):
             some = list(ids[start : start + IDS_AT_ONCE])

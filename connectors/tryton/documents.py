@@ -215,9 +215,7 @@ class Documents:
                 "picked_at": entered.get("picked"),
                 "packed_at": entered.get("packed"),
                 "done_at": entered.get("done"),
-                "cancelled_at": (
-                    entered.get(CANCELLED) if header["state"] == CANCELLED else None
-                ),
+                "cancelled_at": (entered.get(CANCELLED) if header["state"] == CANCELLED else None),
                 "lines": lines,
             }
             _forget_later(document, header["state"])
@@ -305,9 +303,7 @@ class Documents:
                     if header["state"] == CANCELLED
                     else None
                 ),
-                "lines": [
-                    line for line in lines.get(header["id"], []) if line["type"] == "line"
-                ],
+                "lines": [line for line in lines.get(header["id"], []) if line["type"] == "line"],
             }
             for header in headers
         ]
