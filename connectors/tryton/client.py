@@ -70,7 +70,7 @@ class TrytonClient:
     def by_ids(
         self, model: str, ids: Sequence[int | str], fields: Sequence[str], field: str = "id"
     ) -> list[Row]:
-        """Records whose ``field`` is one of the values, archived ones too; in order of their ids."""
+        """Records whose ``field`` is one of the values, archived ones too, by id."""
         rows: list[Row] = []
         for start in range(0, len(ids), IDS_AT_ONCE):
             some = list(ids[start : start + IDS_AT_ONCE])

@@ -19,8 +19,10 @@ RETURN = "stock.shipment.out.return"
 CANCELLED = "cancelled"
 # The reference of a return shipment that takes a whole fulfilment back, before its number.
 REVERSAL = "REVERSAL "
-LOG_FIELDS = ("resource", "target", "create_date")
+LOG_FIELDS = ("event", "resource", "target", "create_date")
 STATE = "state:"
+# Buttons whose state Tryton sets without logging the transition.
+BUTTONS = {"receive": "received"}
 
 # When the moves of a document cross the walls of a warehouse, as a state of the document.
 CROSSING = {
@@ -62,16 +64,22 @@ class Documents:
         for start in range(0, len(resources), 100):
             rows += self._client.search(
                 "ir.model.log",
-                [["event", "=", "transition"], ["resource", "in", resources[start : start + 100]]],
+                [
+                    ["event", "in", ["transition", "button"]],
+                    ["resource", "in", resources[start : start + 100]],
+                ],
                 LOG_FIELDS,
             )
         times: dict[int, dict[str, str]] = {}
         for row in rows:
             place = reference(row["resource"])
             target = str(row["target"])
-            if place is None or not target.startswith(STATE):
+            if row["event"] == "button":
+                state = BUTTONS.get(target)
+            else:
+                state = target.removeprefix(STATE) if target.startswith(STATE) else None
+            if place is None or state is None:
                 continue
-            state = target.removeprefix(STATE)
             held = times.setdefault(place[1], {})
             held[state] = row["create_date"]
             held.setdefault(f"first {state}", row["create_date"])

@@ -46,7 +46,12 @@ def decode(content: bytes | str) -> Any:
 
 
 def _number(text: str) -> str:
-    return format(round(Decimal(text), QUANTITY_PLACES).normalize(), "f")
+    return _exact(round(Decimal(text), QUANTITY_PLACES))
+
+
+def _exact(number: Decimal) -> str:
+    """Without needless zeros: SQLite keeps those that somebody typed, PostgreSQL adds its own."""
+    return format(number.normalize(), "f")
 
 
 def _plain(value: dict[str, Any]) -> Any:
@@ -59,7 +64,7 @@ def _plain(value: dict[str, Any]) -> Any:
         case "date":
             return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
         case "Decimal":
-            return value["decimal"]
+            return _exact(Decimal(value["decimal"]))
     return value
 
 
