@@ -1,4 +1,4 @@
--- What Tryton held for compared fields: order lines, and quantities that the ERP or the WMS shipped.
+-- What Tryton held for compared fields: order lines, and quantities that ERP or WMS shipped.
 with sale_fields as (
     select
         *,

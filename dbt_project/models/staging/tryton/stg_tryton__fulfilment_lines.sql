@@ -17,7 +17,9 @@ select
     landed.quantity,
     {{ instant('landed.done_at', 'posted') }},
     {{ instant('landed.returned_at', 'reversed') }},
-    {{ instant('greatest(landed.modified_at, landed.line_modified_at, landed.returned_at)', 'updated') }},
+    {{ instant(
+        'greatest(landed.modified_at, landed.line_modified_at, landed.returned_at)', 'updated'
+    ) }},
     {{ provenance() }}
 from landed
 left join {{ ref('status_map') }} as states
