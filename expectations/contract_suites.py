@@ -34,7 +34,8 @@ def feeds(registry: Registry) -> Iterator[tuple[str, Contract]]:
     configured = {system.name for system in registry.systems}
     for system in registry.systems:
         for entity, contract in contracts_of(system.connector, own_contracts).items():
-            if not system.entities or entity in system.entities:
+            wanted = not system.entities or entity in system.entities
+            if wanted and contract.is_told_by(system.role):
                 yield system.name, contract
     if OWN_SYSTEM not in configured:
         for contract in contracts_of(OWN_SYSTEM, own_contracts).values():

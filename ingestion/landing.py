@@ -112,8 +112,9 @@ def contract_view_sql(
 
 def connector_is(system: System, contract: Contract) -> bool:
     """Whether a system delivers this contract."""
-    served = not system.entities or contract.entity in system.entities
-    return system.connector == contract.connector and served
+    wanted = not system.entities or contract.entity in system.entities
+    told = system.connector == contract.connector and contract.is_told_by(system.role)
+    return wanted and told
 
 
 def union_view_sql(

@@ -108,6 +108,11 @@ class Contract:
     reference_column: str | None = None
     cursor_column: str | None = None
     snapshot: bool = False
+    roles: tuple[str, ...] = ()
+
+    def is_told_by(self, role: str) -> bool:
+        """Whether an instance in this role offers the entity; most offer it in every role."""
+        return not self.roles or role in self.roles
 
     @property
     def name(self) -> str:
@@ -219,6 +224,7 @@ def _contract(document: OpenDataContractStandard, connector: str, entity: str) -
         reference_column=custom.get("referenceColumn"),
         cursor_column=custom.get("cursorColumn"),
         snapshot=bool(custom.get("snapshot", False)),
+        roles=tuple(custom.get("roles", ())),
     )
 
 

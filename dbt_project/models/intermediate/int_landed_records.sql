@@ -22,6 +22,10 @@
         'order_lines', 'order_history', 'fulfilment_lines', 'payments', 'refunds',
         'product_variants', 'customers', 'stock_levels', 'stock_movements',
     ]),
+    ('tryton', [
+        'sale_lines', 'fulfilment_lines', 'invoice_lines', 'purchase_lines', 'warehouse_order_lines',
+        'shipment_lines', 'stock_movements', 'stock', 'products',
+    ]),
 ] %}
 
 with doubted as (

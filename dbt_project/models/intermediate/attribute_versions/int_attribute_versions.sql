@@ -6,6 +6,7 @@
     'int_attribute_versions__sap_odata',
     'int_attribute_versions__x12',
     'int_attribute_versions__vendure',
+    'int_attribute_versions__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -3,6 +3,7 @@
     'int_inventory_movements__demo_erp',
     'int_inventory_movements__demo_wms',
     'int_inventory_movements__x12',
+    'int_inventory_movements__tryton',
 ] %}
 
 {{ union_of(adapters) }}

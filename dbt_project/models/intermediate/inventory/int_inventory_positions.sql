@@ -4,6 +4,7 @@
     'int_inventory_positions__demo_wms',
     'int_inventory_positions__x12',
     'int_inventory_positions__vendure',
+    'int_inventory_positions__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -7,6 +7,7 @@
     'int_items__sap_odata',
     'int_items__x12',
     'int_items__vendure',
+    'int_items__tryton',
 ] %}
 
 {{ union_of(adapters) }}

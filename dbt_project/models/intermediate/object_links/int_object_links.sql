@@ -6,6 +6,7 @@
     'int_object_links__sap_odata',
     'int_object_links__x12',
     'int_object_links__vendure',
+    'int_object_links__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -12,6 +12,7 @@
     'int_order_events__x12_warehouses',
     'int_order_events__x12_messages',
     'int_order_events__vendure',
+    'int_order_events__tryton',
 ] %}
 
 {{ union_of(adapters) }}

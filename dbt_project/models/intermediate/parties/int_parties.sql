@@ -6,6 +6,7 @@
     'int_parties__sap_odata',
     'int_parties__x12',
     'int_parties__vendure',
+    'int_parties__tryton',
 ] %}
 
 {{ union_of(adapters) }}

@@ -9,6 +9,7 @@
     'int_unmapped_codes__sap_odata',
     'int_unmapped_codes__x12',
     'int_unmapped_codes__vendure',
+    'int_unmapped_codes__tryton',
 ] %}
 
 {{ union_of(adapters) }}

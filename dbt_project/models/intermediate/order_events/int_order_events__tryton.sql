@@ -1,0 +1,310 @@
+-- Milestones of order lines as Tryton tells them: as ERP sales, fulfilments and invoices, as WMS
+-- orders to the warehouse, shipments and the packages in them. Each entity belongs to one role.
+with sale_milestones as (
+    select
+        *,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'captured',
+                    occurred_at := quoted_at,
+                    recorded_from := quoted_from,
+                    recorded_to := quoted_to
+                ),
+                struct_pack(
+                    milestone := 'accepted',
+                    occurred_at := confirmed_at,
+                    recorded_from := confirmed_from,
+                    recorded_to := confirmed_to
+                ),
+                struct_pack(
+                    milestone := 'released',
+                    occurred_at := released_at,
+                    recorded_from := released_from,
+                    recorded_to := released_to
+                ),
+                struct_pack(
+                    milestone := 'cancelled',
+                    occurred_at := cancelled_at,
+                    recorded_from := cancelled_from,
+                    recorded_to := cancelled_to
+                )
+            ],
+            recursive := true
+        )
+    from {{ ref('stg_tryton__sale_lines') }}
+    -- A line below nothing is a return, which is no order of its own.
+    where order_number is not null and line_number is not null and quantity >= 0
+),
+
+sales as (
+    select
+        system,
+        'sale_lines' as entity,
+        record_id,
+        version_number,
+        milestone,
+        line_status as source_status,
+        line_status_mapping_method as mapping_method,
+        occurred_at is not null as is_set,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        order_number || '/' || line_number as link_key,
+        system as link_system,
+        sale_number as document,
+        sale_number as own_document,
+        cast(line_number as varchar) as line_record,
+        party_code as party_id,
+        cast(null as varchar) as party_reference,
+        sku as item_id,
+        location_id,
+        quantity,
+        unit_price,
+        currency,
+        occurred_at,
+        cast(null as timestamptz) as promised_at,
+        recorded_from,
+        recorded_to,
+        case when occurred_at is null then updated_from end as reversed_from,
+        case when occurred_at is null then updated_to end as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from sale_milestones
+    where occurred_at is not null or version_number > 1
+),
+
+fulfilments as (
+    select
+        system,
+        'fulfilment_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else 'shipped' end as milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        sale_number || '/' || line_number as link_key,
+        system as link_system,
+        shipment_number as document,
+        fulfilment_number as own_document,
+        cast(line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        cast(null as varchar) as party_reference,
+        sku as item_id,
+        location_id,
+        quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        posted_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        posted_from as recorded_from,
+        posted_to as recorded_to,
+        case when canonical_status = 'reversed' then reversed_from end as reversed_from,
+        case when canonical_status = 'reversed' then reversed_to end as reversed_to,
+        cast(null as varchar) as origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_tryton__fulfilment_lines') }}
+    where sale_number is not null
+),
+
+invoices as (
+    select
+        system,
+        'invoice_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else 'invoiced' end as milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        sale_number || '/' || line_number as link_key,
+        system as link_system,
+        shipment_number as document,
+        invoice_number as own_document,
+        cast(line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        cast(null as varchar) as party_reference,
+        sku as item_id,
+        cast(null as varchar) as location_id,
+        quantity,
+        unit_price,
+        currency,
+        posted_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        posted_from as recorded_from,
+        posted_to as recorded_to,
+        case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
+            as reversed_from,
+        case when canonical_status = 'reversed' then coalesce(voided_to, updated_to) end
+            as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_tryton__invoice_lines') }}
+    -- A credit note takes back an invoice, which shows there; it charges nothing itself.
+    where sale_number is not null and invoice_number is not null and quantity > 0
+),
+
+order_milestones as (
+    select
+        *,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'released',
+                    occurred_at := released_at,
+                    recorded_from := released_from,
+                    recorded_to := released_to
+                ),
+                struct_pack(
+                    milestone := 'allocated',
+                    occurred_at := allocated_at,
+                    recorded_from := allocated_from,
+                    recorded_to := allocated_to
+                ),
+                struct_pack(
+                    milestone := 'picked',
+                    occurred_at := picked_at,
+                    recorded_from := picked_from,
+                    recorded_to := picked_to
+                ),
+                struct_pack(
+                    milestone := 'packed',
+                    occurred_at := packed_at,
+                    recorded_from := packed_from,
+                    recorded_to := packed_to
+                )
+            ],
+            recursive := true
+        )
+    from {{ ref('stg_tryton__warehouse_order_lines') }}
+),
+
+warehouse_orders as (
+    select
+        system,
+        'warehouse_order_lines' as entity,
+        record_id,
+        version_number,
+        milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        occurred_at is not null as is_set,
+        'order_line' as object_type,
+        -- A move carries no line of the host: its item tells the line, as long as one line has it.
+        'host_item' as link_type,
+        host_order || '/' || sku as link_key,
+        cast(null as varchar) as link_system,
+        host_order as document,
+        warehouse_order as own_document,
+        cast(line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        cast(null as varchar) as party_reference,
+        sku as item_id,
+        location_id,
+        quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        occurred_at,
+        cast(null as timestamptz) as promised_at,
+        recorded_from,
+        recorded_to,
+        case
+            when canonical_status = 'cancelled' then coalesce(cancelled_from, updated_from)
+            when occurred_at is null then updated_from
+        end as reversed_from,
+        case
+            when canonical_status = 'cancelled' then coalesce(cancelled_to, updated_to)
+            when occurred_at is null then updated_to
+        end as reversed_to,
+        cast(null as varchar) as origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from order_milestones
+    where occurred_at is not null or version_number > 1
+),
+
+shipped_lines as (
+    select
+        *,
+        line_number = min(line_number) over (
+            partition by system, shipment_number
+        ) as is_first_line
+    from {{ ref('stg_tryton__shipment_lines') }}
+),
+
+shipments as (
+    select
+        system,
+        'shipment_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else 'shipped' end as milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_item' as link_type,
+        host_order || '/' || sku as link_key,
+        cast(null as varchar) as link_system,
+        shipment_number as document,
+        shipment_number as own_document,
+        cast(line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        cast(null as varchar) as party_reference,
+        sku as item_id,
+        location_id,
+        quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        shipped_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        shipped_from as recorded_from,
+        shipped_to as recorded_to,
+        cast(null as timestamptz) as reversed_from,
+        cast(null as timestamptz) as reversed_to,
+        cast(null as varchar) as origin,
+        seen_at,
+        is_first_load,
+        raw_key,
+        tracking_number,
+        is_first_line
+    from shipped_lines
+),
+
+packages as (
+    select
+        * replace (
+            'package' as object_type,
+            'package' as link_type,
+            tracking_number as link_key,
+            own_document as record_id,
+            -- A package is no line: what is in it is told by the packing list.
+            cast(null as varchar) as item_id,
+            cast(null as decimal(18, 6)) as quantity
+        )
+    from shipments
+    where is_first_line and tracking_number is not null
+)
+
+select * from sales
+union all
+select * from fulfilments
+union all
+select * from invoices
+union all
+select * from warehouse_orders
+union all
+select * exclude (tracking_number, is_first_line) from shipments
+union all
+select * exclude (tracking_number, is_first_line) from packages

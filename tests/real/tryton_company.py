@@ -1,0 +1,115 @@
+"""The running company with our connector beside its people, for tests."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from connectors.base import CorrectionRequest, Source, Target
+from connectors.factory import make_source, make_target
+from real.tryton.people import Line, Office, Order, Warehouse
+from real.tryton.server import Database
+from registry.systems import System
+
+SETTLE_SECONDS = 1.0
+
+
+class TrytonCompany:
+    """``office`` works in the ERP, ``floor`` in the warehouse; orders are numbered by themselves."""
+
+    def __init__(self, folder: Path, databases: Mapping[str, Database]) -> None:
+        self.folder = folder
+        self.databases = databases
+        self.office = Office(databases["erp"].admin())
+        self.floor = Warehouse(databases["wms"].admin())
+        self._numbers = itertools.count(1)
+
+    def system(self, role: str, **changes: Any) -> System:
+        settings: dict[str, Any] = {
+            "name": f"{role}_tryton",
+            "role": role,
+            "connector": "tryton",
+            "base_url": self.databases[role].url,
+            "write_mode": "on",
+            "settle_seconds": SETTLE_SECONDS,
+            "requests_per_second": 1000,
+            "secrets": {"api_key": "KEY", "user": "USER", "password": "PASSWORD"},
+            "options": {"warehouse": "EAST", "customer": "C001"},
+        }
+        return System(**{**settings, **changes})
+
+    def environment(self, role: str, login: str = "connector") -> dict[str, str]:
+        database = self.databases[role]
+        return {"KEY": database.keys[login], "USER": login, "PASSWORD": database.password}
+
+    def source(self, role: str, **changes: Any) -> Source:
+        return make_source(self.system(role, **changes), self.environment(role))
+
+    def target(self, role: str, login: str = "connector", **changes: Any) -> Target:
+        target = make_target(self.system(role, **changes), self.environment(role, login))
+        assert target is not None
+        return target
+
+    # ---- what happens in the company ---------------------------------------------------------
+
+    def forget_sessions(self, role: str) -> None:
+        """What happens to sessions that nobody used for long."""
+        path = self.folder / "db" / f"{role}.sqlite"
+        with closing(sqlite3.connect(path, timeout=10)) as connection:
+            connection.execute("delete from ir_session")
+            connection.commit()
+
+    def order(self, *quantities: int, warehouse: str = "EAST", first: int = 1) -> Order:
+        """A new order of as many items as there are quantities, from the ``first`` on."""
+        lines = tuple(
+            Line(number, f"SKU-{first + number - 1:03}", quantity, Decimal(5 + number))
+            for number, quantity in enumerate(quantities, 1)
+        )
+        return Order(f"WEB-{next(self._numbers):04}", "C001", warehouse, lines)
+
+    def quoted(self, *quantities: int, first: int = 1) -> tuple[Order, int, str]:
+        """An order in the ERP as a quotation: the order, the sale's id and number."""
+        order = self.order(*quantities, first=first)
+        (sale,) = self.office.book([order])
+        return order, sale, self.office.numbers([sale])[0]
+
+    def released(self, *quantities: int, first: int = 1) -> tuple[Order, int, str]:
+        """An order in the ERP whose shipment waits."""
+        order, sale, number = self.quoted(*quantities, first=first)
+        self.office.confirm([sale])
+        return order, sale, number
+
+    def fulfilled(self, *quantities: int) -> tuple[Order, int, str, str]:
+        """An order that the ERP fulfilled: the order, the sale's id and number, our shipment."""
+        order, sale, number = self.released(*quantities)
+        document = f"WD-{number}"
+        ((shipment,),) = self.office.open_shipments([sale])
+        self.office.post_shipments({shipment: document})
+        return order, sale, number, document
+
+    def sale(self, sale: int, *fields: str) -> dict[str, Any]:
+        return self.office.session.read("sale.sale", [sale], *fields)[0]
+
+
+def correction(kind: str, **payload: Any) -> CorrectionRequest:
+    """A correction with a key of its own."""
+    return CorrectionRequest(
+        kind=kind,
+        object_id="object",
+        payload=payload,
+        expected={},
+        idempotency_key=f"tly-{uuid.uuid4().hex}",
+        created_at=datetime.now(UTC),
+    )
+
+
+def fields_of(source: Source, entity: str, **key: str) -> list[dict[str, Any]]:
+    """What a point read shows."""
+    return [dict(record.fields) for record in source.read_one(entity, key)]
