@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from registry.errors import TallymanError
 from registry.systems import System
@@ -20,12 +20,15 @@ class Record:
     fields under the contract's column names, values untouched. ``raw`` is the source's text.
     ``reference`` is the business key that links it to others (order, shipment or tracking number),
     kept for a record that breaks the contract, so that its absence is not taken for a fact.
+    ``problem`` is what makes the connector itself refuse it, whatever its fields hold: it goes to
+    quarantine with these words as the reason.
     """
 
     record_id: str
     fields: Mapping[str, Any]
     raw: str
     reference: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,28 @@ class Source(Protocol):
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """Records of an entity that match a key now (point read before a correction is sent)."""
+        ...
+
+
+@runtime_checkable
+class SweptSource(Protocol):
+    """A source of a system in which records vanish without a trace, so that no cursor shows it.
+
+    Ingestion compares a sweep of all keys with what landed before it; a record counts as deleted
+    once two complete sweeps in a row have missed it (dbt_project: int_deleted_records).
+    """
+
+    @property
+    def swept(self) -> frozenset[str]:
+        """Entities of which a record can be deleted for good."""
+        ...
+
+    def keys(self, entity: str) -> Iterator[list[str]]:
+        """The record ids of all records that exist now, page by page.
+
+        Raises SourceError, also when it can't be sure to have seen them all (a page is cut, the
+        count differs from the announced one): a sweep that ends without an error is complete.
+        """
         ...
 
 

@@ -25,7 +25,7 @@ VERSION_CONFLICT = "version_conflict"
 RESPONSE_LIMIT = 2000  # characters of an answer kept for the history
 
 # Statuses that say that nothing was applied and that later may be better.
-_LATER = {425: "too_early", 429: "rate_limited", 503: "unavailable"}
+_LATER = {423: "locked", 425: "too_early", 429: "rate_limited", 503: "unavailable"}
 # Statuses with a meaning of their own among the refusals; each of them needs a person or new data.
 _REFUSALS = {
     401: "unauthorised",
@@ -114,6 +114,10 @@ class HttpTarget:
             return Outcome(Result.RETRY, error.kind, str(error))
         except NoAnswerError as error:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
+        return self.judge(response, record_of)
+
+    def judge(self, response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
+        """The outcome of an answer; a target whose errors come with status 200 overrides it."""
         return judge(response, record_of)
 
 
@@ -135,8 +139,8 @@ def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> O
     """The outcome that an answer stands for.
 
     2xx ok; 409 and 412 refused as ``version_conflict`` (newer data decide anew); 401, 403 and
-    every other 4xx refused, for a person; 425, 429 and 503 retry; 408 and every other 5xx unknown,
-    because a server that breaks in the middle may have done its work.
+    every other 4xx refused, for a person; 423, 425, 429 and 503 retry; 408 and every other 5xx
+    unknown, because a server that breaks in the middle may have done its work.
     """
     status = response.status_code
     text = response.text[:RESPONSE_LIMIT]

@@ -156,7 +156,10 @@ class HeaderAuth(httpx.Auth):
 
 
 class ClientCredentialsAuth(httpx.Auth):
-    """OAuth 2 client credentials: fetches a token, keeps it until shortly before its end."""
+    """OAuth 2 client credentials: fetches a token, keeps it until shortly before its end.
+
+    ``in_body``: the issuer takes the credentials in the form only, not as Basic authentication.
+    """
 
     requires_response_body = True
 
@@ -166,10 +169,14 @@ class ClientCredentialsAuth(httpx.Auth):
         client_id: str,
         client_secret: str,
         monotonic: Callable[[], float] = time.monotonic,
+        in_body: bool = False,
     ) -> None:
         self._token_url = token_url
         pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
-        self._basic = f"Basic {pair}"
+        self._headers = {} if in_body else {"Authorization": f"Basic {pair}"}
+        self._form = {"grant_type": "client_credentials"}
+        if in_body:
+            self._form |= {"client_id": client_id, "client_secret": client_secret}
         self._monotonic = monotonic
         self._token: str | None = None
         self._good_until = 0.0
@@ -189,8 +196,8 @@ class ClientCredentialsAuth(httpx.Auth):
         response = yield httpx.Request(
             "POST",
             self._token_url,
-            headers={"Authorization": self._basic},
-            data={"grant_type": "client_credentials"},
+            headers=self._headers,
+            data=self._form,
         )
         try:
             answer = response.json() if response.is_success else {}
@@ -254,14 +261,14 @@ class HttpClient:
         Kinds: unreachable, timeout, unauthorised, forbidden, not_found, rate_limited, server_error,
         redirected, refused, bad_page.
         """
-        retrying = Retrying(
-            stop=stop_after_attempt(READ_ATTEMPTS),
-            wait=_wait,
-            retry=retry_if_exception_type(TransientError),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(self._get_once, path, params, headers)
+        return self._read(path, params, None, headers)
+
+    def query(self, path: str, body: Any) -> Any:
+        """The JSON of a read that takes its question in the body of a POST.
+
+        Repeated like ``get``: only for what changes nothing in the system.
+        """
+        return self.parse(self._read(path, None, body, None))
 
     def get_json(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON of an answer; ``bad_page`` when it is cut or no JSON."""
@@ -296,15 +303,20 @@ class HttpClient:
         path: str,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> httpx.Response:
         """Send a write exactly once and return whatever was answered, of any status.
+
+        The body is ``json`` or, for what is no JSON, ``content`` as it stands.
 
         Raises NotSentError when the system was certainly not reached (safe to send again later) and
         NoAnswerError when it may have been (the effect is unknown).
         """
         url = self._url(path)
         self._bucket.take()
-        request = self._client.build_request(method, url, json=json, headers=dict(headers or {}))
+        request = self._client.build_request(
+            method, url, json=json, content=content, headers=dict(headers or {})
+        )
         try:
             return self._exchange(request)
         except _NEVER_SENT as error:
@@ -320,17 +332,38 @@ class HttpClient:
                 f"({type(error).__name__}): read the record there to see whether it was applied",
             ) from error
 
-    def _get_once(
+    def _read(
         self,
         path: str,
         params: Mapping[str, Any] | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        retrying = Retrying(
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=_wait,
+            retry=retry_if_exception_type(TransientError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._read_once, path, params, body, headers)
+
+    def _read_once(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Any,
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
         self._bucket.take()
         cleaned = {name: value for name, value in (params or {}).items() if value is not None}
         # httpx would replace the query of a link by an empty one.
         request = self._client.build_request(
-            "GET", self._url(path), params=cleaned or None, headers=dict(headers or {})
+            "GET" if body is None else "POST",
+            self._url(path),
+            params=cleaned or None,
+            json=body,
+            headers=dict(headers or {}),
         )
         try:
             response = self._exchange(request)
@@ -457,12 +490,19 @@ def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None
 
 
 def problem_text(response: httpx.Response) -> str:
-    """Title and detail of a problem+json answer (RFC 9457), else the first words of the text."""
+    """Title and detail of a problem+json answer (RFC 9457), code and message of an OData error,
+    else the first words of the text."""
+    first_words = " ".join(response.text.split())[:200]
     try:
         problem = json.loads(response.content)
     except ValueError:
-        return " ".join(response.text.split())[:200]
-    if not isinstance(problem, dict):
+        return first_words
+    if not isinstance(problem, dict) or not problem:
         return ""
+    error = problem.get("error")
+    if isinstance(error, dict):
+        message = error.get("message")
+        told = message.get("value") if isinstance(message, dict) else message
+        return ": ".join(str(part) for part in (error.get("code"), told) if part)
     parts = (problem.get("title"), problem.get("detail"))
-    return ": ".join(str(part) for part in parts if part)
+    return ": ".join(str(part) for part in parts if part) or first_words

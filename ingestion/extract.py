@@ -14,8 +14,8 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.base import Page, Source, SourceError
-from ingestion import spool
-from ingestion.landing import last_cursors
+from ingestion import spool, sweep
+from ingestion.landing import last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
 from ingestion.warehouse import warehouse
@@ -43,11 +43,15 @@ def extract_system(
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
     ``cursors``: where to go on, by entity; by default those of the last complete extractions that
-    the warehouse holds, for which it is opened for a moment.
+    the warehouse holds, for which it is opened for a moment. With cursors of one's own nothing is
+    known of what the warehouse holds, and deleted records are not looked for.
     """
+    due: frozenset[str] = frozenset()
     if cursors is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
             cursors = last_cursors(connection, system.name)
+            swept = last_sweeps(connection, system.name)
+        due = sweep.due(source, swept, clock.now())
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
     contracts = contracts_of(system.connector, settings.systems_file.parent / "contracts")
     names = [e for e in source.entities if not system.entities or e in system.entities]
@@ -75,7 +79,10 @@ def extract_system(
                 )
                 continue
             extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock)
-            reports.append(extraction.run(source, extraction_id, cursors.get(name)))
+            report = extraction.run(source, extraction_id, cursors.get(name))
+            if report.complete and name in due:
+                report = sweep.run(source, report, extraction_id, settings, writer, clock)
+            reports.append(report)
         extracted = writer.finish(tuple(reports))
     crash_point("ingestion.before_land")
     return extracted

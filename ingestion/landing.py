@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -35,6 +36,7 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "error_kind": "VARCHAR",
     "error_message": "VARCHAR",
     "notices": "VARCHAR",
+    "swept": "BOOLEAN",
 }
 
 QUARANTINE_COLUMNS: Mapping[str, str] = {
@@ -49,6 +51,16 @@ QUARANTINE_COLUMNS: Mapping[str, str] = {
     "field": "VARCHAR",
     "reason": "VARCHAR",
     "raw": "VARCHAR",
+}
+
+# Records that a sweep did not find any more: table name and columns.
+MISSING = "missing_records"
+MISSING_COLUMNS: Mapping[str, str] = {
+    "system": "VARCHAR",
+    "entity": "VARCHAR",
+    "record_id": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "missed_at": "TIMESTAMPTZ",
 }
 
 
@@ -71,6 +83,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         for table, columns in (
             ("extractions", EXTRACTION_COLUMNS),
             ("quarantine", QUARANTINE_COLUMNS),
+            (MISSING, MISSING_COLUMNS),
         ):
             sql = union_view_sql(table, columns, dict.fromkeys(systems), stored)
             _replace_view(connection, table, sql)
@@ -159,6 +172,38 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
         """
     ).fetchall()
     return {entity: cursor or None for entity, cursor in rows}
+
+
+def last_sweeps(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, datetime]:
+    """For each entity, when its last complete sweep of keys in a finished load began."""
+    schema = raw_schema(system)
+    if "swept" not in _stored_columns(connection, schema).get(schema, {}).get("extractions", {}):
+        return {}
+    rows = connection.execute(
+        f"""
+        select entity, max(started_at)
+        from {schema}.extractions
+        where swept
+            and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        group by entity
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> set[str]:
+    """The ids of all records of an entity that finished loads hold, deleted ones too."""
+    schema = raw_schema(system)
+    if entity not in _stored_columns(connection, schema).get(schema, {}):
+        return set()
+    rows = connection.execute(
+        f"""
+        select distinct _record_id
+        from {schema}.{entity}
+        where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        """
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:

@@ -20,7 +20,7 @@ import pyarrow.parquet
 from connectors.base import Source
 from ingestion import spool
 from ingestion.extract import extract_system
-from ingestion.landing import EXTRACTION_COLUMNS, landed_extractions, raw_schema
+from ingestion.landing import EXTRACTION_COLUMNS, MISSING, landed_extractions, raw_schema
 from ingestion.report import Clock, EntityReport, Extracted, LoadReport
 from ingestion.warehouse import warehouse
 from registry.contracts import arrow_type
@@ -44,6 +44,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 50_000
+# Files of the spool that are no entity of the source, and the tables in which they land.
+OWN_TABLES = {spool.QUARANTINE: "quarantine", spool.MISSING: MISSING}
 PACKAGES_KEPT = 5
 # A contract may gain columns; a column that changes its type is a mistake, and must be loud.
 SCHEMA_CONTRACT: Any = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
@@ -169,7 +171,7 @@ def _pipeline(
 def _resources(extracted: Extracted) -> Iterator[Any]:
     """One resource a spooled file, and the log of the extraction beside them in the same load."""
     for path in sorted(extracted.folder.glob("*.parquet")):
-        name = "quarantine" if path.stem == spool.QUARANTINE else path.stem
+        name = OWN_TABLES.get(path.stem, path.stem)
         yield _resource(name, pyarrow.parquet.read_schema(path), _batches(path))
     rows = extraction_rows(extracted)
     yield _resource("extractions", rows.schema, iter([rows]))
@@ -219,6 +221,7 @@ def extraction_rows(extracted: Extracted) -> pa.Table:
             "error_kind": entity.error_kind,
             "error_message": entity.error,
             "notices": "; ".join(entity.notices) or None,
+            "swept": entity.swept,
         }
         for entity in extracted.entities
     ]

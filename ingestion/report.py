@@ -20,8 +20,9 @@ class EntityReport:
 
     ``records`` counts the rows accepted, ``quarantined`` those that broke the contract. ``error``
     is for people, ``error_kind`` a stable code. ``cursor_to`` is where the next extraction goes on;
-    it is None unless ``complete`` or the source keeps its place. ``notices``: fields that no
-    contract knows, and the like.
+    it is None unless ``complete`` or the source keeps its place. ``swept``: all keys of the source
+    were compared with what had landed, and what was missing is in the log of missing records.
+    ``notices``: fields that no contract knows, and the like.
     """
 
     entity: str
@@ -37,6 +38,7 @@ class EntityReport:
     error_kind: str | None = None
     error: str | None = None
     notices: tuple[str, ...] = ()
+    swept: bool = False
 
     @property
     def seconds(self) -> float:

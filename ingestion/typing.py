@@ -161,6 +161,7 @@ def _as_text(
     columns["record_id"] = _text_column([record.record_id for record in records])
     columns["reference"] = _text_column([record.reference for record in records])
     columns["raw"] = _text_column([record.raw for record in records])
+    columns["problem"] = _text_column([record.problem for record in records])
     columns["extracted_at"] = pa.array(
         [item.received_at for item in received], arrow_type("TIMESTAMPTZ")
     )
@@ -251,9 +252,13 @@ with typed as (
 found as (
     select
         *,
-        list_filter([
+        -- What the connector refuses need not be looked into: its fields may be anything.
+        case when problem is not null
+        then [{{'code': 'refused_by_connector', 'field': '_record', 'reason': problem}}]
+        else list_filter([
         {found}
-        ], finding -> finding is not null) as findings
+        ], finding -> finding is not null)
+        end as findings
     from typed
 )
 select

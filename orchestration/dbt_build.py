@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.warehouse import warehouse, warehouse_lock
+from ingestion.warehouse import warehouse
 from registry.crash_points import crash_point
 from registry.errors import ConfigurationError, TallymanError
 from registry.settings import Settings
@@ -145,14 +145,14 @@ def build_pass(settings: Settings) -> list[NodeResult]:
     itself (``config.built``), so that a warehouse restored from a copy is never taken for newer.
     Raises BuildError and WarehouseBusyError.
     """
-    with warehouse_lock(settings, "dbt"):
-        with warehouse(settings, "look at the last build") as connection:
-            now = _fingerprint(settings, connection)
-            unchanged = now == _last_built(connection)
+    # Held open over the build: dbt lets go of the file whenever no thread needs it, and each time
+    # the last one goes, DuckDB writes a checkpoint and has to read the file in again.
+    with warehouse(settings, "dbt") as connection:
+        now = _fingerprint(settings, connection)
+        unchanged = now == _last_built(connection)
         results = build(settings, _DATA_ONLY if unchanged else _ALL)
         if not unchanged:
-            with warehouse(settings, "note of the build") as connection:
-                connection.execute("create or replace table config.built as select ? as it", [now])
+            connection.execute("create or replace table config.built as select ? as it", [now])
     return results
 
 

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from connectors.base import SourceError
 from connectors.factory import make_source
 from ingestion.warehouse import lock_owner
 from orchestration.dbt_build import manifest_path
@@ -43,8 +42,6 @@ def _reach(system: System, environment: dict[str, str]) -> Finding:
     area = f"system {system.name}"
     try:
         make_source(system, environment).probe()
-    except SourceError as error:
-        return Finding(area, False, str(error))
     except TallymanError as error:
         return Finding(area, False, str(error))
     mode = "" if system.write_mode == "on" else f", corrections {system.write_mode}"

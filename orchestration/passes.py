@@ -9,9 +9,11 @@ from time import monotonic
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.instance.ref import InstanceRef
 
 from orchestration.corrections import build_due_sensor
 from orchestration.definitions import build_defs
+from orchestration.event_log import KeptSqliteEventLogStorage
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
 from registry.errors import TallymanError
@@ -43,7 +45,14 @@ def open_instance(installation: Installation) -> dg.DagsterInstance:
     configuration = home / "dagster.yaml"
     if not configuration.is_file():
         shutil.copyfile(Path(__file__).with_name("dagster.yaml"), configuration)
-    return dg.DagsterInstance.from_config(str(home))
+    kept = {
+        "module": KeptSqliteEventLogStorage.__module__,
+        "class": KeptSqliteEventLogStorage.__name__,
+        "config": {"base_dir": str(home / "history" / "runs")},
+    }
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home), overrides={"event_log_storage": kept})
+    )
 
 
 class Loop:

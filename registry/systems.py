@@ -20,9 +20,11 @@ class System(BaseModel):
     """One instance of a connector, for example ``erp_us``.
 
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
-    the first time; judgement waits for it. ``secrets`` maps a secret's role to the *name* of the
-    environment variable that holds it. ``options`` is passed to the connector untouched. ``folder``
-    is where the systems file lies: the connector takes relative paths from there.
+    the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
+    looked for, where the source can tell (0: in every pass). ``secrets`` maps a secret's role to
+    the *name* of the environment variable that holds it. ``options`` is passed to the connector
+    untouched. ``folder`` is where the systems file lies: the connector takes relative paths from
+    there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +39,7 @@ class System(BaseModel):
     entities: tuple[str, ...] = ()
     cadence_seconds: int = Field(default=300, gt=0)
     settle_seconds: float = Field(default=60, ge=0)
+    sweep_seconds: float = Field(default=86_400, ge=0)
     write_mode: WriteMode = "dry_run"
     requests_per_second: float = Field(default=20, gt=0)
     page_size: int = Field(default=500, gt=0)

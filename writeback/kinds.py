@@ -108,6 +108,31 @@ KINDS: dict[str, Kind] = {
             ("order_record", "line_record", "delivered_at"),
             "clear the delivery time, if ours is still there",
         ),
+        Kind(
+            "create_purchase_order",
+            ("po_number", "currency"),
+            "send a change that cancels the purchase order",
+            ("line_no", "target_item", "quantity", "unit_price"),
+        ),
+        Kind(
+            "change_purchase_order",
+            ("po_number",),
+            "send a change back to the old values, if ours are still there",
+            (
+                "line_record",
+                "target_item",
+                "quantity",
+                "old_quantity",
+                "unit_price",
+                "old_unit_price",
+            ),
+        ),
+        Kind(
+            "send_shipment_notice",
+            ("shipment_number", "po_number", "shipped_on"),
+            "cancel the ship notice, or send the one before it again",
+            ("line_record", "target_item", "quantity"),
+        ),
     )
 }
 

@@ -102,20 +102,20 @@ class Drop:
             raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
 
 
-def list_drops(folder: Path, mapping: FileMapping, known: dict[str, FileState]) -> list[Path]:
-    """The files of a mapping in name order: where files overlap, the later name is the later word.
+def list_drops(folder: Path, pattern: str, known: dict[str, FileState]) -> list[Path]:
+    """Files that match, in name order: where files overlap, the later name is the later word.
 
     Raises SourceError when the folder is missing, or empty though files were read from it before:
     a lost mount must not look like a quiet day.
     """
     if not folder.is_dir():
         raise SourceError("missing", f"no folder {folder}: create it or correct base_url")
-    paths = sorted(path for path in folder.glob(mapping.files) if path.is_file())
-    earlier = [name for name in known if PurePosixPath(name).match(mapping.files)]
+    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    earlier = [name for name in known if PurePosixPath(name).match(pattern)]
     if earlier and not paths:
         raise SourceError(
             "missing",
-            f"no file matches '{mapping.files}' in {folder}, where {len(earlier)} had been read: "
+            f"no file matches '{pattern}' in {folder}, where {len(earlier)} had been read: "
             "is the folder still mounted?",
         )
     return paths
@@ -123,14 +123,25 @@ def list_drops(folder: Path, mapping: FileMapping, known: dict[str, FileState]) 
 
 def inspect(path: Path, name: str, mapping: FileMapping, known: FileState | None) -> Drop:
     """Compare a file with what was read of it. Raises SourceError when it cannot be opened."""
+    # A Parquet file ends in its index: bytes after it do not continue it, they replace it.
+    return Drop(path, name, mapping, *compare(path, name, known, mapping.format != "parquet"))
+
+
+def compare(
+    path: Path, name: str, known: FileState | None, may_grow: bool = True
+) -> tuple[str, FileState, tuple[int, int, int]]:
+    """How a file changed, from which state to read it, and how it looks on disk now.
+
+    Raises SourceError when it cannot be opened, or is empty though it was not.
+    """
     try:
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         fresh = FileState(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN)
         if known is None:
-            return Drop(path, name, mapping, "new", fresh, seen)
+            return "new", fresh, seen
         if known.seen == seen:
-            return Drop(path, name, mapping, "unchanged", known, seen)
+            return "unchanged", known, seen
         same_beginning = status.st_size >= known.size and _digest(path, known.size) == known.sha256
     except OSError as error:
         raise SourceError("unreadable", f"{name}: {error.strerror or error}") from error
@@ -139,13 +150,12 @@ def inspect(path: Path, name: str, mapping: FileMapping, known: FileState | None
             raise SourceError(
                 "truncated", f"{name} is empty, though {known.rows:,} rows had been read from it"
             )
-        return Drop(path, name, mapping, "rewritten", fresh, seen)
+        return "rewritten", fresh, seen
     if status.st_size == known.size:
-        return Drop(path, name, mapping, "unchanged", replace(known, seen=seen), seen)
-    # A Parquet file ends in its index: bytes after it do not continue it, they replace it.
-    if mapping.format == "parquet" and known.size:
-        return Drop(path, name, mapping, "rewritten", fresh, seen)
-    return Drop(path, name, mapping, "grown", replace(known, seen=NOT_SEEN), seen)
+        return "unchanged", replace(known, seen=seen), seen
+    if known.size and not may_grow:
+        return "rewritten", fresh, seen
+    return "grown", replace(known, seen=NOT_SEEN), seen
 
 
 def _digest(path: Path, size: int) -> str:
@@ -218,10 +228,10 @@ def _advance(drop: Drop, digest: Any, consumed: bytes, rows: int) -> FileState:
     return drop.state
 
 
-def _resume(drop: Drop, handle: BinaryIO) -> Any:
+def resume(state: FileState, handle: BinaryIO) -> Any:
     """Digest of the part already read, with ``handle`` placed behind it."""
     digest = hashlib.sha256()
-    remaining = drop.state.size
+    remaining = state.size
     while remaining > 0 and (block := handle.read(min(remaining, CHUNK_BYTES))):
         digest.update(block)
         remaining -= len(block)
@@ -269,7 +279,7 @@ def _csv_batches(drop: Drop) -> Iterator[Batch]:
         return
     _require_columns(drop, header)
     with drop.path.open("rb") as handle:
-        digest = _resume(drop, handle)
+        digest = resume(drop.state, handle)
         if drop.state.size == 0:
             _advance(drop, digest, handle.read(header_length), 0)
         for chunk in _complete_records(drop, handle, drop.mapping.quote.encode()):
@@ -321,7 +331,7 @@ def _parse_csv(
 
 def _ndjson_batches(drop: Drop) -> Iterator[Batch]:
     with drop.path.open("rb") as handle:
-        digest = _resume(drop, handle)
+        digest = resume(drop.state, handle)
         for chunk in _complete_records(drop, handle, b""):
             records: list[dict[str, str | None]] = []
             broken: list[BrokenRow] = []

@@ -92,7 +92,7 @@ class FilesSource:
         """Open the first file of every mapping and read its first rows."""
         for mappers in self._mappers.values():
             for mapper in mappers:
-                for path in list_drops(self._folder, mapper.mapping, {})[:1]:
+                for path in list_drops(self._folder, mapper.mapping.files, {})[:1]:
                     name = path.relative_to(self._folder).as_posix()
                     next(inspect(path, name, mapper.mapping, None).batches(), None)
 
@@ -106,7 +106,7 @@ class FilesSource:
         for mapper in self._mappers[entity]:
             mapping = mapper.mapping
             try:
-                paths = list_drops(self._folder, mapping, known.files)
+                paths = list_drops(self._folder, mapping.files, known.files)
             except SourceError as error:
                 failures.append(error)
                 continue

@@ -18,12 +18,14 @@
 {%- endmacro %}
 
 {#
-    Naive local time of the system's zone, to the second. When daylight saving ends one hour occurs
-    twice: nothing tells which one was meant, so the bracket holds both. DuckDB takes the later one.
+    Naive local time of the system's zone, to the second or to another precision. When daylight
+    saving ends one hour occurs twice: nothing tells which one was meant, so the bracket holds both.
+    DuckDB takes the later one.
 #}
-{% macro local_instant(column, name) -%}
+{% macro local_instant(column, name, precision='1 second') -%}
     {{ _earliest_reading(column) }} - clock_ahead_most as {{ name }}_from,
-    timezone(time_zone, {{ column }}) + interval 1 second - clock_ahead_least as {{ name }}_to,
+    timezone(time_zone, {{ column }}) + interval {{ precision }} - clock_ahead_least
+        as {{ name }}_to,
     timezone(time_zone, {{ column }}) - clock_ahead as {{ name }}_at
 {%- endmacro %}
 

@@ -9,3 +9,8 @@
         end as decimal(18, 6)
     )
 {%- endmacro %}
+
+{# The same for SAP's codes of the unit "piece"; packs lie in a service that is not read. #}
+{% macro sap_base_quantity(quantity, uom) -%}
+    cast(case when {{ uom }} in ('EA', 'PC', 'ST') then {{ quantity }} end as decimal(18, 6))
+{%- endmacro %}

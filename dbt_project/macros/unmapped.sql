@@ -46,3 +46,10 @@
     where landed.{{ field }} is not null
     group by landed._system, landed.{{ field }}
 {%- endmacro %}
+
+{# Codes that the connector itself should have translated: `translation` is what it made of them. #}
+{% macro untranslated(connector, entity, field, translation) -%}
+    {{ _unmapped_select(connector, entity, field) }}
+    where landed.{{ field }} is not null and landed.{{ translation }} is null
+    group by landed._system, landed.{{ field }}
+{%- endmacro %}

@@ -1,150 +1,29 @@
-"""Every kind of correction over HTTP against the sandbox, judged by the sandbox's ledger."""
+"""What the demo's targets do beyond the contract (contract/), judged by the sandbox's ledger."""
 
 from __future__ import annotations
 
 import random
-import uuid
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from connectors.base import CorrectionRequest, Result, Source, Target
-from connectors.factory import make_source, make_target
-from registry.systems import Policy, System
-from sandbox.server import SandboxHandle, running_sandbox
+sys.path.insert(0, str(Path(__file__).parent))
+
+from demo_sandbox import Sandbox, request
+
+from connectors.base import CorrectionRequest, Result
+from registry.systems import Policy
+from sandbox.server import running_sandbox
 from sandbox.settings import Settings
 from writeback.clock import SystemClock
 from writeback.dispatch import deliver_due
 from writeback.propose import enqueue
 from writeback.store import OperationsStore
-
-FAULT_OF_KIND = {
-    "create_order": "O1",
-    "cancel_order": "O2",
-    "cancel_line": "O4",
-    "update_price": "O5",
-    "update_quantity": "O5Q",
-    "create_warehouse_order": "T1",
-    "create_fulfilment": "H2",
-    "reverse_fulfilment": "H3",
-    "adjust_fulfilment": "H5",
-    "set_delivered": "H9",
-    "create_invoice": "F1",
-    "void_invoice": "F3",
-    "post_movement": "I1",
-    "adjust_stock": "I3",
-    "set_pack": "M6",
-}
-# Undo makes these as they were; the others leave a trail of two documents that cancel out.
-REVERSIBLE = {
-    "create_order",
-    "cancel_order",
-    "cancel_line",
-    "update_price",
-    "update_quantity",
-    "create_warehouse_order",
-    "create_fulfilment",
-    "adjust_fulfilment",
-    "create_invoice",
-    "set_delivered",
-    "set_pack",
-}
-
-
-class Sandbox:
-    """The pretend distributor with our targets and sources for it."""
-
-    def __init__(self, handle: SandboxHandle) -> None:
-        self.urls = handle.urls
-        given = handle.credentials
-        self.environment = {
-            "OMS": given.oms_token,
-            "ERP": given.erp_api_key,
-            "USER": given.wms_user,
-            "PASSWORD": given.wms_password,
-        }
-        self.systems = {
-            "oms": self._system("oms", {"token": "OMS"}),
-            "erp": self._system("erp", {"api_key": "ERP"}, time_zone="America/New_York"),
-            "wms": self._system("wms", {"user": "USER", "password": "PASSWORD"}),
-        }
-        self.targets: dict[str, Target] = {
-            name: target
-            for name, system in self.systems.items()
-            if (target := make_target(system, self.environment)) is not None
-        }
-        self.sources: dict[str, Source] = {
-            name: make_source(system, self.environment) for name, system in self.systems.items()
-        }
-        self._admin = httpx.Client(base_url=handle.urls["admin"], trust_env=False, timeout=30)
-
-    def _system(self, name: str, secrets: dict[str, str], **changes: Any) -> System:
-        return System(
-            name=name,
-            role=name,  # type: ignore[arg-type]
-            connector=f"demo_{name}",
-            base_url=self.urls[name],
-            write_mode="on",
-            requests_per_second=1000,
-            secrets=secrets,
-            options={"timeout_seconds": 1.0},
-            **changes,
-        )
-
-    def fault(self, kind: str) -> dict[str, Any]:
-        """A fresh fault of a kind, already overdue."""
-        answer = self._admin.post("/admin/inject", json={"kind": kind, "count": 1})
-        assert answer.status_code == 200, answer.text
-        row: dict[str, Any] = answer.json()["faults"][0]
-        return row
-
-    def misbehave(self, system: str, mode: str, method: str | None = None) -> None:
-        body = {"system": system, "mode": mode, "count": 1, "method": method}
-        assert self._admin.post("/admin/misbehave", json=body).status_code == 200
-
-    def effects(self, key: str) -> list[dict[str, Any]]:
-        """What the ledger says was done under a key."""
-        found: list[dict[str, Any]] = self._admin.get("/admin/ledger").json()["effects"]
-        return [effect for effect in found if effect["idempotency_key"] == key]
-
-    def erp(self, entity: str, **filters: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.targets["erp"].http.get_json(  # type: ignore[attr-defined]
-            f"api/{entity}", filters
-        )["data"]
-        return found
-
-    def correction(self, kind: str) -> tuple[Target, CorrectionRequest]:
-        """A correction of a kind that a fresh fault of the sandbox calls for."""
-        expected = self.fault(FAULT_OF_KIND[kind])["expected_correction"]
-        assert expected["kind"] == kind
-        payload = dict(expected["payload"])
-        if kind == "adjust_stock":
-            held = Decimal(self._stock(payload))
-            payload["expected_quantity"] = str(held)
-            payload["new_quantity"] = str(held + Decimal(payload["quantity_delta"]))
-        return self.targets[expected["system"]], request(kind, payload)
-
-    def _stock(self, payload: dict[str, Any]) -> str:
-        (position,) = self.erp(
-            "stock", item_no=payload["target_item"], whs=payload["target_location"]
-        )
-        return str(position["qoh"])
-
-
-def request(kind: str, payload: dict[str, Any]) -> CorrectionRequest:
-    return CorrectionRequest(
-        kind=kind,
-        object_id="object",
-        payload=payload,
-        expected={},
-        idempotency_key=f"tly-{uuid.uuid4().hex}",
-        created_at=datetime(2026, 11, 21, tzinfo=UTC),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -153,36 +32,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     settings = Settings(orders=400, requests_per_second=5000, hang_seconds=3)
     with running_sandbox(home, 0, settings) as handle:
         yield Sandbox(handle)
-
-
-@pytest.mark.parametrize("kind", sorted(FAULT_OF_KIND))
-def test_a_kind_is_applied_exactly_once_read_back_and_undone(sandbox: Sandbox, kind: str) -> None:
-    target, wanted = sandbox.correction(kind)
-    assert kind in target.kinds
-    before = target.read(wanted)
-    assert (before.applied, before.precondition_met) == (False, True)
-
-    outcome = target.apply(wanted)
-    assert outcome.result is Result.OK, outcome
-    assert outcome.target_record_id
-    assert len(sandbox.effects(wanted.idempotency_key)) == 1
-    after = target.read(wanted)
-    assert after.applied and not after.precondition_met
-    assert after.applied_by_key is not False
-
-    # The same request again: replayed or refused, and never a second effect.
-    again = target.apply(wanted)
-    assert again.result in (Result.OK, Result.REFUSED), again
-    assert len(sandbox.effects(wanted.idempotency_key)) == 1
-
-    if kind not in REVERSIBLE:
-        return
-    undone = target.undo(wanted, outcome.target_record_id)
-    assert undone.result is Result.OK, undone
-    restored = target.read(wanted)
-    assert (restored.applied, restored.precondition_met) == (False, True)
-    assert target.undo(wanted, outcome.target_record_id).code == "already_undone"
-    assert len(sandbox.effects(f"{wanted.idempotency_key}-undo")) == 1
 
 
 def test_the_other_direction_works_when_authority_is_flipped(sandbox: Sandbox) -> None:
@@ -343,29 +192,6 @@ def test_a_record_that_does_not_exist_is_refused(sandbox: Sandbox) -> None:
         assert (outcome.result, outcome.code) == (Result.REFUSED, "http_404"), name
 
 
-@pytest.mark.parametrize(
-    ("mode", "result", "code"),
-    [
-        ("status_429", Result.RETRY, "rate_limited"),
-        ("status_503", Result.RETRY, "unavailable"),
-        ("status_401", Result.REFUSED, "unauthorised"),
-    ],
-)
-@pytest.mark.parametrize("name", ["oms", "erp", "wms"])
-def test_answers_of_a_misbehaving_system(
-    sandbox: Sandbox, name: str, mode: str, result: Result, code: str
-) -> None:
-    kind = {"oms": "set_delivered", "erp": "create_invoice", "wms": "set_pack"}[name]
-    target, wanted = sandbox.correction(kind)
-    method = "POST" if name == "erp" else "PATCH"
-    sandbox.misbehave(name, mode, method)
-    outcome = target.apply(wanted)
-    assert (outcome.result, outcome.code) == (result, code)
-    assert outcome.retry_after_seconds == (1.0 if mode == "status_429" else None)
-    assert sandbox.effects(wanted.idempotency_key) == []
-    assert target.apply(wanted).result is Result.OK
-
-
 @pytest.mark.parametrize("kind", ["create_fulfilment", "update_price", "create_warehouse_order"])
 def test_the_engine_finds_a_lost_answer_by_reading(
     sandbox: Sandbox, kind: str, tmp_path: Path
@@ -391,8 +217,6 @@ def test_the_engine_finds_a_lost_answer_by_reading(
 
     class Later(SystemClock):
         def now(self) -> datetime:
-            from datetime import timedelta
-
             return super().now() + timedelta(hours=1)
 
     first = deliver_due(store, sandbox.targets, sandbox.sources, Policy(), clock, rng)

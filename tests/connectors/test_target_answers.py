@@ -56,6 +56,7 @@ def send(handler: Callable[[httpx.Request], httpx.Response]) -> Outcome:
         (409, Result.REFUSED, "version_conflict"),
         (412, Result.REFUSED, "version_conflict"),
         (422, Result.REFUSED, "http_422"),
+        (423, Result.RETRY, "locked"),
         (425, Result.RETRY, "too_early"),
         (428, Result.REFUSED, "http_428"),
         (429, Result.RETRY, "rate_limited"),

@@ -17,7 +17,12 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from ingestion.landing import EXTRACTION_COLUMNS, QUARANTINE_COLUMNS
+from ingestion.landing import (
+    EXTRACTION_COLUMNS,
+    MISSING,
+    MISSING_COLUMNS,
+    QUARANTINE_COLUMNS,
+)
 from registry.contracts import SYSTEM_COLUMNS, contract_of, load_contracts
 
 NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
@@ -46,6 +51,7 @@ class Extraction:
     complete: bool = True
     offset: float = 0.0
     uncertainty: float = 0.5
+    missing: tuple[str, ...] | None = None
 
     @property
     def extraction_id(self) -> str:
@@ -94,10 +100,12 @@ class Scenario:
         at: datetime = NOW,
         failed: Iterable[tuple[str, str]] = (),
         offsets: Mapping[str, float] | None = None,
+        missing: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
     ) -> None:
         """Every configured feed is read once, at ``at``; ``failed`` ones only in part.
 
         ``offsets`` gives a system's clock minus ours in seconds where it is not the usual one.
+        ``missing``: the feeds whose keys are swept, with the record ids that are not found.
         """
         unfinished = set(failed)
         for system, (_, connector, _) in [
@@ -116,6 +124,7 @@ class Scenario:
                         self._rows.pop((system, contract.entity), []),
                         complete=(system, contract.entity) not in unfinished,
                         offset=(offsets or {}).get(system, usual),
+                        missing=(missing or {}).get((system, contract.entity)),
                     )
                 )
 
@@ -183,6 +192,7 @@ class Scenario:
                     clock_offset_seconds=e.offset,
                     clock_uncertainty_seconds=e.uncertainty,
                     error_kind=None if e.complete else "timeout",
+                    swept=e.missing is not None,
                 )
                 for e in self.extractions
             ],
@@ -192,6 +202,16 @@ class Scenario:
             "landing.quarantine",
             QUARANTINE_COLUMNS,
             [_row(QUARANTINE_COLUMNS, **row) for row in self.quarantined],
+        )
+        _table(
+            connection,
+            f"landing.{MISSING}",
+            MISSING_COLUMNS,
+            [
+                (e.system, e.entity, record_id, e.extraction_id, e.started_at)
+                for e in self.extractions
+                for record_id in e.missing or ()
+            ],
         )
 
     def _write_config(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -55,5 +55,7 @@ def test_silence_is_no_exception(warehouse: Warehouse) -> None:
 
 
 def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -> None:
-    idle = "select rule_id, missing_roles from marts.rule_catalogue where not is_configured"
-    assert warehouse.rows(idle) == [("O09", "supplier")]
+    idle = "select rule_id from marts.rule_catalogue where missing_roles = 'supplier'"
+    assert {rule for (rule,) in warehouse.rows(idle)} == {"O09", "P01", "P02", "P03", "P07", "P09"}
+    others = "select count(*) from marts.rule_catalogue where missing_roles <> 'supplier'"
+    assert warehouse.rows(others) == [(0,)]

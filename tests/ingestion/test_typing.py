@@ -102,6 +102,18 @@ def test_every_row_is_accepted_or_quarantined_whole_and_never_both(typer, given_
     )
 
 
+def test_what_the_connector_refuses_goes_to_quarantine_in_its_words(typer):
+    refused = Record("a", {"whole": "x"}, "RAW", "PO-1", problem="segment 4: no number")
+    good = Record("b", {"id": "b"}, "OTHER")
+    received = [ReceivedRecord(record, START, START) for record in (refused, good)]
+    batch = typer.type(CONTRACT, received, "x1", 0, START)
+    assert batch.accepted["_record_id"].to_pylist() == ["b"]
+    [row] = batch.quarantined.to_pylist()
+    assert (row["record_id"], row["reference"], row["raw"]) == ("a", "PO-1", "RAW")
+    assert codes(batch) == [("refused_by_connector", "_record")]
+    assert row["reason"] == "_record: segment 4: no number"
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     whole=st.integers(min_value=-(2**63), max_value=2**63 - 1),

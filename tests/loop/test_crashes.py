@@ -67,9 +67,8 @@ def _run(home: Path, systems_file: Path, crash_at: str | None = None) -> int | N
 
 
 def _end_state(settings, handle) -> dict:
-    """What people see and what the systems' own ledgers hold. The states of the outbox are left
-    out: reruns that follow a kill within the settle window may call a correction unproven (a
-    person is to look) although the next load proves it."""
+    """What people see, how each correction ended, and what the systems' own ledgers hold."""
+    from orchestration.installation import Installation
     from reporting.publish import published_connection
 
     ledger = httpx.get(f"{handle.urls['admin']}/admin/ledger").json()["effects"]
@@ -80,8 +79,14 @@ def _end_state(settings, handle) -> dict:
         ).fetchall()
     return {
         "exceptions": exceptions,
+        "corrections": sorted(map(_correction, Installation.load(settings).all_corrections())),
         "effects": sorted(map(_effect, ledger)),
     }
+
+
+def _correction(correction) -> tuple[str, str, str, str]:
+    """How a correction ended, by the object that it was about."""
+    return correction.target_system, correction.kind, correction.object_id, correction.state.value
 
 
 def _effect(effect: dict) -> tuple[str, str, str]:
@@ -107,4 +112,7 @@ def _story(home: Path, crash_points: list[str]) -> dict:
 def test_kills_at_every_point_and_reruns_end_as_without(tmp_path):
     undisturbed = _story(tmp_path / "undisturbed", [])
     assert undisturbed["effects"], "a comparison of nothing proves nothing"
-    assert _story(tmp_path / "killed", POINTS) == undisturbed
+    killed = _story(tmp_path / "killed", POINTS)
+    for part, expected in undisturbed.items():
+        assert sorted(set(killed[part]) ^ set(expected)) == [], part
+        assert killed[part] == expected, part

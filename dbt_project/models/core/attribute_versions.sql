@@ -1,5 +1,31 @@
 -- What each system held for a compared field of an object, from when to when.
-with linked as (
+with told as (
+    select * from {{ ref('int_attribute_versions') }}
+),
+
+-- A record that vanished holds nothing any more.
+vanished as (
+    select
+        told.* replace (
+            told.version_number + 1 as version_number,
+            null as value,
+            deleted.deleted_from as recorded_from,
+            deleted.deleted_to as recorded_to
+        )
+    from told
+    inner join {{ ref('int_deleted_records') }} as deleted
+        on
+            told.system = deleted.system
+            and told.entity = deleted.entity
+            and told.record_id = deleted.record_id
+    qualify
+        row_number() over (
+            partition by told.system, told.entity, told.record_id, told.object_type, told.field
+            order by told.version_number desc
+        ) = 1
+),
+
+linked as (
     select
         versions.*,
         systems.role,
@@ -7,7 +33,11 @@ with linked as (
             when versions.link_type in ('order_line', 'item') then versions.link_key
             else links.order_line_id
         end as target_key
-    from {{ ref('int_attribute_versions') }} as versions
+    from (
+        select * from told
+        union all by name
+        select * from vanished
+    ) as versions
     inner join {{ ref('dim_systems') }} as systems
         on versions.system = systems.system
     left join {{ ref('object_link_scopes') }} as links

@@ -52,7 +52,10 @@ select
     movements.mapping_method,
     movements.from_state,
     movements.to_state,
-    cast(abs(movements.on_hand_change) as decimal(18, 6)) as quantity,
+    -- Stock that only changes its state moves without changing what is on hand.
+    cast(
+        coalesce(movements.moved_quantity, abs(movements.on_hand_change)) as decimal(18, 6)
+    ) as quantity,
     cast(movements.on_hand_change as decimal(18, 6)) as on_hand_change,
     movements.reason,
     movements.document,

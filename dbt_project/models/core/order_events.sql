@@ -87,6 +87,7 @@ runs as (
             struct_pack(
                 source_status := source_status,
                 mapping_method := mapping_method,
+                reason_code := reason_code,
                 link_type := link_type,
                 link_key := link_key,
                 link_system := link_system,
@@ -141,18 +142,19 @@ linked as (
             else links.order_line_id
         end as order_line_id,
         case
-            when flattened.object_type = 'package' or flattened.link_type = 'order_line'
+            -- What is linked as what it is names itself: a package, a message, a whole order.
+            when flattened.link_type in (flattened.object_type, 'order_line')
                 then flattened.link_key
             else links.order_line_id
         end as object_id,
         -- A carrier knows packages, not lines: the packing list says how much of a line it carries.
         coalesce(flattened.quantity, links.quantity) as linked_quantity
     from flattened
-    -- A package as such has no line to look for.
+    -- What is no line has none to look for.
     left join {{ ref('object_link_scopes') }} as links
         on
             case
-                when flattened.object_type <> 'package' and flattened.link_type <> 'order_line'
+                when flattened.link_type not in (flattened.object_type, 'order_line')
                     then flattened.link_type
             end = links.object_type
             and flattened.link_key = links.object_key
@@ -219,18 +221,25 @@ select
     linked.currency,
     linked.source_status,
     linked.mapping_method,
+    linked.reason_code,
     linked.occurred_at,
     linked.promised_at,
     linked.recorded_from,
     linked.recorded_to,
-    coalesce(linked.cleared_from, linked.reversed_from) as reversed_from,
-    coalesce(linked.cleared_to, linked.reversed_to) as reversed_to,
+    coalesce(linked.cleared_from, linked.reversed_from, deleted.deleted_from) as reversed_from,
+    coalesce(linked.cleared_to, linked.reversed_to, deleted.deleted_to) as reversed_to,
     linked.seen_at,
     linked.is_first_load,
     linked.origin,
     echo_origins.origin is not null or echo_documents.own_document is not null as is_echo,
     linked.raw_key
 from linked
+-- What a record said is taken back when the record vanishes.
+left join {{ ref('int_deleted_records') }} as deleted
+    on
+        linked.system = deleted.system
+        and linked.entity = deleted.entity
+        and linked.record_id = deleted.record_id
 left join echo_origins
     on
         linked.system = echo_origins.system

@@ -1,4 +1,4 @@
--- Quarantined records of which a good version was seen later, and when last.
+-- When a good version was last seen of records that were quarantined, or missed by a sweep.
 {% set feeds = [
     ('demo_oms', ['order_lines', 'products']),
     ('demo_erp', [
@@ -6,19 +6,40 @@
     ]),
     ('demo_wms', ['order_lines', 'shipment_lines', 'transactions', 'inventory', 'items']),
     ('demo_carrier', ['tracking_events']),
+    ('carrier_tracking', ['tracking_events']),
     ('files', ['purchase_order_lines']),
+    ('sap_odata', [
+        'products', 'sales_order_items', 'delivery_items', 'billing_items', 'purchase_order_items',
+    ]),
+    ('x12', [
+        'interchanges', 'functional_groups', 'functional_acknowledgements', 'purchase_orders',
+        'purchase_order_lines', 'acknowledgements', 'acknowledgement_lines',
+        'shipment_notice_lines', 'invoice_lines', 'inventory', 'warehouse_order_lines',
+        'shipment_lines', 'stock_transfer_lines', 'adjustment_lines', 'tracking_events',
+        'return_lines',
+    ]),
+    ('vendure', [
+        'order_lines', 'order_history', 'fulfilment_lines', 'payments', 'refunds',
+        'product_variants', 'customers', 'stock_levels', 'stock_movements',
+    ]),
     ('tryton', [
         'sale_lines', 'fulfilment_lines', 'invoice_lines', 'purchase_lines', 'warehouse_order_lines',
         'shipment_lines', 'stock_movements', 'stock', 'products',
     ]),
 ] %}
 
-with quarantined as (
-    select distinct
+with doubted as (
+    select
         system,
         entity,
         record_id
     from {{ ref('stg_log__quarantine') }}
+    union
+    select
+        system,
+        entity,
+        record_id
+    from {{ ref('stg_log__missing_records') }}
 ),
 
 landed as (
@@ -44,9 +65,9 @@ select
     landed.record_id,
     max(landed.seen_at) as last_seen_at
 from landed
-inner join quarantined
+inner join doubted
     on
-        landed.system = quarantined.system
-        and landed.entity = quarantined.entity
-        and landed.record_id = quarantined.record_id
+        landed.system = doubted.system
+        and landed.entity = doubted.entity
+        and landed.record_id = doubted.record_id
 group by landed.system, landed.entity, landed.record_id

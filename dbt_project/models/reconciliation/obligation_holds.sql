@@ -40,7 +40,9 @@ unmet as (
     select
         obligation_id,
         rule_id,
+        family,
         a_system,
+        object_id,
         is_linked,
         list_distinct([object_id, order_id, document, own_document]) as reference_keys
     from {{ ref('obligations') }}
@@ -54,6 +56,28 @@ by_reference as (
         unmet.obligation_id,
         unnest(unmet.reference_keys) as reference
     from unmet
+),
+
+-- A balance sums up documents: one that we can't use concerns the positions to which any system
+-- posts it. (Of a balance that we can't use itself, nothing is judged.)
+movement_gaps as (
+    select *
+    from gaps
+    where
+        exists (
+            select 1
+            from {{ ref('inventory_movements') }} as movements
+            where movements.system = gaps.system and movements.entity = gaps.entity
+        )
+),
+
+gap_positions as (
+    select distinct
+        movement_gaps.reference,
+        movements.item_id || '@' || movements.location_id as position_id
+    from movement_gaps
+    inner join {{ ref('inventory_movements') }} as movements
+        on movement_gaps.reference = movements.document
 ),
 
 held as (
@@ -80,6 +104,22 @@ held as (
     inner join unmet
         on evidence.rule_id = unmet.rule_id and evidence.a_system = unmet.a_system
     where gaps.reference is null
+    union all
+    -- A movement that no other system knows may be any position's.
+    select
+        unmet.obligation_id,
+        movement_gaps.held_reason
+    from movement_gaps
+    inner join {{ ref('rule_evidence') }} as evidence
+        on movement_gaps.system = evidence.system and movement_gaps.entity = evidence.entity
+    inner join unmet
+        on
+            evidence.rule_id = unmet.rule_id
+            and evidence.a_system = unmet.a_system
+            and unmet.family = 'balance'
+    left join gap_positions
+        on movement_gaps.reference = gap_positions.reference
+    where gap_positions.reference is null or gap_positions.position_id = unmet.object_id
     union all
     select
         unmet.obligation_id,

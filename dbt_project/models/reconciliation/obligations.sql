@@ -35,7 +35,8 @@ list_prices as (
 -- What a package holds is worth the lines in it.
 package_values as (
     select
-        links.object_key as tracking_number,
+        links.object_type,
+        links.object_key as object_id,
         case
             when count(distinct terms.currency) = 1
                 then sum(cast(links.quantity as decimal(38, 6)) * terms.unit_price)
@@ -45,7 +46,7 @@ package_values as (
     inner join {{ ref('order_line_terms') }} as terms
         on links.order_line_id = terms.order_line_id
     where links.object_type = 'package'
-    group by links.object_key
+    group by links.object_type, links.object_key
 ),
 
 priced as (
@@ -73,7 +74,7 @@ priced as (
     left join list_prices as prices
         on families.item_id = prices.item_id
     left join package_values as packages
-        on families.object_type = 'package' and families.object_id = packages.tracking_number
+        on families.object_type = packages.object_type and families.object_id = packages.object_id
 )
 
 select

@@ -2,6 +2,8 @@
 {% set adapters = [
     'int_inventory_positions__demo_erp',
     'int_inventory_positions__demo_wms',
+    'int_inventory_positions__x12',
+    'int_inventory_positions__vendure',
     'int_inventory_positions__tryton',
 ] %}
 

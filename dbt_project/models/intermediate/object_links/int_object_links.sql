@@ -3,6 +3,9 @@
     'int_object_links__demo_erp',
     'int_object_links__demo_wms',
     'int_object_links__files',
+    'int_object_links__sap_odata',
+    'int_object_links__x12',
+    'int_object_links__vendure',
     'int_object_links__tryton',
 ] %}
 

@@ -4,7 +4,14 @@
     'int_order_events__demo_erp',
     'int_order_events__demo_wms',
     'int_order_events__demo_carrier',
+    'int_order_events__carrier_tracking',
     'int_order_events__files',
+    'int_order_events__sap_odata',
+    'int_order_events__x12_purchase_orders',
+    'int_order_events__x12_suppliers',
+    'int_order_events__x12_warehouses',
+    'int_order_events__x12_messages',
+    'int_order_events__vendure',
     'int_order_events__tryton',
 ] %}
 

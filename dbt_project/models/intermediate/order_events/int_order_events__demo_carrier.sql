@@ -8,6 +8,7 @@ with events as (
         coalesce(canonical_code, 'unmapped') as milestone,
         code as source_status,
         code_mapping_method as mapping_method,
+        reason_code,
         true as is_set,
         'package' as object_type,
         'package' as link_type,

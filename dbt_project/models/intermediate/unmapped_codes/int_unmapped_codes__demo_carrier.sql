@@ -1,2 +1,4 @@
 -- Codes of the demo carrier that no seed knows.
 {{ unmapped_statuses('demo_carrier', 'tracking_events', 'code') }}
+union all
+{{ unmapped_statuses('demo_carrier', 'tracking_events', 'reason') }}

@@ -10,6 +10,7 @@ select
     codes.canonical_value as canonical_code,
     {{ mapping_method('landed.code', 'codes.canonical_value') }} as code_mapping_method,
     landed.reason,
+    reasons.canonical_value as reason_code,
     landed.reference as shipment_number,
     -- The scanner's time, not the server's: left as it was told.
     landed.timestamp as occurred_at,
@@ -22,3 +23,9 @@ left join {{ ref('status_map') }} as codes
         and codes.entity = 'tracking_events'
         and codes.field = 'code'
         and landed.code = codes.source_value
+left join {{ ref('status_map') }} as reasons
+    on
+        reasons.connector = 'demo_carrier'
+        and reasons.entity = 'tracking_events'
+        and reasons.field = 'reason'
+        and landed.reason = reasons.source_value

@@ -1,0 +1,196 @@
+"""What can be read of carriers: tracking events, from an inbox folder or asked for over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from connectors.base import Page, Record, SourceError
+from connectors.carrier_tracking import shapes, times
+from connectors.carrier_tracking.client import TrackingClient
+from connectors.carrier_tracking.inbox import InboxFile
+from connectors.files.client import list_drops
+from connectors.files.source import Cursor
+from connectors.reading import clocked_page, unknown_entity, unknown_key
+from registry.contracts import contract_of
+from registry.systems import System
+
+ENTITY = "tracking_events"
+_LOG = logging.getLogger(__name__)
+
+
+class _TrackingSource(ABC):
+    """What both ways of reading share. ``notices`` is what a person should know."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.notices: list[str] = []
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        return (ENTITY,)
+
+    def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
+        """Key: tracking_number."""
+        if entity != ENTITY or set(key) != {"tracking_number"}:
+            raise unknown_key(self, entity, key)
+        number = key["tracking_number"]
+        events: dict[str, Record] = {}
+        for record in self._about(number):
+            if record.reference == number:
+                events[record.record_id] = record
+        return list(events.values())
+
+    @abstractmethod
+    def probe(self) -> None: ...
+
+    @abstractmethod
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]: ...
+
+    @abstractmethod
+    def _about(self, number: str) -> Iterator[Record]:
+        """Events of one package, and perhaps of others."""
+
+    def _records(self, payload: Any, where: str) -> list[Record]:
+        """The scans of a payload; one that nobody understands becomes a record for quarantine."""
+        understood = shapes.understand(payload, self.system.time_zone)
+        if understood.said:
+            self._notice(f"{where} says: {understood.said}")
+        elif not understood.packages:
+            return [_unreadable(where, payload, "no known shape of a tracking payload")]
+        return understood.records
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        _LOG.warning("%s: %s", self.system.name, text)
+
+
+class InboxSource(_TrackingSource):
+    """A folder in which a webhook receiver leaves payloads, as JSON or NDJSON.
+
+    ``base_url`` is the folder (taken from the systems file's folder when it is relative) and
+    ``options.files`` a pattern of names. The cursor says how far every file was read; a change of
+    the shapes or of the contract makes all files new.
+    """
+
+    keeps_place_on_failure = True
+
+    def __init__(self, system: System) -> None:
+        super().__init__(system)
+        self._folder = system.folder / system.base_url.removeprefix("file://")
+        self._pattern = str(system.options.get("files", "*.*json"))
+
+    def probe(self) -> None:
+        for path in list_drops(self._folder, self._pattern, {})[:1]:
+            next(InboxFile(path, path.name, None).documents(), None)
+
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        """Events of new files, of new ends of grown files and of rewritten files, in name order.
+
+        A file that cannot be read does not keep the others from being read: their pages come
+        first, then one SourceError names every bad file.
+        """
+        if entity != ENTITY:
+            raise unknown_entity(self, entity)
+        known = Cursor.load(cursor, _understanding(self.system))
+        reached = Cursor(known.mappings)
+        waiting: list[Record] = []
+        failures: list[SourceError] = []
+        for path in list_drops(self._folder, self._pattern, known.files):
+            name = path.relative_to(self._folder).as_posix()
+            earlier = known.files.get(name)
+            try:
+                file = InboxFile(path, name, earlier)
+                if file.change == "rewritten":
+                    self._notice(f"{name} was rewritten: all of it is read again")
+                for document in file.documents():
+                    where = f"{name} at byte {document.offset}"
+                    if document.problem:
+                        waiting.append(_unreadable(where, document.text, document.problem))
+                    else:
+                        waiting += self._records(document.content, where)
+                    reached.files[name] = file.state
+                    if len(waiting) >= self.system.page_size:
+                        yield Page(entity, waiting, reached.dump())
+                        waiting = []
+                reached.files[name] = file.state
+                if file.waiting_bytes:
+                    self._notice(
+                        f"{name} ends in an unfinished document ({file.waiting_bytes:,} bytes): "
+                        "it waits for the next pass"
+                    )
+            except SourceError as error:
+                failures.append(error)
+                if earlier:
+                    reached.files.setdefault(name, earlier)
+        yield Page(entity, waiting, reached.dump())
+        if failures:
+            raise SourceError(
+                failures[0].kind, "; ".join(str(failure) for failure in failures)
+            ) from failures[0]
+
+    def _about(self, number: str) -> Iterator[Record]:
+        for page in self.pages(ENTITY, None):
+            yield from page.records
+
+
+class PollSource(_TrackingSource):
+    """A carrier's or tracker's interface, asked for every number of a list in every pass.
+
+    There is no cursor: an answer always holds the whole history of a package.
+    """
+
+    def __init__(self, system: System, client: TrackingClient) -> None:
+        super().__init__(system)
+        self.client = client
+
+    def probe(self) -> None:
+        next(self.client.ask(self.client.numbers()[:1]), None)
+
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        if entity != ENTITY:
+            raise unknown_entity(self, entity)
+        self.client.unknown.clear()
+        numbers = self.client.numbers()
+        for answer in self.client.ask(numbers):
+            records = self._records(answer, "an answer")
+            yield clocked_page(self.client.http, entity, records, None)
+        if unknown := self.client.unknown:
+            self._notice(
+                f"{len(unknown)} of {len(numbers)} tracking numbers are not known there, for "
+                f"example {unknown[0]}"
+            )
+        yield clocked_page(self.client.http, entity, [], None)
+
+    def _about(self, number: str) -> Iterator[Record]:
+        for answer in self.client.ask([number]):
+            yield from self._records(answer, "an answer")
+
+
+def _unreadable(where: str, content: Any, problem: str) -> Record:
+    """A record without fields: the contract refuses it, and quarantine keeps it whole."""
+    text = content if isinstance(content, str) else json.dumps(content, default=str)
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    raw = json.dumps({"where": where, "problem": problem, "text": text}, ensure_ascii=False)
+    return Record(record_id=f"unreadable|{digest}", fields={}, raw=raw)
+
+
+def _understanding(system: System) -> str:
+    """Changes whenever the same payload may give other records."""
+    tables = [shapes.SHAPES, *(times.HERE / name for name in ("regions.csv", "countries.csv"))]
+    parts = [path.read_bytes() for path in map(Path, tables)]
+    version = contract_of("carrier_tracking", ENTITY).version
+    parts.append(f"{version} {system.time_zone}".encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def make_source(system: System, environment: Mapping[str, str]) -> InboxSource | PollSource:
+    """By ``base_url``: an http(s) address is asked, anything else is a folder."""
+    if system.base_url.startswith(("http://", "https://")):
+        return PollSource(system, TrackingClient(system, environment))
+    return InboxSource(system)

@@ -1,0 +1,146 @@
+"""A partner's folder: which files are new or changed, and the cursor that says what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from connectors.base import SourceError
+from connectors.x12.interchange import ISA_BYTES, split_interchanges
+
+INBOUND, OUTBOUND = "inbound", "outbound"
+DIRECTIONS = (INBOUND, OUTBOUND)
+# Where people put what is not to be read; anything else below the two folders is.
+IGNORED_FOLDER = "rejected"
+_UNFINISHED = (".tmp", ".part", ".filepart", ".writing")
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was read: size, times (ns) and the interchanges in it (identity -> digest).
+
+    ``faulty`` are the identities under which its bad interchanges are in quarantine;
+    ``is_answered``: what it asks for has been acknowledged.
+    """
+
+    seen: tuple[int, int, int]
+    interchanges: dict[str, str] = field(default_factory=dict)
+    faulty: tuple[str, ...] = ()
+    is_answered: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        content: dict[str, Any] = {"seen": self.seen, "has": self.interchanges}
+        if self.faulty:
+            content["faulty"] = self.faulty
+        if not self.is_answered:
+            content["unanswered"] = True
+        return content
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> FileState:
+        return cls(
+            tuple(content["seen"]),
+            content["has"],
+            tuple(content.get("faulty", ())),
+            not content.get("unanswered", False),
+        )
+
+
+@dataclass
+class Cursor:
+    """What was read of each file, under which profile and contracts: others mean other records."""
+
+    reading: str
+    files: dict[str, FileState] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        files = {name: state.as_json() for name, state in sorted(self.files.items())}
+        return json.dumps({"reading": self.reading, "files": files}, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str | None, reading: str) -> Cursor:
+        content = json.loads(text) if text else {}
+        if content.get("reading") != reading:
+            # All is read anew; what is in quarantine stays known, so that it can be settled.
+            return cls(
+                reading,
+                {
+                    name: replace(FileState.from_json(state), seen=(-1, -1, -1))
+                    for name, state in content.get("files", {}).items()
+                },
+            )
+        return cls(
+            reading,
+            {name: FileState.from_json(state) for name, state in content["files"].items()},
+        )
+
+
+@dataclass(frozen=True)
+class PartnerFile:
+    """A file of the partner's folder; ``name`` is its path below that."""
+
+    path: Path
+    name: str
+    direction: str
+    seen: tuple[int, int, int]
+
+    def read(self) -> bytes:
+        """Its content. Raises SourceError naming the file."""
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
+
+
+def partner_files(folder: Path, direction: str) -> Iterator[PartnerFile]:
+    """The files of a direction in name order, without drafts. Raises SourceError without the
+    folder: a lost mount must not look like a quiet day."""
+    root = folder / direction
+    if not root.is_dir():
+        raise SourceError(
+            "missing", f"no folder {root}: create it, or correct base_url of the system"
+        )
+    for path in sorted(root.rglob("*")):
+        below = path.relative_to(root)
+        if IGNORED_FOLDER in below.parts[:-1] or any(part.startswith(".") for part in below.parts):
+            continue
+        if path.name.lower().endswith(_UNFINISHED):
+            continue
+        try:
+            if not path.is_file():
+                continue
+            status = path.stat()
+        except FileNotFoundError:
+            # Taken away between the listing and the look, as a transport does.
+            continue
+        seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        yield PartnerFile(path, path.relative_to(folder).as_posix(), direction, seen)
+
+
+def identities(payload: bytes) -> list[tuple[str, str, bytes]]:
+    """(identity, digest, text) of each interchange in a file, without reading further than its
+    header; where that can't be told the identity is empty."""
+    return [
+        (_identity(chunk), hashlib.sha256(chunk.strip()).hexdigest()[:16], chunk)
+        for chunk in split_interchanges(payload)
+    ]
+
+
+def mentions(payload: bytes, codes: frozenset[str]) -> bool:
+    """Whether a file may hold one of the sets: cheap, and never wrong when it says no."""
+    wanted = "|".join(sorted(map(re.escape, codes))).encode()
+    x12 = rb"ST[^A-Za-z0-9](?:" + wanted + rb")[^A-Za-z0-9]"
+    edifact = rb"UNH[^A-Za-z0-9].{1,80}?[^A-Za-z0-9](?:" + wanted + rb")[^A-Za-z0-9]"
+    return re.search(x12 + rb"|" + edifact, payload, re.DOTALL) is not None
+
+
+def _identity(chunk: bytes) -> str:
+    text = chunk.decode("latin-1")
+    if text.startswith("ISA") and len(text) >= ISA_BYTES:
+        return f"{text[35:50].strip()}/{text[90:99].strip()}/20{text[70:76]}{text[77:81]}"
+    return ""

@@ -1,0 +1,402 @@
+"""What can be read from a partner's folder: interchanges and the lines in them, both directions."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from connectors.base import Page, Record, SourceError
+from connectors.reading import unknown_entity, unknown_key
+from connectors.x12.answers import answer, refusal, wants_answer
+from connectors.x12.edifact import read_edifact
+from connectors.x12.folder import (
+    DIRECTIONS,
+    INBOUND,
+    OUTBOUND,
+    Cursor,
+    FileState,
+    PartnerFile,
+    identities,
+    mentions,
+    partner_files,
+)
+from connectors.x12.interchange import BadInterchangeError, Interchange, read_x12
+from connectors.x12.ledger import Ledger
+from connectors.x12.profile import PartnerProfile, load_profile
+from connectors.x12.records import (
+    ACKNOWLEDGEMENTS,
+    ENTITIES_OF_SET,
+    GROUPS,
+    INTERCHANGES,
+    INVENTORY,
+    Told,
+    Translator,
+    references_of,
+)
+from connectors.x12.writing import NewSet, write_x12
+from registry.contracts import Contract, contracts_of
+from registry.errors import ConfigurationError
+from registry.systems import System
+
+_LOG = logging.getLogger(__name__)
+# A file that ends in half an interchange and changed less than this ago is still being written.
+SETTLING_SECONDS = 60
+
+
+class X12Source:
+    """One trading partner as a source system (``connectors.base.Source``).
+
+    ``base_url`` is the partner's folder with ``inbound`` and ``outbound`` in it; options.profile is
+    its profile. Reading ``interchanges`` also answers what the partner sent with 997, if the
+    system's write mode is on.
+    """
+
+    keeps_place_on_failure = True
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.notices: list[str] = []
+        self.folder = system.folder / system.base_url.removeprefix("file://")
+        self.profile = partner_profile(system)
+        self.ledger = partner_ledger(system, self.profile)
+        self.zone = ZoneInfo(system.time_zone)
+        self._contracts = contracts_of("x12", system.folder / "contracts")
+        self._translator = Translator(self.profile, self._contracts, self.zone)
+        self._reading = _digest_of(self.profile, self._contracts)
+        self._unanswered = 0
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Those that the profile's sets fill; inventory last, after what explains it."""
+        sets = self.profile.sets
+        filled = {
+            entity for code in (*sets.inbound, *sets.outbound) for entity in ENTITIES_OF_SET[code]
+        }
+        if any(code not in ("997", "CONTRL") for code in sets.outbound):
+            filled |= {GROUPS, ACKNOWLEDGEMENTS}
+        rest = sorted(filled - {INVENTORY})
+        return (INTERCHANGES, *rest, *([INVENTORY] if INVENTORY in filled else []))
+
+    def probe(self) -> None:
+        """List both folders. Raises SourceError."""
+        for direction in DIRECTIONS:
+            next(partner_files(self.folder, direction), None)
+
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        """Records of new and changed files, in name order; a file that can't be read does not keep
+        the others from being read."""
+        if entity not in self.entities:
+            raise unknown_entity(self, entity)
+        known = Cursor.load(cursor, self._reading)
+        reached = Cursor(self._reading)
+        origins = self._origins()
+        failures: list[SourceError] = []
+        waiting: list[Record] = []
+        told = _told_before(known)
+        self._unanswered = 0
+        for direction in DIRECTIONS:
+            try:
+                files = list(partner_files(self.folder, direction))
+            except SourceError as error:
+                failures.append(error)
+                reached.files |= {
+                    name: state
+                    for name, state in known.files.items()
+                    if name.startswith(f"{direction}/")
+                }
+                continue
+            for file in files:
+                earlier = known.files.get(file.name)
+                try:
+                    state, records = self._look(entity, file, earlier, told, origins)
+                except SourceError as error:
+                    failures.append(error)
+                    state, records = earlier, []
+                if state is not None:
+                    reached.files[file.name] = state
+                waiting += records
+                if len(waiting) >= self.system.page_size:
+                    # From there all of it is read again, should this pass not come to its end.
+                    yield Page(entity, waiting, cursor)
+                    waiting = []
+        if entity == INTERCHANGES:
+            waiting += self._withdrawn(known, reached)
+        if self._unanswered:
+            self._notice(
+                f"{self._unanswered} interchanges are not acknowledged: write_mode is "
+                f"{self.system.write_mode}"
+            )
+        yield Page(entity, waiting, reached.dump())
+        if failures:
+            raise SourceError(
+                failures[0].kind, "; ".join(str(failure) for failure in failures)
+            ) from failures[0]
+
+    def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
+        """The newest version of each record that holds every value of the key; any columns."""
+        contract = self._contracts.get(entity)
+        columns = {column.name for column in contract.columns} if contract else set()
+        if not key or not set(key) <= columns:
+            raise unknown_key(self, entity, key)
+        newest: dict[str, Record] = {}
+        # A status may have changed since a version that held the key: versions are found by the
+        # rest of it, and only the newest one is asked.
+        for record in self._everything(entity, list(key.values())):
+            earlier = newest.get(record.record_id)
+            if earlier is None or _place(record) >= _place(earlier):
+                newest[record.record_id] = record
+        return [
+            record
+            for record in newest.values()
+            if all(record.fields.get(name) == value for name, value in key.items())
+        ]
+
+    # ---- reading ---------------------------------------------------------------------------
+
+    def _look(
+        self,
+        entity: str,
+        file: PartnerFile,
+        earlier: FileState | None,
+        told_before: dict[str, tuple[str, str]],
+        origins: Mapping[int, str],
+    ) -> tuple[FileState | None, list[Record]]:
+        """State and records of one file; no state while it is still being written."""
+        answering = entity == INTERCHANGES and file.direction == INBOUND
+        if (
+            earlier is not None
+            and earlier.seen == file.seen
+            and (earlier.is_answered or not answering or not self._may_answer())
+        ):
+            return earlier, []
+        payload = file.read()
+        parts = identities(payload)
+        state = FileState(file.seen, {name: digest for name, digest, _ in parts if name})
+        if entity != INTERCHANGES and not mentions(payload, _sets_of(entity)):
+            return state, []
+        is_young = time.time_ns() - file.seen[1] < SETTLING_SECONDS * 1_000_000_000
+        records: list[Record] = []
+        faulty: list[str] = []
+        is_answered = True
+        for number, (identity, digest, chunk) in enumerate(parts, start=1):
+            try:
+                interchange = self._read(chunk, file.direction)
+                other, told_digest = told_before.get(identity, (file.name, digest))
+                if other != file.name and told_digest != digest:
+                    raise BadInterchangeError(
+                        "reused_number",
+                        f"interchange {identity} says other things in {other}; what is new needs a "
+                        "control number of its own",
+                    )
+            except BadInterchangeError as error:
+                if error.code == "cut" and is_young and number == len(parts):
+                    self._notice(f"{file.name} is still being written: it waits for the next pass")
+                    return earlier, []
+                if entity != INTERCHANGES:
+                    continue
+                refused = self._refused(file, number, chunk, error)
+                records += refused
+                faulty += [record.record_id for record in refused]
+                if answering and error.code != "partner":
+                    is_answered &= self._answer(
+                        f"{identity or file.name}:{digest}", refusal(chunk, error.code)
+                    )
+                continue
+            origin = (
+                origins.get(_number(interchange.control_number))
+                if file.direction == OUTBOUND
+                else None
+            )
+            told = self._translator.told(interchange, file.direction, file.name, origin)
+            if identity:
+                told_before[identity] = (file.name, digest)
+            records += told.records.get(entity, [])
+            if entity == INTERCHANGES:
+                faulty += [item.record_id for item in told.records[entity] if item.problem]
+            if answering and wants_answer(interchange):
+                is_answered &= self._answer_all(interchange, digest, told)
+        if entity == INTERCHANGES and earlier is not None:
+            records += self._settled(file.name, set(earlier.faulty) - set(faulty))
+        return replace(state, faulty=tuple(faulty), is_answered=is_answered), records
+
+    def _read(self, chunk: bytes, direction: str) -> Interchange:
+        is_edifact = chunk.startswith((b"UNA", b"UNB"))
+        read = read_edifact if is_edifact else read_x12
+        interchange = read(chunk, self.profile.encoding)
+        self._translator.check_envelope(interchange, direction)
+        return interchange
+
+    def _everything(self, entity: str, values: list[str]) -> Iterator[Record]:
+        """All records of an entity from files that hold one of the values at all."""
+        origins = self._origins()
+        for direction in DIRECTIONS:
+            for file in partner_files(self.folder, direction):
+                payload = file.read()
+                if entity != INTERCHANGES and not mentions(payload, _sets_of(entity)):
+                    continue
+                for _, _, chunk in identities(payload):
+                    try:
+                        interchange = self._read(chunk, direction)
+                    except BadInterchangeError:
+                        continue
+                    origin = (
+                        origins.get(_number(interchange.control_number))
+                        if direction == OUTBOUND
+                        else None
+                    )
+                    told = self._translator.told(interchange, direction, file.name, origin)
+                    yield from (
+                        record for record in told.records.get(entity, []) if record.problem is None
+                    )
+
+    def _refused(
+        self, file: PartnerFile, number: int, chunk: bytes, error: BadInterchangeError
+    ) -> list[Record]:
+        """The bad interchange, whole, once for each order that it names, else once for all."""
+        reason = f"{file.name}, interchange {number}, is refused ({error.code}): {error}"
+        text = chunk.decode(self.profile.encoding, "replace")
+        place = f"{file.name}#{number}"
+        named = references_of(chunk)
+        if not named:
+            return [Record(place, {}, text, None, reason)]
+        return [Record(f"{place}/{reference}", {}, text, reference, reason) for reference in named]
+
+    def _withdrawn(self, known: Cursor, reached: Cursor) -> list[Record]:
+        """What says that bad interchanges are no longer waited for: their files were taken away."""
+        return [
+            record
+            for name, state in known.files.items()
+            if name not in reached.files
+            for record in self._settled(name, set(state.faulty))
+        ]
+
+    def _settled(self, file: str, faulty: set[str]) -> list[Record]:
+        direction = file.split("/", 1)[0]
+        return [
+            Record(
+                identity,
+                {
+                    "interchange_id": identity,
+                    "direction": direction,
+                    "partner": self.profile.partner,
+                    "standard": "x12",
+                    "state": "withdrawn",
+                    "position": "0",
+                    "file": file,
+                },
+                f"{file} was repaired or taken away",
+            )
+            for identity in sorted(faulty)
+        ]
+
+    # ---- answering -------------------------------------------------------------------------
+
+    def _may_answer(self) -> bool:
+        return self.system.write_mode == "on" and self.profile.functional_acknowledgement.answer
+
+    def _answer_all(self, interchange: Interchange, digest: str, told: Told) -> bool:
+        verdicts = [verdict for verdict in told.verdicts if verdict.group.functional_id != "FA"]
+        return self._answer(f"{interchange.interchange_id}:{digest}", answer(verdicts))
+
+    def _answer(self, about: str, sets: list[NewSet]) -> bool:
+        """Whether an interchange needs no answer any more. Its answer is written once, ever."""
+        if not self.profile.functional_acknowledgement.answer or not sets:
+            return True
+        if not self._may_answer():
+            self._unanswered += 1
+            return False
+        try:
+            self.ledger.write(
+                f"997:{about}",
+                "997",
+                lambda number, now: write_x12(
+                    self.profile,
+                    self.profile.versions[0],
+                    number,
+                    now.astimezone(self.zone),
+                    sets,
+                ),
+            )
+        except (OSError, sqlite3.Error) as error:
+            self._notice(f"interchange {about.rsplit(':', 1)[0]} is not acknowledged: {error}")
+            return False
+        return True
+
+    def _origins(self) -> dict[int, str]:
+        try:
+            return self.ledger.origins()
+        except sqlite3.Error as error:
+            raise SourceError(
+                "unreadable", f"the ledger of {self.system.name} can't be read: {error}"
+            ) from error
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        _LOG.warning("%s: %s", self.system.name, text)
+
+
+def partner_profile(system: System) -> PartnerProfile:
+    """The profile that a system names. Raises ConfigurationError."""
+    name = system.options.get("profile")
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            f"system '{system.name}' needs options.profile: the YAML file of its trading partner"
+        )
+    profile = load_profile(system.folder / name)
+    if profile.role != system.role:
+        raise ConfigurationError(
+            f"system '{system.name}' has role {system.role}, its profile {name} says {profile.role}"
+        )
+    return profile
+
+
+def partner_ledger(system: System, profile: PartnerProfile) -> Ledger:
+    """What we wrote to the partner; beside its folders unless options.ledger names a file."""
+    folder = system.folder / system.base_url.removeprefix("file://")
+    path = system.options.get("ledger")
+    return Ledger(
+        system.folder / str(path) if path else folder / "ledger.sqlite",
+        folder / OUTBOUND,
+        profile.first_control_number,
+    )
+
+
+def _digest_of(profile: PartnerProfile, contracts: Mapping[str, Contract]) -> str:
+    versions = {entity: contract.version for entity, contract in sorted(contracts.items())}
+    text = profile.model_dump_json(exclude={"separators", "functional_acknowledgement"})
+    return hashlib.sha256(f"{text}{versions}".encode()).hexdigest()[:16]
+
+
+def _sets_of(entity: str) -> frozenset[str]:
+    """The sets that fill an entity; groups are told by every set that is no acknowledgement."""
+    if entity == GROUPS:
+        return frozenset(set(ENTITIES_OF_SET) - {"997", "CONTRL"})
+    return frozenset(code for code, filled in ENTITIES_OF_SET.items() if entity in filled)
+
+
+def _told_before(known: Cursor) -> dict[str, tuple[str, str]]:
+    """Identity -> (file, digest) of the good interchanges of earlier passes."""
+    return {
+        identity: (name, digest)
+        for name, state in known.files.items()
+        if not state.faulty
+        for identity, digest in state.interchanges.items()
+    }
+
+
+def _place(record: Record) -> int:
+    return int(record.fields.get("position") or 0)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else -1
+
+
+def make_source(system: System, environment: Mapping[str, str]) -> X12Source:
+    """The source of a configured partner; files need no secret, so the environment is not read."""
+    return X12Source(system)

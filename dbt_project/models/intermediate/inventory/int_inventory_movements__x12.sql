@@ -1,0 +1,77 @@
+-- Stock movements that warehouses told by EDI: shipments (945), receipts (944), adjustments (947).
+with told as (
+    select
+        * exclude (quantity),
+        'shipment_lines' as entity,
+        set_code as source_type,
+        -base_quantity as signed_quantity,
+        cast(null as varchar) as reason,
+        shipment_number as document,
+        least(shipped_to, written_at) as occurred_at
+    from {{ ref('stg_x12__shipment_lines') }}
+    where quantity > 0 and canonical_status = 'shipped'
+    union all by name
+    select
+        * exclude (quantity),
+        'stock_transfer_lines' as entity,
+        set_code as source_type,
+        base_quantity as signed_quantity,
+        cast(null as varchar) as reason,
+        transfer_number as document,
+        least(moved_to, written_at) as occurred_at
+    from {{ ref('stg_x12__stock_transfer_lines') }}
+    where canonical_status = 'received'
+    union all by name
+    select
+        * exclude (quantity),
+        'adjustment_lines' as entity,
+        reason_code as source_type,
+        base_quantity as signed_quantity,
+        reason_code as reason,
+        adjustment_number as document,
+        least(adjusted_to, written_at) as occurred_at
+    from {{ ref('stg_x12__adjustment_lines') }}
+),
+
+movements as (
+    select *
+    from told
+    where version_number = 1
+)
+
+select
+    movements.system,
+    movements.entity,
+    movements.record_id,
+    movements.item as item_id,
+    movements.location_id,
+    movements.item as source_item,
+    movements.location as source_location,
+    movements.source_type,
+    coalesce(types.movement_kind, 'unmapped') as movement_kind,
+    {{ mapping_method('movements.source_type', 'types.movement_kind') }} as mapping_method,
+    types.from_state,
+    types.to_state,
+    -- Stock that changes its state stays in the building.
+    case
+        when 'on_hand' in (types.from_state, types.to_state) or types.movement_kind is null
+            then movements.signed_quantity
+        else 0
+    end as on_hand_change,
+    abs(movements.signed_quantity) as moved_quantity,
+    movements.reason,
+    movements.document,
+    movements.occurred_at,
+    movements.written_from as recorded_from,
+    movements.written_to as recorded_to,
+    cast(null as varchar) as origin,
+    movements.seen_at,
+    movements.is_first_load,
+    movements.raw_key
+from movements
+left join {{ ref('movement_types') }} as types
+    on
+        types.connector = 'x12'
+        and movements.entity = types.entity
+        and movements.source_type = types.source_type
+        and types.direction = case when movements.signed_quantity < 0 then 'out' else 'in' end

@@ -1,0 +1,49 @@
+-- Lines of shipments that warehouses told, one row a version of a line.
+with landed as (
+    {{ versions('x12', 'shipment_lines', position='position') }}
+)
+
+select
+    landed.shipment_number,
+    landed.line_id,
+    landed.host_order,
+    landed.host_line,
+    landed.status_code,
+    codes.canonical_value as canonical_status,
+    {{ mapping_method('landed.status_code', 'codes.canonical_value') }} as status_mapping_method,
+    landed.line_status_code,
+    landed.po_number,
+    landed.location,
+    places.location_id,
+    landed.quantity,
+    cast(landed.quantity * landed.base_factor as decimal(18, 6)) as base_quantity,
+    landed.uom_source,
+    landed.uom,
+    landed.ordered_quantity,
+    landed.item,
+    landed.item_qualifier,
+    landed.package_number,
+    landed.tracking_number,
+    landed.bill_of_lading,
+    landed.carrier,
+    landed.shipped_on,
+    landed.partner,
+    landed.direction,
+    landed.set_code,
+    landed.interchange_id,
+    landed.group_control_number,
+    landed.set_control_number,
+    landed.position as sender_position,
+    landed.origin,
+    {{ local_day('landed.shipped_on', 'shipped') }},
+    {{ local_instant('landed.written_at', 'written', precision='1 minute') }},
+    {{ provenance() }}
+from landed
+left join {{ ref('status_map') }} as codes
+    on
+        codes.connector = 'x12'
+        and codes.entity = 'shipment_lines'
+        and codes.field = 'status_code'
+        and landed.status_code = codes.source_value
+left join {{ ref('location_map') }} as places
+    on places.connector = 'x12' and landed.location = places.source_location

@@ -1,0 +1,93 @@
+"""Looks for records that have vanished: all keys of an entity against what landed before.
+
+One miss proves nothing: the models take a record for deleted once two complete sweeps in a row have
+missed it (dbt_project: int_deleted_records). A record that stays deleted is missed by every sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from connectors.base import Source, SourceError, SweptSource
+from ingestion.landing import MISSING_COLUMNS, known_records
+from ingestion.report import Clock, EntityReport
+from ingestion.spool import MISSING, SpoolWriter
+from ingestion.warehouse import warehouse
+from registry.contracts import arrow_type
+from registry.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def due(source: Source, last: Mapping[str, datetime], now: datetime) -> frozenset[str]:
+    """The entities whose keys shall be swept now. ``last``: when each was swept, if ever."""
+    if not isinstance(source, SweptSource):
+        return frozenset()
+    pause = timedelta(seconds=source.system.sweep_seconds)
+    return frozenset(
+        entity for entity in source.swept if entity not in last or now - last[entity] >= pause
+    )
+
+
+def run(
+    source: Source,
+    report: EntityReport,
+    extraction_id: str,
+    settings: Settings,
+    writer: SpoolWriter,
+    clock: Clock,
+) -> EntityReport:
+    """Sweep the entity of a complete report and spool what is missing; the report says so.
+
+    A sweep that fails, or finds nothing at all where there was something, is no sweep: the report
+    keeps a notice, and the next pass tries again. Never raises for what the source did.
+    """
+    system, entity = source.system.name, report.entity
+    # What landed before the keys are read: a record that comes meanwhile is not missed.
+    with warehouse(settings, f"known records of {system}") as connection:
+        known = known_records(connection, system, entity)
+    try:
+        missing = known - _present(source, entity, known)
+    except SourceError as failure:
+        return _not_swept(report, str(failure), clock)
+    except Exception as failure:
+        log.exception("sweeping the keys of %s of %s failed", entity, system)
+        return _not_swept(report, repr(failure), clock)
+    ended = clock.now()
+    rows = [
+        {
+            "system": system,
+            "entity": entity,
+            "record_id": record_id,
+            "extraction_id": extraction_id,
+            "missed_at": ended,
+        }
+        for record_id in sorted(missing)
+    ]
+    schema = pa.schema([(name, arrow_type(kind)) for name, kind in MISSING_COLUMNS.items()])
+    writer.write(MISSING, pa.Table.from_pylist(rows, schema=schema))
+    return replace(report, swept=True, ended_at=ended)
+
+
+def _present(source: Source, entity: str, known: set[str]) -> set[str]:
+    assert isinstance(source, SweptSource)
+    present: set[str] = set()
+    for keys in source.keys(entity):
+        present.update(keys)
+    if known and not present:
+        raise SourceError(
+            "empty_sweep",
+            f"{source.system.name} shows no {entity} at all where it had {len(known):,}: taken for "
+            f"a fault and not for their deletion; check its rights to read them",
+        )
+    return present
+
+
+def _not_swept(report: EntityReport, reason: str, clock: Clock) -> EntityReport:
+    notice = f"deleted records were not looked for: {reason}"
+    return replace(report, ended_at=clock.now(), notices=(*report.notices, notice))

@@ -1,0 +1,110 @@
+"""Looking for deleted records: when, against what, and that a bad sweep deletes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fakes import FakeSource, wms_documents, wms_system
+
+from connectors.base import SourceError
+from ingestion.load import load_system
+from registry.systems import System
+
+
+class Swept(FakeSource):
+    """A source whose items can vanish: ``documents`` is also what its sweep of keys shows."""
+
+    swept = frozenset({"items"})
+    fails: SourceError | None = None
+    sweeps = 0
+
+    def keys(self, entity: str) -> Iterator[list[str]]:
+        self.sweeps += 1
+        for document in self.documents[entity]:
+            yield [document["Sku"]]
+        if self.fails:
+            raise self.fails
+
+    def delete(self, sku: str) -> None:
+        items = self.documents["items"]
+        self.documents["items"] = [item for item in items if item["Sku"] != sku]
+
+
+@pytest.fixture
+def every_pass() -> System:
+    return wms_system().model_copy(update={"sweep_seconds": 0})
+
+
+def missed(query: Any) -> list[tuple[Any, ...]]:
+    return query(
+        "select m.entity, m.record_id, x.run_id from landing.missing_records as m "
+        "join landing.extractions as x using (system, entity, extraction_id) order by all"
+    )
+
+
+def swept(query: Any) -> list[tuple[Any, ...]]:
+    return query("select entity, run_id, swept from landing.extractions where swept order by all")
+
+
+def test_what_vanished_is_missed_by_every_sweep_after(settings, every_pass, clock, query):
+    source = Swept(every_pass, wms_documents())
+    load_system(every_pass, source, settings, "run-1", clock)
+    source.delete("A0003")
+    for run in ("run-2", "run-3"):
+        load_system(every_pass, source, settings, run, clock)
+
+    assert missed(query) == [("items", "A0003", "run-2"), ("items", "A0003", "run-3")]
+    assert swept(query) == [("items", f"run-{number}", True) for number in (1, 2, 3)]
+
+
+def test_a_sweep_waits_until_it_is_due(settings, clock, query):
+    hourly = wms_system().model_copy(update={"sweep_seconds": 3600})
+    source = Swept(hourly, wms_documents())
+    for run in ("run-1", "run-2"):
+        load_system(hourly, source, settings, run, clock)
+    assert source.sweeps == 1
+    clock.moment += timedelta(hours=1)
+    load_system(hourly, source, settings, "run-3", clock)
+    assert [run for _, run, _ in swept(query)] == ["run-1", "run-3"]
+
+
+def test_a_sweep_that_fails_deletes_nothing_and_is_tried_again(settings, every_pass, clock, query):
+    source = Swept(every_pass, wms_documents())
+    load_system(every_pass, source, settings, "run-1", clock)
+    source.delete("A0003")
+    source.fails = SourceError("bad_page", "the page is cut")
+    report = load_system(every_pass, source, settings, "run-2", clock)
+
+    items = next(entity for entity in report.entities if entity.entity == "items")
+    assert items.complete and not items.swept
+    assert items.notices == ("deleted records were not looked for: the page is cut",)
+    assert missed(query) == []
+    source.fails = None
+    load_system(every_pass, source, settings, "run-3", clock)
+    assert missed(query) == [("items", "A0003", "run-3")]
+
+
+def test_an_empty_sweep_is_taken_for_a_fault(settings, every_pass, clock, query):
+    source = Swept(every_pass, wms_documents())
+    load_system(every_pass, source, settings, "run-1", clock)
+    source.documents["items"] = []
+    report = load_system(every_pass, source, settings, "run-2", clock)
+    items = next(entity for entity in report.entities if entity.entity == "items")
+    assert not items.swept and "no items at all where it had 5" in items.notices[-1]
+    assert missed(query) == []
+
+
+def test_a_source_in_which_nothing_vanishes_is_not_swept(settings, wms, clock, query):
+    load_system(wms, FakeSource(wms, wms_documents()), settings, "run-1", clock)
+    assert swept(query) == []
+
+
+def test_an_incomplete_extraction_is_not_swept(settings, every_pass, clock, query):
+    source = Swept(
+        every_pass, wms_documents(), {"items": (2, SourceError("bad_page", "the page is cut"))}
+    )
+    load_system(every_pass, source, settings, "run-1", clock)
+    assert source.sweeps == 0 and swept(query) == []
