@@ -405,6 +405,17 @@ class Documents:
         ]
         return [document for document in documents if document["lines"]]
 
+    @cached_property
+    def _company_currency(self) -> str | None:
+        rows = self._client.search(
+            "company.company", [["id", "=", self._client.company]], ["currency.code"]
+        )
+        return rows[0]["currency.code"] if rows else None
+
+    def products(self, headers: Sequence[Row]) -> list[Document]:
+        """Items; a price is in the currency of the company."""
+        return [{**row, "currency": self._company_currency} for row in self.plain(headers)]
+
     def plain(self, headers: Sequence[Row]) -> list[Document]:
         """Records without lines. SQLite has no true and false, and tells 1 and 0."""
         return [

@@ -102,7 +102,7 @@ ENTITIES: Mapping[str, Entity] = {
             *("code", "active", "cost_price", "template.name", "template.type"),
             *("template.list_price", "template.default_uom.symbol", "template.last_modified_at"),
         ),
-        Documents.plain,
+        Documents.products,
         {"code": _equals("code")},
         # The price lies in the template, whose change is none of the product.
         followed=(Followed("product.template", ("id",), _by_field("id", "template")),),

@@ -341,23 +341,49 @@ def _carrier(tryton: Tryton) -> None:
 
 
 def _opening_stock(tryton: Tryton, catalogue: Catalogue, day: date) -> None:
+    """Received under one reference in both systems: a count would be one that the other lacks."""
     products = {row["code"]: row["id"] for row in tryton.find("product.product", ["code"])}
-    counts: list[dict[str, Any]] = []
+    costs = {item.sku: item.cost for item in catalogue.items}
+    unit = tryton.search("product.uom", ("name", "=", "Unit"))[0]
+    company = tryton.find("company.company", ["party", "currency"])[0]
+    address = tryton.create(
+        "party.address",
+        {"party": company["party"], "street": "1 Dock Street", "city": "Springfield"},
+    )[0]
+    outside = tryton.search("stock.location", ("type", "=", "supplier"))[0]
+    received: list[dict[str, Any]] = []
     for code, quantity in catalogue.opening_stock.items():
-        warehouse = tryton.find("stock.location", ["storage_location"], ("code", "=", code))[0]
-        counts.append(
+        place = tryton.find(
+            "stock.location", ["input_location", "storage_location"], ("code", "=", code)
+        )[0]
+        received.append(
             {
-                "location": warehouse["storage_location"],
-                "date": day,
-                "lines": [
+                "reference": f"OPENING-{code}",
+                "supplier": company["party"],
+                "contact_address": address,
+                "warehouse": place["id"],
+                "warehouse_input": place["input_location"],
+                "warehouse_storage": place["storage_location"],
+                "effective_date": day,
+                "incoming_moves": [
                     (
                         "create",
                         [
-                            {"product": products[item.sku], "quantity": float(quantity)}
-                            for item in catalogue.items
+                            {
+                                "product": products[sku],
+                                "quantity": float(quantity),
+                                "unit": unit,
+                                "unit_price": cost,
+                                "currency": company["currency"],
+                                "from_location": outside,
+                                "to_location": place["input_location"],
+                            }
+                            for sku, cost in costs.items()
                         ],
                     )
                 ],
             }
         )
-    tryton.click("stock.inventory", "confirm", tryton.create("stock.inventory", *counts))
+    shipments = tryton.create("stock.shipment.in", *received)
+    for button in ("receive", "do"):
+        tryton.click("stock.shipment.in", button, shipments)

@@ -328,6 +328,17 @@ class Office(Company):
             [s for s in row["shipments"] if states[s] not in ("done", "cancelled")] for row in rows
         ]
 
+    def ignore_shipments(self, sale: int) -> None:
+        """Answer the exception that a cancelled shipment raised: the goods will not go."""
+        about = {"active_model": "sale.sale", "active_id": sale, "active_ids": [sale]}
+        name = "sale.handle.shipment.exception"
+        wizard, start, _end = self.session(f"wizard.{name}.create", **about)
+        asked = self.session(f"wizard.{name}.execute", wizard, {}, start, **about)
+        moves = asked["view"]["defaults"]["domain_moves"]
+        answer = {"domain_moves": moves, "ignore_moves": moves, "recreate_moves": []}
+        self.session(f"wizard.{name}.execute", wizard, {"ask": answer}, "handle", **about)
+        self.session(f"wizard.{name}.delete", wizard)
+
     def post_shipments(self, references: Mapping[int, str]) -> None:
         """Complete customer shipments, each under the number that the warehouse gave."""
         for shipment, reference in references.items():

@@ -22,7 +22,7 @@ SETTLE_SECONDS = 1.0
 
 
 class TrytonCompany:
-    """``office`` works in the ERP, ``floor`` in the warehouse; orders are numbered by themselves."""
+    """``office`` works in the ERP, ``floor`` in the warehouse; orders number themselves."""
 
     def __init__(self, folder: Path, databases: Mapping[str, Database]) -> None:
         self.folder = folder

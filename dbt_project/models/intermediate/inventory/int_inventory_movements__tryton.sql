@@ -14,7 +14,10 @@ select
     types.to_state,
     movements.quantity as on_hand_change,
     cast(null as varchar) as reason,
-    movements.reference as document,
+    -- The warehouse's own number is what others must follow; one that only the ERP gave binds
+    -- nobody and explains no difference.
+    case when systems.role = 'wms' then movements.document else movements.reference end
+        as document,
     movements.posted_at as occurred_at,
     movements.posted_from as recorded_from,
     -- Stamped before its transaction ends: a balance read in between does not show it yet.
@@ -24,6 +27,8 @@ select
     movements.is_first_load,
     movements.raw_key
 from {{ ref('stg_tryton__stock_movements') }} as movements
+inner join {{ ref('dim_systems') }} as systems
+    on movements.system = systems.system
 left join {{ ref('movement_types') }} as types
     on
         types.connector = 'tryton'

@@ -16,7 +16,7 @@ select
     cast(null as bigint) as pack_numerator,
     cast(null as bigint) as pack_denominator,
     list_price,
-    cast(null as varchar) as currency,
+    currency,
     updated_at as recorded_at,
     raw_key
 from newest

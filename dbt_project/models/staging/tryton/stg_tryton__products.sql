@@ -10,6 +10,7 @@ select
     base_unit as base_uom,
     list_price,
     cost_price,
+    currency,
     active as is_active,
     {{ instant('greatest(modified_at, template_modified_at)', 'updated') }},
     {{ provenance() }}
