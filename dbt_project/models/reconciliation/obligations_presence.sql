@@ -236,7 +236,7 @@ covered as (
         triggers.rule_id,
         triggers.fact_id,
         triggers.rearmed,
-        arg_min(b_states.changed_from, b_states.changed_to) as end_from,
+        min(b_states.changed_from) as end_from,
         min(b_states.changed_to) as end_to,
         'covered' as end_reason
     from triggers
@@ -263,7 +263,7 @@ discharged as (
         triggers.rule_id,
         triggers.fact_id,
         triggers.rearmed,
-        arg_min(facts.recorded_from, facts.recorded_to) as end_from,
+        min(facts.recorded_from) as end_from,
         min(facts.recorded_to) as end_to,
         'discharged' as end_reason
     from triggers
@@ -305,18 +305,18 @@ ends as (
     select * from taken_back
 ),
 
+-- Of ends that are known to lie within bounds only (a local time in the hour that comes twice), the
+-- first lies between the least of both bounds.
 first_ends as (
     select
         rule_id,
         fact_id,
         rearmed,
-        end_from,
-        end_to,
-        end_reason
+        min(end_from) as end_from,
+        min(end_to) as end_to,
+        arg_min(end_reason, struct_pack(a := end_to, b := end_from, c := end_reason)) as end_reason
     from ends
-    qualify row_number() over (
-            partition by rule_id, fact_id, rearmed order by end_to, end_from, end_reason
-        ) = 1
+    group by rule_id, fact_id, rearmed
 )
 
 select

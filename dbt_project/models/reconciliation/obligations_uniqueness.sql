@@ -223,7 +223,7 @@ ends as (
         duplicates.rule_id,
         duplicates.a_system,
         duplicates.own_document,
-        arg_min(counted.changed_from, counted.changed_to) as end_from,
+        min(counted.changed_from) as end_from,
         min(counted.changed_to) as end_to
     from duplicates
     inner join counted
