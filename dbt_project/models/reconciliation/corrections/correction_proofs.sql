@@ -338,7 +338,8 @@ sightings as (
     from movement_effects
 ),
 
--- Only what an extraction showed that began after the target had accepted is proof.
+-- What stands is what the extractions since acceptance show: a feed of changes does not tell again
+-- what one told that ran while the target was accepting. Older than the correction is no effect.
 proven_parts as (
     select
         sightings.correction_key,
@@ -352,7 +353,7 @@ proven_parts as (
             sightings.system = extractions.system
             and sightings.entity = extractions.entity
             and string_split(sightings.raw_key, '|')[-1] = extractions.extraction_id
-            and accepted.accepted_at < extractions.extraction_started_at
+            and accepted.created_at < extractions.extraction_started_at
     group by sightings.correction_key, sightings.part
 ),
 
