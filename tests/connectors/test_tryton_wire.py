@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.base import Result
+from connectors.base import Result, SourceError
 from connectors.http import HttpClient
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.documents import Documents
@@ -197,20 +197,32 @@ PLACES = [
 ]
 
 
-def documents_of(answers: dict[str, list[dict[str, Any]]]) -> Documents:
-    """Documents over a Tryton that answers each search of a model with fixed records."""
+def client_of(answers: dict[str, list[dict[str, Any]]]) -> TrytonClient:
+    """A client of a Tryton that answers each search of a model with fixed records."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         model = request.url.path.rpartition("/")[2]
         return httpx.Response(200, json=answers.get(model, []))
 
-    client = TrytonClient(
+    return TrytonClient(
         SYSTEM.model_copy(update={"secrets": {"api_key": "KEY"}}),
         {"KEY": "key"},
         transport=httpx.MockTransport(handle),
         now=lambda: datetime(2026, 9, 20, tzinfo=UTC),
     )
-    return Documents(client)
+
+
+def test_behind_an_empty_link_there_is_nothing() -> None:
+    client = client_of({"sale.sale": [{"id": 1, "carrier": None}]})
+    (row,) = client.search("sale.sale", [], ["carrier.party.code"])
+    assert row["carrier.party.code"] is None
+
+
+def test_a_field_that_is_kept_from_us_is_named() -> None:
+    client = client_of({"sale.sale": [{"id": 1}]})
+    with pytest.raises(SourceError, match=r"'party\.code' of sale\.sale") as raised:
+        client.search("sale.sale", [], ["party.code"])
+    assert raised.value.kind == "forbidden"
 
 
 def move(move_id: int, source: int, target: int, **more: Any) -> dict[str, Any]:
@@ -228,7 +240,7 @@ def move(move_id: int, source: int, target: int, **more: Any) -> dict[str, Any]:
 
 
 def test_only_what_crosses_a_wall_is_a_movement() -> None:
-    documents = documents_of({"stock.location": PLACES})
+    documents = Documents(client_of({"stock.location": PLACES}))
     told = documents.movements([move(1, 2, 3), move(2, 3, 6), move(3, 2, 5)])
     assert [
         (line["posting"], line["warehouse"], line["quantity"], line["movement_type"])
@@ -242,7 +254,7 @@ def test_only_what_crosses_a_wall_is_a_movement() -> None:
 
 
 def test_a_movement_has_the_time_and_number_of_its_shipment() -> None:
-    documents = documents_of(
+    client = client_of(
         {
             "stock.location": PLACES,
             "stock.shipment.out": [{"id": 7, "number": "WD7", "reference": None}],
@@ -257,5 +269,5 @@ def test_a_movement_has_the_time_and_number_of_its_shipment() -> None:
             ],
         }
     )
-    (told,) = documents.movements([move(1, 3, 6, shipment="stock.shipment.out,7")])
+    (told,) = Documents(client).movements([move(1, 3, 6, shipment="stock.shipment.out,7")])
     assert (told["document"], told["done_at"]) == ("WD7", "2026-09-19T08:00:00.963705Z")
