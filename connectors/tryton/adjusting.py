@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.base import CorrectionRequest, Outcome, Record, Result, TargetState
-from connectors.corrections import Action, conflict, decimal
+from connectors.corrections import Action, already_undone, conflict, decimal
 from connectors.tryton.desk import Desk, as_float, done, refuse
 from connectors.tryton.wire import Row
 
@@ -77,7 +77,7 @@ class Adjustments:
         quantity = -decimal(request.payload["quantity"])
         found = self._same(request, quantity)
         if found:
-            return done("already_undone", found[0].record_id)
+            return already_undone(found[0].record_id)
         return self._post(request, str(request.payload["document"]), quantity)
 
     # ---- balances ------------------------------------------------------------------------------
@@ -93,12 +93,13 @@ class Adjustments:
 
     def _read_adjusted(self, request: CorrectionRequest) -> TargetState:
         own = self._movements(adjustment_reference(request), request)
+        undone = self._movements(undo_reference(request), request)
         held = self._balance(request)
         return TargetState(
-            applied=bool(own),
+            applied=bool(own) and not undone,
             precondition_met=held == decimal(request.payload["expected_quantity"]),
             # The reference is derived from our key: nobody else posts under it.
-            applied_by_key=True if own else None,
+            applied_by_key=True if own and not undone else None,
             target_record_id=own[0].record_id if own else None,
             observed={"on_hand": str(held)},
         )
@@ -113,12 +114,12 @@ class Adjustments:
 
     def _unadjust(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:
         payload = request.payload
-        return self._set(
-            request,
-            f"{adjustment_reference(request)}-UNDO",
-            decimal(payload["new_quantity"]),
-            -decimal(payload["quantity_delta"]),
-        )
+        reference = undo_reference(request)
+        found = self._movements(reference, request)
+        if found:
+            return already_undone(found[0].record_id)
+        new, delta = decimal(payload["new_quantity"]), decimal(payload["quantity_delta"])
+        return self._set(request, reference, new, -delta)
 
     def _set(
         self, request: CorrectionRequest, reference: str, expected: Decimal, delta: Decimal
@@ -212,3 +213,8 @@ class Adjustments:
 def adjustment_reference(request: CorrectionRequest) -> str:
     """The reference of a stock adjustment, which has no document of its own: from our key."""
     return f"TLY-{request.idempotency_key.removeprefix('tly-')[:12].upper()}"
+
+
+def undo_reference(request: CorrectionRequest) -> str:
+    """The reference of its inverse."""
+    return f"{adjustment_reference(request)}-UNDO"

@@ -65,7 +65,28 @@ class TrytonClient:
                 f"{self.http.system.name} answered a search of {model} with no list: the "
                 f"connector and the system disagree on its interface",
             )
-        return [flatten(record) for record in records if isinstance(record, Mapping)]
+        return [
+            self._whole(model, flatten(record), fields)
+            for record in records
+            if isinstance(record, Mapping)
+        ]
+
+    def _whole(self, model: str, row: Row, fields: Sequence[str]) -> Row:
+        """The row with every field that was asked for. Behind an empty link there is nothing; what
+        is missing without one, the user may not read, which Tryton does not say."""
+        for field in fields:
+            if field in row:
+                continue
+            parts = field.split(".")
+            links = (".".join(parts[:size]) for size in range(1, len(parts)))
+            if not any(link in row for link in links):
+                raise SourceError(
+                    "forbidden",
+                    f"{self.http.system.name} does not show the field '{field}' of {model}: its "
+                    f"user may not read it; ask the owner for the right",
+                )
+            row[field] = None
+        return row
 
     def by_ids(
         self, model: str, ids: Sequence[int | str], fields: Sequence[str], field: str = "id"

@@ -87,14 +87,12 @@ ENTITIES: Mapping[str, Entity] = {
         ("code", "name", "type", "parent", "active"),
         Documents.plain,
         {"code": _equals("code")},
-        swept=("stock.location", ()),
     ),
     "parties": Entity(
         "party.party",
         ("code", "name", "active"),
         Documents.plain,
         {"code": _equals("code")},
-        swept=("party.party", ()),
     ),
     "products": Entity(
         "product.product",
@@ -106,7 +104,6 @@ ENTITIES: Mapping[str, Entity] = {
         {"code": _equals("code")},
         # The price lies in the template, whose change is none of the product.
         followed=(Followed("product.template", ("id",), _by_field("id", "template")),),
-        swept=("product.product", ()),
     ),
     "sale_lines": Entity(
         "sale.sale",
@@ -190,7 +187,6 @@ ENTITIES: Mapping[str, Entity] = {
         Documents.counts,
         {"count_number": _equals("number")},
         followed=(Followed("stock.inventory.line", ("inventory",), _by_field("inventory")),),
-        swept=("stock.inventory.line", ()),
     ),
     "stock_movements": Entity(
         "stock.move",

@@ -168,10 +168,10 @@ class _Reading:
 
     def pages(self, entity: str) -> Iterator[Page]:
         self._source.probe()
-        began = source_now(self._client.http) - self._settle
+        began = source_now(self._client.http) - 2 * self._uncertainty()
         for followed in self._entity.followed:
             # All headers are read after this moment: what is older will show in them.
-            self._reached.setdefault(followed.model, _text(began))
+            self._reached.setdefault(followed.model, _text(began - self._settle))
         for documents in self._own():
             yield self._source.page(entity, documents, self._cursor())
         for followed in self._entity.followed:
@@ -181,6 +181,17 @@ class _Reading:
                 documents = self._changed_through(followed.headers, rows)
                 self._reach(followed.model, rows)
                 yield self._source.page(entity, documents, self._cursor())
+        # Read to their ends, all models are known up to the beginning: without this, what was
+        # written last, perhaps thousands of records at one instant, would be read in every pass.
+        for model in (self._entity.model, *(f.model for f in self._entity.followed)):
+            reached = instant(self._reached.get(model))
+            if reached is None or reached < began:
+                self._reached[model] = _text(began)
+        yield self._source.page(entity, [], self._cursor())
+
+    def _uncertainty(self) -> timedelta:
+        offset = self._client.http.clock.offset()
+        return timedelta(seconds=offset.uncertainty_seconds if offset else 0.0)
 
     def _own(self) -> Iterator[list[Document]]:
         entity = self._entity

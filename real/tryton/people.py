@@ -296,7 +296,7 @@ class Office(Company):
 
     def book(self, orders: Sequence[Order]) -> list[int]:
         """Enter orders as quotations, in the order given."""
-        ids = self.session.create("sale.sale", *(self._sale(order) for order in orders))
+        ids = self.session.create("sale.sale", *(self.draft(order) for order in orders))
         self.session.click("sale.sale", "quote", ids)
         return ids
 
@@ -468,7 +468,7 @@ class Office(Company):
         self.session.click("stock.shipment.in", "do", shipment)
         return str(self.session.read("stock.shipment.in", shipment, "number")[0]["number"])
 
-    def _sale(self, order: Order) -> dict[str, Any]:
+    def draft(self, order: Order) -> dict[str, Any]:
         customer = self.parties[order.customer]
         address = self.addresses[customer]
         return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -38,22 +37,10 @@ def newest(records: list[Record], **wanted: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def traded(company: TrytonCompany) -> Iterator[TrytonCompany]:
-    """The company after a little business: each entity has records."""
-    office, floor = company.office, company.floor
-    order, sale, number, _ = company.fulfilled(2, 1)
-    ((draft,),) = office.draft_invoices([sale])
-    office.post_invoices([draft])
-    shipments = floor.create_orders([order.__class__(number, "C001", "EAST", order.lines)])
-    floor.assign(shipments)
-    floor.pick(shipments)
-    floor.pack(shipments, {shipments[0]: "1Z0001"})
-    floor.ship(shipments)
-    for people in (office, floor):
-        people.count("EAST", {"SKU-009": 480})
-    purchase = office.buy("SUP-1", "S001", "EAST", order.lines)
-    office.receive(purchase, "ASN-1")
-    yield company
+def traded(company: TrytonCompany) -> TrytonCompany:
+    """The company after a little business."""
+    company.trade()
+    return company
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -233,4 +220,5 @@ def test_a_user_without_rights_reads_nothing_for_certain(company: TrytonCompany)
     source = make_source(company.system("erp"), company.environment("erp", "nobody"))
     with pytest.raises(SourceError) as error:
         list(source.pages("sale_lines", None))
-    assert error.value.kind in ("forbidden", "refused", "no_rights")
+    assert error.value.kind == "refused"
+    assert "not allowed to access" in str(error.value)

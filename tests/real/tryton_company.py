@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import os
 import sqlite3
 import uuid
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from connectors.base import CorrectionRequest, Source, Target
 from connectors.factory import make_source, make_target
+from real.tryton.company import Catalogue, Item
 from real.tryton.people import Line, Office, Order, Warehouse
-from real.tryton.server import Database
+from real.tryton.server import Database, TrytonServer
 from registry.systems import System
 
 SETTLE_SECONDS = 1.0
+ROOT = Path(__file__).resolve().parents[2]
+LOCK_SECONDS = 600
+
+CATALOGUE = Catalogue(
+    items=tuple(
+        Item(f"SKU-{number:03}", f"Article {number}", Decimal(5 + number), Decimal(3 + number))
+        for number in range(1, 13)
+    ),
+    customers={f"C{number:03}": f"Customer {number}" for number in range(1, 4)},
+    suppliers={"S001": "Supplier 1"},
+    opening_stock={"EAST": 500, "WEST": 300},
+)
 
 
 class TrytonCompany:
@@ -56,6 +75,21 @@ class TrytonCompany:
         target = make_target(self.system(role, **changes), self.environment(role, login))
         assert target is not None
         return target
+
+    def trade(self) -> None:
+        """A little business, so that every entity of both databases has records."""
+        order, sale, number, _ = self.fulfilled(2, 1)
+        ((draft,),) = self.office.draft_invoices([sale])
+        self.office.post_invoices([draft])
+        shipments = self.floor.create_orders([replace(order, reference=number)])
+        self.floor.assign(shipments)
+        self.floor.pick(shipments)
+        self.floor.pack(shipments, {shipments[0]: "1Z0001"})
+        self.floor.ship(shipments)
+        for people in (self.office, self.floor):
+            people.count("EAST", {"SKU-009": int(people.on_hand("EAST")["SKU-009"]) - 1})
+        purchase = self.office.buy("SUP-1", "S001", "EAST", order.lines)
+        self.office.receive(purchase, "ASN-1")
 
     # ---- what happens in the company ---------------------------------------------------------
 
@@ -96,6 +130,23 @@ class TrytonCompany:
 
     def sale(self, sale: int, *fields: str) -> dict[str, Any]:
         return self.office.session.read("sale.sale", [sale], *fields)[0]
+
+
+@cache
+def running_company() -> TrytonCompany:
+    """The one company of this process, which ends with it.
+
+    One folder holds one running Tryton: another process of the tests waits for the end of this.
+    """
+    folder = Path(os.environ.get("TALLYMAN_REAL_HOME", ROOT / ".tallyman" / "real")) / "tryton"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "tests.lock", timeout=LOCK_SECONDS)
+    lock.acquire()
+    server = TrytonServer(folder, CATALOGUE)
+    databases = server.start()
+    atexit.register(lock.release)
+    atexit.register(server.stop)
+    return TrytonCompany(folder, databases)
 
 
 def correction(kind: str, **payload: Any) -> CorrectionRequest:
