@@ -241,9 +241,7 @@ def test_a_shipment_left_although_the_erp_believes_in_no_stock(
 def test_a_fulfilment_that_was_cut_off_is_finished(company: TrytonCompany, erp: Target) -> None:
     _, sale, number = company.released(2)
     ((shipment,),) = company.office.open_shipments([sale])
-    company.office.session.write(
-        "stock.shipment.out", [shipment], {"reference": f"WD-{number}"}
-    )
+    company.office.session.write("stock.shipment.out", [shipment], {"reference": f"WD-{number}"})
     company.office.assign([shipment])
     company.office.pick([shipment])
     applied(erp, fulfilment(number, f"WD-{number}", "2"))
