@@ -112,9 +112,25 @@ class VendureClient:
         answer = self.http.query(PATH, {"query": document, "variables": variables})
         failure = failure_of(self._name, answer)
         if failure is not None:
-            raise failure
+            raise self._unknown_to_it() if self._is_stranger(failure) else failure
         data: dict[str, Any] = answer["data"]
         return data
+
+    def _is_stranger(self, failure: SourceError) -> bool:
+        """Whether we were refused because Vendure does not know us at all: it says FORBIDDEN of
+        that and of a missing right alike. Everybody it knows may read its global settings."""
+        if failure.kind != "forbidden":
+            return False
+        answer = self.http.query(PATH, {"query": "{ globalSettings { id } }"})
+        return failure_of(self._name, answer) is not None
+
+    def _unknown_to_it(self) -> SourceError:
+        variables = ", ".join(sorted(self.http.system.secrets.values()))
+        return SourceError(
+            "unauthorised",
+            f"{self._name} does not accept our key or session: check the environment variables "
+            f"{variables}, and that its tokenMethod allows 'api-key' or 'bearer'",
+        )
 
     def created(
         self, listing: str, fields: str, conditions: Sequence[Mapping[str, Any]] = ()
@@ -199,11 +215,8 @@ def _a_millisecond_before(moment: str) -> str:
 
 
 def _remedy(kind: str) -> str:
-    if kind in ("forbidden", "unauthorised"):
-        return (
-            ": the key or session is not valid, or its role lacks a permission; see "
-            "docs/connectors/vendure.md for those that are needed"
-        )
+    if kind == "forbidden":
+        return ": its role lacks a permission; docs/connectors/vendure.md lists those it needs"
     if kind == "server_error":
         return ": the next pass tries again; if it stays so, look into Vendure's own log"
     return ""

@@ -414,20 +414,20 @@ class VendureTarget(HttpTarget):
             applied=is_there,
             precondition_met=not is_there,
             applied_by_key=is_there,
-            target_record_id=_note_of(order, request.idempotency_key),
+            target_record_id=order["id"],
         )
 
     def _add_note(self, request: CorrectionRequest) -> Outcome:
         with self._alone_with(request):
             order = self._order(request)
-            note = _note_of(order, request.idempotency_key)
-            if note is not None:
-                return Outcome(Result.OK, "already_applied", target_record_id=note)
+            if _note_of(order, request.idempotency_key) is not None:
+                return Outcome(Result.OK, "already_applied", target_record_id=order["id"])
             text = f"{request.payload['note']}\n{_signed(request.idempotency_key)}"
             return self._mutate(
                 _ADD_NOTE,
                 {"input": {"id": order["id"], "note": text, "isPublic": False}},
                 request.idempotency_key,
+                lambda _data: order["id"],
             )
 
     def _delete_note(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:

@@ -226,6 +226,14 @@ class Shop:
             error=True,
         )
 
+    def delete_customer(self, customer_id: str) -> None:
+        """Forget a customer; the orders stay."""
+        self._admin.run("mutation($id: ID!) { deleteCustomer(id: $id) { result } }", id=customer_id)
+
+    def variant_id(self, sku: str) -> str:
+        """Vendure's own id of an item."""
+        return self._variant(sku)
+
     def create_limited_key(self, permissions: Sequence[str]) -> str:
         """An API key that may do only what ``permissions`` name."""
         code = "limited-" + "-".join(permissions).lower()
@@ -401,6 +409,20 @@ class Shop:
             "mutation($input: AddNoteToOrderInput!) { addNoteToOrder(input: $input) { id } }",
             input={"id": order_id, "note": text, "isPublic": False},
         )
+
+    def notes(self, order_id: str) -> list[str]:
+        """The notes on an order, the first one first."""
+        found = self._admin.run(
+            "query($id: ID!, $options: HistoryEntryListOptions) { order(id: $id) {"
+            " history(options: $options) { items { data } } } }",
+            id=order_id,
+            options={
+                "take": PAGE,
+                "sort": {"id": "ASC"},
+                "filter": {"type": {"eq": "ORDER_NOTE"}},
+            },
+        )
+        return [entry["data"]["note"] for entry in found["order"]["history"]["items"]]
 
     # ---- shared ----------------------------------------------------------------------------
 

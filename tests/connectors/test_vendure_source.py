@@ -333,7 +333,7 @@ def failed(code: str | None, message: str = "no") -> httpx.Response:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (failed("FORBIDDEN"), "forbidden"),
+        (failed("FORBIDDEN"), "unauthorised"),
         (failed("UNAUTHORIZED"), "unauthorised"),
         (failed("ENTITY_NOT_FOUND"), "not_found"),
         (failed("USER_INPUT_ERROR"), "refused"),

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from vendure_shop import open_shop, running_vendure
+
 from connectors.vendure.source import VendureSource
 from connectors.vendure.source import make_source as make_vendure_source
 from connectors.vendure.target import VendureTarget
 from connectors.vendure.target import make_target as make_vendure_target
-from real.vendure.server import Access, VendureServer
-from real.vendure.shop import Item, Shop
-from registry.settings import PROJECT_ROOT
+from real.vendure.server import Access
+from real.vendure.shop import Shop
 from registry.systems import System
-
-ITEMS = tuple(Item(f"PART-{number}", f"Part {number}", 1000 + number) for number in range(1, 7))
-STOCK = {"EAST": 1000, "WEST": 100}
 
 MakeSource = Callable[..., VendureSource]
 MakeTarget = Callable[..., VendureTarget]
@@ -27,22 +27,13 @@ MakeTarget = Callable[..., VendureTarget]
 
 @pytest.fixture(scope="session")
 def access() -> Iterator[Access]:
-    home = os.environ.get("TALLYMAN_REAL_HOME", str(PROJECT_ROOT / ".tallyman" / "real"))
-    # Workers that test side by side have a Vendure each.
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    server = VendureServer(Path(home) / f"vendure-{worker}", database=f"tests_{os.getpid()}")
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with running_vendure() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def shop(access: Access) -> Iterator[Shop]:
-    """A shop that sells, with stock, and without orders."""
-    with Shop(access) as opened:
-        opened.set_up(tuple(STOCK))
-        opened.add_items(ITEMS, STOCK)
+    with open_shop(access) as opened:
         yield opened
 
 
