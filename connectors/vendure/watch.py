@@ -67,11 +67,12 @@ class Selection:
         placed = {"orderPlacedAt": {"isNull": False}}
         if self.last.reached is None or self.last.since is None:
             return [placed]
+        # Not from where the look-back begins now: an order may have ended after the last pass and
+        # have left the look-back before this one. A longer look-back counts at once.
+        placed_after = min(self.last.since, self.since)
         any_of = [
             {"updatedAt": {"after": iso_milliseconds(self.last.reached - self.overlap)}},
-            # Not from where the look-back begins now: an order may have ended after the last pass
-            # and have left the look-back before this one.
-            {"orderPlacedAt": {"after": iso_milliseconds(self.last.since)}},
+            {"orderPlacedAt": {"after": iso_milliseconds(placed_after)}},
         ]
         return [placed, {"_or": any_of}]
 

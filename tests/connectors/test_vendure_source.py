@@ -249,6 +249,12 @@ def test_an_old_order_is_read_on_for_a_look_back_after_its_end() -> None:
     assert remembered == [False, True, True, True, False]
 
 
+def test_a_longer_look_back_counts_at_once() -> None:
+    last = Watch(NOW, NOW - 2 * DAY)
+    (_, arms) = Selection(last, NOW, 9 * DAY, timedelta(0), ()).conditions()
+    assert arms["_or"][1] == {"orderPlacedAt": {"after": iso_milliseconds(NOW - 9 * DAY)}}
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigurationError, match="final_states must be a list"):
         make_source(system(options={"final_states": "Delivered"}), {"KEY": "key"})
