@@ -133,6 +133,7 @@ KINDS: dict[str, Kind] = {
             "cancel the ship notice, or send the one before it again",
             ("line_record", "target_item", "quantity"),
         ),
+        Kind("add_note", ("order_record", "note"), "delete the note"),
     )
 }
 

@@ -52,6 +52,7 @@ _MOVEMENTS = (
     " ... on StockMovement { id createdAt updatedAt type quantity } } }"
 )
 
+_ALL_MOVEMENTS = _MOVEMENTS % (0, LARGEST_PAGE)
 # Entities of which records vanish, by the list that shows what is left.
 _SWEPT = {"product_variants": "productVariants", "customers": "customers"}
 
@@ -159,7 +160,7 @@ class VendureSource:
             case "stock_levels", {"sku": sku, **rest} if not rest:
                 documents = map(_levels_document, self._by_sku(_LEVELS, sku))
             case "stock_movements", {"sku": sku, **rest} if not rest:
-                documents = map(self._movements, self._by_sku("sku", sku))
+                documents = map(self._movements, self._by_sku(_ALL_MOVEMENTS, sku))
             case _:
                 raise unknown_key(self, entity, key)
         return self._readers[entity].records(documents)
@@ -269,28 +270,28 @@ class VendureSource:
         known: dict[str, int] = json.loads(cursor) if cursor else {}
         counts: dict[str, int] = {}
         for variants in self.client.created("productVariants", _MOVEMENTS % (0, 1)):
-            documents = []
-            for variant in variants:
-                counts[variant["id"]] = variant["stockMovements"]["totalItems"]
-                if counts[variant["id"]] != known.get(variant["id"], 0):
-                    documents.append(self._movements(variant))
-            records = self._readers["stock_movements"].records(documents)
-            yield self._page("stock_movements", records, cursor)
+            told = {one["id"]: one["stockMovements"]["totalItems"] for one in variants}
+            counts |= told
+            grown = [identity for identity, count in told.items() if count != known.get(identity)]
+            for full in self.client.by_ids("productVariants", _ALL_MOVEMENTS, grown):
+                records = self._readers["stock_movements"].records(map(self._movements, full))
+                yield self._page("stock_movements", records, cursor)
         yield self._page("stock_movements", [], json.dumps(counts, separators=(",", ":")))
 
     def _movements(self, variant: Node) -> Node:
-        """All movements of a variant."""
-        items: list[Node] = []
-        while True:
-            found = self.client.query(
+        """All movements of a variant; only a very long list does not come with it."""
+        items = list(variant["stockMovements"]["items"])
+        while len(items) < variant["stockMovements"]["totalItems"]:
+            more = self.client.query(
                 "query($id: ID!) { productVariant(id: $id) { "
                 + _MOVEMENTS % (len(items), LARGEST_PAGE)
                 + " } }",
                 id=variant["id"],
-            )["productVariant"]["stockMovements"]
-            items += found["items"]
-            if not found["items"] or len(items) >= found["totalItems"]:
-                return {"variantId": variant["id"], "sku": variant["sku"], "movements": items}
+            )["productVariant"]["stockMovements"]["items"]
+            if not more:
+                break
+            items += more
+        return {"variantId": variant["id"], "sku": variant["sku"], "movements": items}
 
     def _by_sku(self, fields: str, sku: str) -> list[Node]:
         return self.client.matching("productVariants", fields, {"sku": {"eq": sku}})

@@ -83,10 +83,11 @@ class VendureServer:
     def remove(self) -> None:
         """End Vendure and forget all that the shop holds; the installation stays."""
         self._daemon.stop()
-        self.postgres.start()
-        self.postgres.drop_database(self._database)
+        if self._shop.is_dir():
+            self.postgres.start()
+            self.postgres.drop_database(self._database)
+            shutil.rmtree(self._shop)
         self.postgres.stop()
-        shutil.rmtree(self._shop, ignore_errors=True)
 
     def is_healthy(self) -> bool:
         """Whether it answers and has its database."""

@@ -255,17 +255,17 @@ class Shop:
         The payment is settled at once or, for customers on account, only authorised.
         ``reference`` goes to the unique custom field ``externalReference``.
         """
+        first, *others = [
+            f'addItemToOrder(productVariantId: "{self._variant(sku)}", quantity: {quantity})'
+            f" {{ __typename {ERROR} }}"
+            for sku, quantity in lines
+        ]
+        more = "\n".join(f"item{number}: {line}" for number, line in enumerate(others, start=2))
         with GraphQL(self.url, "shop-api") as customer:
-            for sku, quantity in lines:
-                customer.run(
-                    "mutation($variant: ID!, $quantity: Int!) {"
-                    " addItemToOrder(productVariantId: $variant, quantity: $quantity)"
-                    f" {{ __typename {ERROR} }} }}",
-                    variant=self._variant(sku),
-                    quantity=quantity,
-                )
+            # The first item makes the basket, and with it the session that the rest needs.
+            customer.run(f"mutation {{ {first} }}")
             placed = customer.run(
-                _CHECKOUT,
+                _CHECKOUT % more,
                 customer={"emailAddress": customer_email, "firstName": "A", "lastName": "Buyer"},
                 address={
                     "streetLine1": "1 Main Street",
@@ -471,6 +471,7 @@ mutation(
   $customer: CreateCustomerInput!, $address: CreateAddressInput!,
   $shipping: [ID!]!, $payment: PaymentInput!
 ) {{
+  %s
   setCustomerForOrder(input: $customer) {{ __typename {ERROR} }}
   setOrderShippingAddress(input: $address) {{ __typename {ERROR} }}
   setOrderShippingMethod(shippingMethodId: $shipping) {{ __typename {ERROR} }}
