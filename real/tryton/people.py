@@ -260,6 +260,45 @@ class Warehouse(Company):
         self.session.click(SHIPMENT, "wait", ids)
         return ids
 
+    def receive(
+        self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]
+    ) -> str:
+        """Receive goods from a supplier; the number of the supplier shipment."""
+        place = self.warehouses[warehouse]
+        party = self.parties[supplier]
+        outside = self.session.search("stock.location", ("type", "=", "supplier"))[0]
+        shipment = self.session.create(
+            "stock.shipment.in",
+            {
+                "reference": reference,
+                "supplier": party,
+                "contact_address": self.addresses[party],
+                "warehouse": place["id"],
+                "warehouse_input": place["input_location"],
+                "warehouse_storage": place["storage_location"],
+                "incoming_moves": [
+                    (
+                        "create",
+                        [
+                            {
+                                "product": self.products[line.sku],
+                                "quantity": float(line.quantity),
+                                "unit": self.unit,
+                                "unit_price": line.price,
+                                "currency": self.currency,
+                                "from_location": outside,
+                                "to_location": place["input_location"],
+                            }
+                            for line in lines
+                        ],
+                    )
+                ],
+            },
+        )
+        self.session.click("stock.shipment.in", "receive", shipment)
+        self.session.click("stock.shipment.in", "do", shipment)
+        return str(self.session.read("stock.shipment.in", shipment, "number")[0]["number"])
+
     def _shipment(self, order: Order) -> dict[str, Any]:
         place = self.warehouses[order.warehouse]
         customer = self.parties[order.customer]
@@ -442,6 +481,9 @@ class Office(Company):
         self.session.click("purchase.purchase", "quote", purchase)
         self.session.click("purchase.purchase", "confirm", purchase)
         return purchase[0]
+
+    def purchase_number(self, purchase: int) -> str:
+        return str(self.session.read("purchase.purchase", [purchase], "number")[0]["number"])
 
     def receive(self, purchase: int, reference: str) -> str:
         """Receive all that a purchase still waits for; the number of the supplier shipment."""
