@@ -63,7 +63,7 @@ def _fingerprint(installation: Installation) -> Any:
     return exceptions, installation.store.counts_by_state()
 
 
-def _proof_delay(installation: Installation) -> float:
+def proof_delay(installation: Installation) -> float:
     """Seconds until the watermark of a new load lies after what was just accepted, also on a clock
     that tells whole seconds only."""
     return max(system.settle_seconds for system in installation.registry.systems) + 2
@@ -102,7 +102,7 @@ def run_demo(
                 if loop.at_rest(report):
                     break
                 # A load that starts within the settle window of what was sent can't prove it yet.
-                sleep(_proof_delay(installation))
+                sleep(proof_delay(installation))
             else:
                 raise DemoError(
                     f"the loop still sends corrections after {MAXIMUM_PASSES} passes: "
