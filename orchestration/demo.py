@@ -69,11 +69,11 @@ def proof_delay(installation: Installation) -> float:
     return max(system.settle_seconds for system in installation.registry.systems) + 2
 
 
-def _warm_up() -> Thread:
+def warm_up() -> Thread:
     """Import Great Expectations beside the first extraction: it costs seconds of one core."""
-    from expectations.gate import warm_up
+    from expectations import gate
 
-    thread = Thread(target=warm_up, name="warm-up", daemon=True)
+    thread = Thread(target=gate.warm_up, name="warm-up", daemon=True)
     thread.start()
     return thread
 
@@ -93,7 +93,7 @@ def run_demo(
         passes = []
         with open_instance(installation) as instance:
             loop = Loop(installation, instance)
-            _warm_up()
+            warm_up()
             for number in range(1, MAXIMUM_PASSES + 1):
                 progress(f"pass {number}")
                 report = loop.run_pass()

@@ -120,10 +120,7 @@ def _order(control: int, number: str, ship_to: str, lines: Sequence[Wanted]) -> 
         f"BEG*00*SA*{number}**{now:%Y%m%d}",
         "CUR*BY*USD",
         f"N1*ST*{ship_to}*92*{ship_to}",
-        *(
-            f"PO1*{line.number}*{line.quantity}*EA*{line.price}**VP*{line.sku}"
-            for line in lines
-        ),
+        *(f"PO1*{line.number}*{line.quantity}*EA*{line.price}**VP*{line.sku}" for line in lines),
         f"CTT*{len(lines)}",
     ]
     segments = [

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from real.carrier import DELIVERED, ON_ITS_WAY, PICKED_UP, Carrier
 from real.partner import Partner, Wanted
@@ -45,7 +45,7 @@ CATALOGUE = books.Catalogue(
     items=tuple(books.Item(sku, f"Item {sku}", PRICES[sku], cost) for sku, cost in COSTS.items()),
     customers=CUSTOMERS,
     suppliers={SUPPLIER: "Mock EDI Components"},
-    opening_stock={place: OPENING_UNITS for place in PLACES},
+    opening_stock=dict.fromkeys(PLACES, OPENING_UNITS),
 )
 
 # How far the orders of the story have come, and how many of each.

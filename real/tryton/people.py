@@ -260,9 +260,7 @@ class Warehouse(Company):
         self.session.click(SHIPMENT, "wait", ids)
         return ids
 
-    def receive(
-        self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]
-    ) -> str:
+    def receive(self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]) -> str:
         """Receive goods from a supplier; the number of the supplier shipment."""
         place = self.warehouses[warehouse]
         party = self.parties[supplier]
@@ -440,6 +438,64 @@ class Office(Company):
         )
         self.post_invoices(again)
         return again[0]
+
+    def invoice_number(self, invoice: int) -> str:
+        return str(self.session.read("account.invoice", [invoice], "number")[0]["number"])
+
+    def invoice_order(self, sale: int) -> int:
+        """Enter and post an invoice of a whole sale by hand, whatever was shipped of it."""
+        header = self.session.read(
+            "sale.sale", [sale], "party", "invoice_address", "currency", "payment_term"
+        )[0]
+        lines = self.session.find(
+            "sale.line", ["product", "quantity", "unit", "unit_price"], ("sale", "=", sale)
+        )
+        receivable = self.session.search("account.account", ("type.receivable", "=", True))[0]
+        revenue = self.session.search(
+            "account.account", ("type.revenue", "=", True), ("closed", "!=", True)
+        )[0]
+        journal = self.session.search("account.journal", ("type", "=", "revenue"))[0]
+        invoice = self.session.create(
+            "account.invoice",
+            {
+                "type": "out",
+                "journal": journal,
+                "account": receivable,
+                **{name: value for name, value in header.items() if name != "id"},
+                "lines": [
+                    (
+                        "create",
+                        [
+                            {
+                                "type": "line",
+                                "product": line["product"],
+                                "quantity": line["quantity"],
+                                "unit": line["unit"],
+                                "unit_price": line["unit_price"],
+                                "account": revenue,
+                                "origin": f"sale.line,{line['id']}",
+                            }
+                            for line in lines
+                        ],
+                    )
+                ],
+            },
+        )
+        self.post_invoices(invoice)
+        return invoice[0]
+
+    def write_quantity(self, shipment: int, sku: str, quantity: int) -> None:
+        """Write another quantity of an item into a shipment that waits."""
+        customer = self.customer_location
+        moves = self.session.search(
+            "stock.move",
+            ("shipment", "=", f"{SHIPMENT},{shipment}"),
+            ("product.code", "=", sku),
+            ("to_location", "=", customer),
+        )
+        self.session.write("stock.move", moves, {"quantity": float(quantity)})
+        # Tryton makes the moves within the warehouse anew from those to the customer.
+        self.session.click(SHIPMENT, "wait", [shipment])
 
     def credit(self, invoice: int) -> None:
         """Credit a posted invoice in full, which cancels it."""
