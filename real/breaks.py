@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from real.carrier import DELIVERED, ON_ITS_WAY
 from real.partner import REFUSING, SHORT, SILENT
-from real.story import PRICES, Deal, Story
+from real.story import LEFT_ALONE, PRICES, Deal, Story
 
 CORRECTED, APPROVAL, SHOWN = "corrected", "approval", "shown"
 Expected = frozenset[tuple[str, str]]
@@ -184,7 +184,7 @@ def _other_quantity_posted(story: Story) -> Made:
     story.office.write_quantity(shipment, first.sku, first.quantity + 1)
     story.office.post_shipments({shipment: deal.shipment})
     story.invoice([deal])
-    return Made(_one("S02", f"{deal.shipment}/{deal.lines[0]}"))
+    return Made(_one("S02", deal.lines[0]))
 
 
 def _no_first_scan(story: Story) -> Made:
@@ -235,26 +235,26 @@ def _invoiced_before_shipment(story: Story) -> Made:
 
 
 def _lost_and_not_posted(story: Story) -> Made:
-    number = story.floor.adjust("EAST", "PART-001", -7)
-    return Made(_one("I11", number), _agrees("PART-001", "EAST"))
+    number = story.floor.adjust("EAST", LEFT_ALONE[0], -7)
+    return Made(_one("I11", number), _agrees(LEFT_ALONE[0], "EAST"))
 
 
 def _found_and_not_posted(story: Story) -> Made:
-    story.floor.adjust("WEST", "PART-002", 5, "FOUND-77")
-    return Made(_one("I11", "FOUND-77"), _agrees("PART-002", "WEST"))
+    story.floor.adjust("WEST", LEFT_ALONE[1], 5, "FOUND-77")
+    return Made(_one("I11", "FOUND-77"), _agrees(LEFT_ALONE[1], "WEST"))
 
 
 def _posted_twice(story: Story) -> Made:
-    story.floor.adjust("EAST", "PART-003", -4, "DAMAGE-12")
+    story.floor.adjust("EAST", LEFT_ALONE[2], -4, "DAMAGE-12")
     for _ in range(2):
-        story.office.adjust("EAST", "PART-003", -4, "DAMAGE-12")
-    return Made(_one("I12", "DAMAGE-12"), _agrees("PART-003", "EAST"))
+        story.office.adjust("EAST", LEFT_ALONE[2], -4, "DAMAGE-12")
+    return Made(_one("I12", "DAMAGE-12"), _agrees(LEFT_ALONE[2], "EAST"))
 
 
 def _counted_in_erp_only(story: Story) -> Made:
-    held = story.office.on_hand("WEST")["PART-004"]
-    story.office.count("WEST", {"PART-004": int(held) - 6})
-    return Made(_one("I01", "PART-004@WEST"), _agrees("PART-004", "WEST"))
+    held = story.office.on_hand("WEST")[LEFT_ALONE[3]]
+    story.office.count("WEST", {LEFT_ALONE[3]: int(held) - 6})
+    return Made(_one("I01", f"{LEFT_ALONE[3]}@WEST"), _agrees(LEFT_ALONE[3], "WEST"))
 
 
 # ---- suppliers --------------------------------------------------------------------------------

@@ -41,6 +41,9 @@ BOUGHT = {
 OTHERS = {f"PART-{number:03}": f"{number}.25" for number in range(1, 17)}
 COSTS = {sku: Decimal(cost) for sku, cost in {**BOUGHT, **OTHERS}.items()}
 PRICES = {sku: cost * 2 for sku, cost in COSTS.items()}
+# Nobody buys these in the shop: what their stock is, only the breaks decide.
+LEFT_ALONE = tuple(OTHERS)[-4:]
+SOLD = tuple(sku for sku in PRICES if sku not in LEFT_ALONE)
 CATALOGUE = books.Catalogue(
     items=tuple(books.Item(sku, f"Item {sku}", PRICES[sku], cost) for sku, cost in COSTS.items()),
     customers=CUSTOMERS,
@@ -142,11 +145,10 @@ class Story:
 
     def _buy(self, wanted: tuple[int, str]) -> Deal:
         number, fate = wanted
-        skus = list(PRICES)
         # Two different items; every third order has a third one.
-        picks = [number % len(skus), (number + 7) % len(skus), (number + 13) % len(skus)]
+        picks = [(number + step) % len(SOLD) for step in (0, 7, 13)]
         lines = [
-            (skus[pick], 2 + (number + position) % 4)
+            (SOLD[pick], 2 + (number + position) % 4)
             for position, pick in enumerate(picks[: 3 if number % 3 == 0 else 2])
         ]
         customer = list(CUSTOMERS)[number % len(CUSTOMERS)]
