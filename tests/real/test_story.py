@@ -1,4 +1,4 @@
-"""What `tallyman real` wrote: run `make real` first, then `pytest -m real tests/real/test_story.py`."""
+"""What `tallyman real` wrote: run `make real` first (docs/real-systems.md)."""
 
 from __future__ import annotations
 
