@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 MANIFEST := dbt_project/target/manifest.json
 ARGS ?=
 
-.PHONY: help setup demo dev test lint docs clean
+.PHONY: help setup demo real dev test lint docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ $(MANIFEST): $(STAMP) $(shell find dbt_project -name '*.sql' -o -name '*.yml' -o
 
 demo: setup ## The whole loop against the pretend distributor, with its score
 	@$(BIN)/tallyman demo $(ARGS)
+
+real: setup ## The whole loop against real systems (needs Node.js 20), broken by hand
+	@$(BIN)/tallyman real $(ARGS)
 
 dev: setup ## Pretend distributor plus the Dagster UI, schedule and sensors on
 	@$(BIN)/tallyman dev $(ARGS)

@@ -242,6 +242,7 @@ def configuration_hash(registry: Registry, contracts: Sequence[Contract]) -> str
     content = {
         "systems": systems,
         "policy": registry.policy.model_dump(mode="json"),
+        "rules": {rule: held.model_dump(mode="json") for rule, held in registry.rules.items()},
         "contracts": [asdict(contract) for contract in contracts],
     }
     text = json.dumps(content, sort_keys=True)
@@ -290,6 +291,12 @@ def _write_config(
             for contract in contracts
             if connector_is(system, contract)
         ],
+    )
+    _replace_table(
+        connection,
+        "config.rule_settings",
+        {"rule_id": "VARCHAR", "grace_minutes": "BIGINT"},
+        [(rule_id, held.grace_minutes) for rule_id, held in registry.rules.items()],
     )
     policy = registry.policy
     _replace_table(

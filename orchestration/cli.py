@@ -83,6 +83,25 @@ def demo(
 
 
 @app.command()
+def real(home: Home = None, json_path: JsonPath = None) -> None:
+    """Run the whole loop against real systems, started here and broken by hand, with the score."""
+    from orchestration.real import run_real
+    from reporting.breaks import print_breaks
+    from reporting.summary import print_summary
+
+    settings = load_settings(home)
+    target = json_path or settings.home / "real.json"
+    result = run_real(settings.home, target, _say)
+    print_summary(result.summary, console)
+    print_breaks(result.summary["breaks"], console)
+    console.print(f"\nThe same as JSON: {target}")
+    if result.failures:
+        for failure in result.failures:
+            errors.print(f"[red]score[/red] {failure}")
+        raise typer.Exit(1)
+
+
+@app.command()
 def dev(home: Home = None, port: Port = 8700, ui_port: int = 3000, orders: Orders = 5000) -> None:
     """Pretend distributor plus the Dagster UI, with schedules and sensors on."""
     from orchestration.dev import run_dev

@@ -63,17 +63,17 @@ def _fingerprint(installation: Installation) -> Any:
     return exceptions, installation.store.counts_by_state()
 
 
-def _proof_delay(installation: Installation) -> float:
+def proof_delay(installation: Installation) -> float:
     """Seconds until the watermark of a new load lies after what was just accepted, also on a clock
     that tells whole seconds only."""
     return max(system.settle_seconds for system in installation.registry.systems) + 2
 
 
-def _warm_up() -> Thread:
+def warm_up() -> Thread:
     """Import Great Expectations beside the first extraction: it costs seconds of one core."""
-    from expectations.gate import warm_up
+    from expectations import gate
 
-    thread = Thread(target=warm_up, name="warm-up", daemon=True)
+    thread = Thread(target=gate.warm_up, name="warm-up", daemon=True)
     thread.start()
     return thread
 
@@ -93,7 +93,7 @@ def run_demo(
         passes = []
         with open_instance(installation) as instance:
             loop = Loop(installation, instance)
-            _warm_up()
+            warm_up()
             for number in range(1, MAXIMUM_PASSES + 1):
                 progress(f"pass {number}")
                 report = loop.run_pass()
@@ -102,7 +102,7 @@ def run_demo(
                 if loop.at_rest(report):
                     break
                 # A load that starts within the settle window of what was sent can't prove it yet.
-                sleep(_proof_delay(installation))
+                sleep(proof_delay(installation))
             else:
                 raise DemoError(
                     f"the loop still sends corrections after {MAXIMUM_PASSES} passes: "

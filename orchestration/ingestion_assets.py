@@ -30,7 +30,6 @@ def _specs(contracts: list[Contract]) -> list[dg.AssetSpec]:
             group_name="ingestion",
             owners=[DATA_TEAM],
             kinds={"dlt", "duckdb"},
-            skippable=True,
         )
         for contract in contracts
     ]
@@ -109,7 +108,11 @@ def build_landing_assets(registry: Registry) -> dg.AssetsDefinition:
             connector = connectors_by_system[report.system]
             for entity in report.entities:
                 rows[landing_key(connector, entity.entity)].append((report.system, entity))
-        for key, feeds in rows.items():
+        # What no system tells in its role (a supplier sends no stock) is there as well, and empty:
+        # a landing that is left out would leave out all that is built on it.
+        for contract in contracts:
+            key = landing_key(contract.connector, contract.entity)
+            feeds = rows[key]
             failed = [(system, feed) for system, feed in feeds if not feed.complete]
             yield dg.MaterializeResult(
                 asset_key=key,

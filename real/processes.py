@@ -124,11 +124,11 @@ class Daemon:
         timeout_seconds: float = 120,
     ) -> None:
         """Start it unless it runs, and wait until it is ready; raises RealSystemError."""
-        if not self.is_running():
-            self._launch(command, environment, user)
+        process = None if self.is_running() else self._launch(command, environment, user)
         deadline = time.monotonic() + timeout_seconds
         while not is_ready():
-            if not self.is_running():
+            # Of a process that has only just begun, the system may not tell the command yet.
+            if process.poll() is not None if process else not self.is_running():
                 raise RealSystemError(f"{self.name} ended while it started:\n{self._last_lines()}")
             if time.monotonic() > deadline:
                 self.stop()
@@ -157,7 +157,7 @@ class Daemon:
         command: Sequence[str | Path],
         environment: Mapping[str, str] | None,
         user: str | None,
-    ) -> None:
+    ) -> subprocess.Popen[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             try:
@@ -174,6 +174,7 @@ class Daemon:
             except PermissionError as error:
                 raise _unreachable_for(user, self.folder) from error
         self._pid_file.write_text(str(process.pid), encoding="utf-8")
+        return process
 
     def _pid(self) -> int | None:
         """The number of the process while it lives."""

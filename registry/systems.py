@@ -92,13 +92,23 @@ class Policy(BaseModel):
     lease_seconds: float = Field(default=180, ge=30)
 
 
+class RuleSettings(BaseModel):
+    """What an installation wants otherwise than ``seeds/rules.csv`` has it for a rule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grace_minutes: int = Field(ge=0)
+
+
 class Registry(BaseModel):
-    """All systems of one installation plus the policy for corrections."""
+    """All systems of one installation plus the policy for corrections. ``rules`` has the
+    installation's own settings of rules, by rule id."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     systems: tuple[System, ...]
     policy: Policy = Policy()
+    rules: dict[str, RuleSettings] = {}
     folder: Path
 
     def system(self, name: str) -> System:
@@ -121,7 +131,8 @@ class Registry(BaseModel):
 def load_registry(path: Path) -> Registry:
     """Read a systems file.
 
-    The file has one ``[[systems]]`` table an instance and an optional ``[policy]``.
+    The file has one ``[[systems]]`` table an instance, and optionally ``[policy]`` and a table
+    ``[rules.<rule id>]`` for each rule that is to be otherwise here.
     Raises ConfigurationError naming every wrong setting at once.
     """
     if not path.is_file():

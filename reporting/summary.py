@@ -70,6 +70,7 @@ def build_summary(
                 "correction_key": row.correction_key,
                 "rule_id": row.rule_id,
                 "object_id": row.object_id,
+                "obligation_ids": row.obligation_ids,
                 "state": str(row.state),
                 "accepted_at": row.accepted_at,
                 "created_at": row.created_at,
@@ -231,6 +232,7 @@ def _open_exceptions(
             exceptions.rule_id,
             exceptions.object_id,
             any_value(exceptions.title) as title,
+            list(exceptions.exception_id) as exception_ids,
             any_value(exceptions.order_line_id) as order_line_id,
             any_value(exceptions.document) as document,
             max(exceptions.value_at_risk) as value_at_risk,
@@ -245,10 +247,16 @@ def _open_exceptions(
         """,
     )
     newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    resolving: dict[str, Mapping[str, Any]] = {}
     for entry in sorted(outbox, key=lambda row: row["created_at"]):
         newest[entry["rule_id"], entry["object_id"]] = entry
+        resolving.update(dict.fromkeys(entry.get("obligation_ids", ()), entry))
 
     def own_correction(row: Row) -> Mapping[str, Any] | None:
+        # The outbox says itself what each resolves; what a build loaded of it does not.
+        for exception_id in row["exception_ids"]:
+            if exception_id in resolving:
+                return resolving[exception_id]
         line = str(row["order_line_id"] or row["object_id"])
         # A correction may put a whole order or document right, an exception speaks of one line.
         names = (row["object_id"], line, line.rpartition("/")[0], row["document"])

@@ -260,6 +260,43 @@ class Warehouse(Company):
         self.session.click(SHIPMENT, "wait", ids)
         return ids
 
+    def receive(self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]) -> str:
+        """Receive goods from a supplier; the number of the supplier shipment."""
+        place = self.warehouses[warehouse]
+        party = self.parties[supplier]
+        outside = self.session.search("stock.location", ("type", "=", "supplier"))[0]
+        shipment = self.session.create(
+            "stock.shipment.in",
+            {
+                "reference": reference,
+                "supplier": party,
+                "contact_address": self.addresses[party],
+                "warehouse": place["id"],
+                "warehouse_input": place["input_location"],
+                "warehouse_storage": place["storage_location"],
+                "incoming_moves": [
+                    (
+                        "create",
+                        [
+                            {
+                                "product": self.products[line.sku],
+                                "quantity": float(line.quantity),
+                                "unit": self.unit,
+                                "unit_price": line.price,
+                                "currency": self.currency,
+                                "from_location": outside,
+                                "to_location": place["input_location"],
+                            }
+                            for line in lines
+                        ],
+                    )
+                ],
+            },
+        )
+        self.session.click("stock.shipment.in", "receive", shipment)
+        self.session.click("stock.shipment.in", "do", shipment)
+        return str(self.session.read("stock.shipment.in", shipment, "number")[0]["number"])
+
     def _shipment(self, order: Order) -> dict[str, Any]:
         place = self.warehouses[order.warehouse]
         customer = self.parties[order.customer]
@@ -402,6 +439,64 @@ class Office(Company):
         self.post_invoices(again)
         return again[0]
 
+    def invoice_number(self, invoice: int) -> str:
+        return str(self.session.read("account.invoice", [invoice], "number")[0]["number"])
+
+    def invoice_order(self, sale: int) -> int:
+        """Enter and post an invoice of a whole sale by hand, whatever was shipped of it."""
+        header = self.session.read(
+            "sale.sale", [sale], "party", "invoice_address", "currency", "payment_term"
+        )[0]
+        lines = self.session.find(
+            "sale.line", ["product", "quantity", "unit", "unit_price"], ("sale", "=", sale)
+        )
+        receivable = self.session.search("account.account", ("type.receivable", "=", True))[0]
+        revenue = self.session.search(
+            "account.account", ("type.revenue", "=", True), ("closed", "!=", True)
+        )[0]
+        journal = self.session.search("account.journal", ("type", "=", "revenue"))[0]
+        invoice = self.session.create(
+            "account.invoice",
+            {
+                "type": "out",
+                "journal": journal,
+                "account": receivable,
+                **{name: value for name, value in header.items() if name != "id"},
+                "lines": [
+                    (
+                        "create",
+                        [
+                            {
+                                "type": "line",
+                                "product": line["product"],
+                                "quantity": line["quantity"],
+                                "unit": line["unit"],
+                                "unit_price": line["unit_price"],
+                                "account": revenue,
+                                "origin": f"sale.line,{line['id']}",
+                            }
+                            for line in lines
+                        ],
+                    )
+                ],
+            },
+        )
+        self.post_invoices(invoice)
+        return invoice[0]
+
+    def write_quantity(self, shipment: int, sku: str, quantity: int) -> None:
+        """Write another quantity of an item into a shipment that waits."""
+        customer = self.customer_location
+        moves = self.session.search(
+            "stock.move",
+            ("shipment", "=", f"{SHIPMENT},{shipment}"),
+            ("product.code", "=", sku),
+            ("to_location", "=", customer),
+        )
+        self.session.write("stock.move", moves, {"quantity": float(quantity)})
+        # Tryton makes the moves within the warehouse anew from those to the customer.
+        self.session.click(SHIPMENT, "wait", [shipment])
+
     def credit(self, invoice: int) -> None:
         """Credit a posted invoice in full, which cancels it."""
         self.session.wizard(
@@ -442,6 +537,9 @@ class Office(Company):
         self.session.click("purchase.purchase", "quote", purchase)
         self.session.click("purchase.purchase", "confirm", purchase)
         return purchase[0]
+
+    def purchase_number(self, purchase: int) -> str:
+        return str(self.session.read("purchase.purchase", [purchase], "number")[0]["number"])
 
     def receive(self, purchase: int, reference: str) -> str:
         """Receive all that a purchase still waits for; the number of the supplier shipment."""

@@ -67,6 +67,7 @@ class Scenario:
         self.extractions: list[Extraction] = []
         self.quarantined: list[dict[str, Any]] = []
         self.approval_above = 1000.0
+        self.graces: dict[str, int] = {}
         self._rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def say(self, system: str, entity: str, **fields: Any) -> None:
@@ -223,6 +224,10 @@ class Scenario:
         connection.execute(
             "create table config.feeds (system varchar, entity varchar, settle_seconds double)"
         )
+        connection.execute(
+            "create table config.rule_settings (rule_id varchar, grace_minutes bigint)"
+        )
+        _insert(connection, "config.rule_settings", list(self.graces.items()))
         connection.execute(
             "create table config.policy (approval_above double, approval_kinds varchar, "
             "config_hash varchar)"

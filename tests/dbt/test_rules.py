@@ -54,6 +54,17 @@ def test_what_is_not_known_yet_is_pending(warehouse: Warehouse) -> None:
     assert held == {"S03": "quarantined: future_time", "F02": "quarantined: future_time"}
 
 
+def test_an_installation_sets_its_own_grace(tmp_path: Path, artefacts: Path) -> None:
+    built = Warehouse(tmp_path, artefacts)
+    world = broken_and_kept()
+    world.graces["S01"] = 10
+    world.write(built.path)
+    built.build()
+    assert built.exceptions("open") == EXPECTED_OPEN | {("S01", "SO-300001/1")}
+    graces = built.rows("select rule_id, grace_minutes from marts.rule_catalogue")
+    assert dict(graces)["S01"] == 10 and dict(graces)["S03"] == 120
+
+
 def test_unmapped_codes_are_listed_and_their_events_kept(warehouse: Warehouse) -> None:
     assert warehouse.rows("select system, entity, source_value from marts.unmapped_codes") == [
         ("carrier", "tracking_events", "ZZ")

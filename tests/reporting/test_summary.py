@@ -24,12 +24,15 @@ TRUTH = {
 }
 
 
-def correction(key: str, rule: str, object_id: str, state: str, accepted: bool) -> Correction:
+def correction(
+    key: str, rule: str, object_id: str, state: str, accepted: bool, resolves: tuple[str, ...] = ()
+) -> Correction:
     now = datetime(2026, 11, 2, 9, tzinfo=UTC)
     return SimpleNamespace(  # type: ignore[return-value]
         correction_key=key,
         rule_id=rule,
         object_id=object_id,
+        obligation_ids=list(resolves),
         state=state,
         accepted_at=now if accepted else None,
         created_at=now,
@@ -121,6 +124,15 @@ def test_what_is_open_says_what_it_waits_for(told, state, waits_for) -> None:
     rows = build_summary(told, [correction("k", "F01", "SO-100123", state, False)])
     assert rows["open_exceptions"][0]["waits_for"] == waits_for
     assert rows["open_exceptions"][0]["correction"] == "k", "a whole order's correction counts"
+
+
+def test_what_a_correction_resolves_it_says_itself(told) -> None:
+    [(exception_id,)] = told.execute(
+        "select exception_id from marts.exceptions where rule_id = 'F01' and status = 'open'"
+    ).fetchall()
+    invoice = correction("k", "F02", "IV16", "awaiting_approval", False, (exception_id,))
+    rows = build_summary(told, [invoice])["open_exceptions"]
+    assert [row["waits_for"] for row in rows if row["rule"] == "F01"] == ["approval"]
 
 
 def test_a_symptom_waits_for_the_correction_of_its_cause(told) -> None:

@@ -43,7 +43,7 @@ met as (
             + rules.grace_minutes, 0.99
         ) as met_after_p99_minutes
     from {{ ref('obligations') }} as obligations
-    inner join {{ ref('rules') }} as rules
+    inner join {{ ref('rules_in_force') }} as rules
         on obligations.rule_id = rules.rule_id
     where obligations.end_reason = 'covered'
     group by obligations.rule_id
@@ -86,7 +86,7 @@ select
     coalesce(found.open_count, 0) as open_count,
     coalesce(found.pending_count, 0) as pending_count,
     coalesce(found.closed_count, 0) as closed_count
-from {{ ref('rules') }} as rules
+from {{ ref('rules_in_force') }} as rules
 left join missing
     on rules.rule_id = missing.rule_id
 left join routed

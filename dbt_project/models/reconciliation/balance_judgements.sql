@@ -10,7 +10,7 @@ with rules as (
         a_routes.a_system,
         b_routes.system as b_system,
         coalesce(authorities.authoritative_role, rules.a_role) as authoritative_role
-    from {{ ref('rules') }} as rules
+    from {{ ref('rules_in_force') }} as rules
     inner join {{ ref('rule_routes') }} as a_routes
         on
             rules.rule_id = a_routes.rule_id

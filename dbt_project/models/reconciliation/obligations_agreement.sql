@@ -13,7 +13,7 @@ with compared as (
         a_routes.a_system,
         b_routes.system as b_system,
         coalesce(authorities.authoritative_role, rules.a_role) as authoritative_role
-    from {{ ref('rules') }} as rules
+    from {{ ref('rules_in_force') }} as rules
     inner join {{ ref('compared_fields') }} as fields
         on rules.rule_id = fields.rule_id
     inner join {{ ref('rule_routes') }} as a_routes

@@ -8,7 +8,7 @@ with rules as (
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
         {{ list_of('discharged_by') }} as discharges
-    from {{ ref('rules') }} as rules
+    from {{ ref('rules_in_force') }} as rules
     where family = 'presence'
 ),
 
