@@ -25,8 +25,6 @@ from reporting.summary import WAITS_FOR, build_summary
 
 TEMPLATE = PROJECT_ROOT / "examples" / "real"
 MAXIMUM_PASSES = 12
-# A break may be found a pass later than made, and is corrected once it was seen twice.
-QUIET_PASSES = 2
 # No duty of the systems file's graces is due later than this after a break: a partner tells the
 # time in whole minutes, and has another one.
 PATIENCE_SECONDS = 130
@@ -97,8 +95,8 @@ class Verdict:
 
 
 def run_real(home: Path, json_path: Path, progress: Callable[[str], None]) -> RealResult:
-    """Start the systems afresh, tell the story, break it, run passes until two in a row send
-    nothing, ask the real systems, score, write the JSON.
+    """Start the systems afresh, tell the story, break it, run passes until one sends nothing and
+    leaves nothing to be sent, ask the real systems, score, write the JSON.
 
     Raises DemoError when the loop still sends after MAXIMUM_PASSES passes, and RealError when a
     system can't be installed, started or driven.
@@ -165,7 +163,6 @@ def _until_at_rest(
 ) -> list[PassReport]:
     began = monotonic()
     passes: list[PassReport] = []
-    quiet = 0
     for number in range(1, MAXIMUM_PASSES + 1):
         progress(f"pass {number}")
         report = loop.run_pass()
@@ -173,14 +170,24 @@ def _until_at_rest(
         progress(f"pass {number}: {report.sent} corrections sent, {report.seconds:.1f} s")
         for feed in report.failed_feeds:
             progress(f"not read to the end: {feed}")
-        quiet = quiet + 1 if loop.at_rest(report) else 0
-        if quiet >= QUIET_PASSES and monotonic() - began >= PATIENCE_SECONDS:
+        is_over = loop.at_rest(report) and not _is_seen_once_only(installation)
+        if is_over and monotonic() - began >= PATIENCE_SECONDS:
             return passes
         sleep(proof_delay(installation))
     raise DemoError(
         f"the loop still sends corrections after {MAXIMUM_PASSES} passes: look at "
         f"`tallyman corrections list --home {installation.settings.home}`"
     )
+
+
+def _is_seen_once_only(installation: Installation) -> bool:
+    """Whether something that may be corrected waits for a second sight: the next pass sends it."""
+    with published_connection(installation.settings) as connection:
+        row = connection.execute(
+            "select count(*) from reconciliation.correctable_exceptions "
+            "where withheld_reason = 'seen once only'"
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def _opened(installation: Installation) -> set[tuple[str, str]]:
