@@ -15,7 +15,9 @@ from connectors.tryton.wire import Row
 MOVE = "stock.move"
 FIELDS = ("number", "reference", "state", "warehouse.code", "customer")
 MOVE_FIELDS = ("product", "quantity", "internal_quantity", "unit", "state", "origin")
-DONE, CANCELLED, DRAFT = "done", "cancelled", "draft"
+DONE, CANCELLED, DRAFT, ASSIGNED = "done", "cancelled", "draft", "assigned"
+# From picking on Tryton holds what was picked; before, what is planned may still be changed.
+PLANNED = (DRAFT, "waiting", ASSIGNED)
 # Buttons from each state on the way to done; the warehouse is the authority, so stock that the ERP
 # does not believe in is no reason to stop.
 WAY = {
@@ -74,12 +76,18 @@ class Fulfilments:
         if found:
             return conflict(f"shipment {found[0]} has this reference by now")
         shipment = self._open_shipment(request)
-        quantities = self._quantities(request, shipment)
+        changes = self._changes(request, shipment)
+        if changes and shipment["state"] not in PLANNED:
+            raise refuse(
+                "other_quantities",
+                f"{shipment['number']} is {shipment['state']} with other quantities than left: a "
+                f"person must see what was picked",
+            )
         document = str(request.payload["document"])
         if shipment["reference"] != document:
             self._desk.write(SHIPMENT, shipment, {"reference": document})
-        if shipment["state"] not in ("assigned", "picked", "packed", "shipped"):
-            self._set_quantities(shipment, quantities)
+        if shipment["state"] in PLANNED:
+            self._set_quantities(shipment, changes)
         self._finish(shipment["id"])
         return done("completed", shipment["number"])
 
@@ -101,8 +109,9 @@ class Fulfilments:
             )
         return free[0]
 
-    def _quantities(self, request: CorrectionRequest, shipment: Row) -> dict[int, Decimal]:
-        """What left, by the move to the customer; refused where a shipped line has no move."""
+    def _changes(self, request: CorrectionRequest, shipment: Row) -> dict[int, Decimal]:
+        """What must be written to each move that does not hold what left; refused where a shipped
+        line has no move."""
         moves = self._moves(shipment["id"])
         lines = {
             row["sequence"]: row["id"]
@@ -112,7 +121,7 @@ class Fulfilments:
                 "sequence",
             )
         }
-        wanted = dict.fromkeys((move["id"] for move in moves), Decimal(0))
+        left = dict.fromkeys((move["id"] for move in moves), Decimal(0))
         for line in request.payload["lines"]:
             number = whole(line["line_record"])
             own = [move for move in moves if move["origin"] == f"sale.line,{lines.get(number)}"]
@@ -122,8 +131,12 @@ class Fulfilments:
                     f"{shipment['number']} has {len(own)} moves for line {number}: a person must "
                     f"see what left",
                 )
-            wanted[own[0]["id"]] = decimal(line["quantity"])
-        return wanted
+            left[own[0]["id"]] = decimal(line["quantity"])
+        return {
+            move["id"]: left[move["id"]]
+            for move in moves
+            if decimal(move["quantity"]) != left[move["id"]]
+        }
 
     def _moves(self, shipment_id: int) -> list[Row]:
         """Moves of a shipment to the customer."""
@@ -137,16 +150,16 @@ class Fulfilments:
             *MOVE_FIELDS,
         )
 
-    def _set_quantities(self, shipment: Row, quantities: Mapping[int, Decimal]) -> None:
-        changed = False
-        for move in self._moves(shipment["id"]):
-            wanted = quantities[move["id"]]
-            if decimal(move["quantity"]) != wanted:
-                self._desk.write(MOVE, move, {"quantity": as_float(wanted)})
-                changed = True
-        if changed or shipment["state"] == DRAFT:
-            # Makes the moves inside the warehouse anew, for what is to leave.
+    def _set_quantities(self, shipment: Row, changes: Mapping[int, Decimal]) -> None:
+        if changes and shipment["state"] == ASSIGNED:
+            # A move that is assigned can't be changed.
             self._desk.click(SHIPMENT, shipment["id"], "wait")
+        for move in self._moves(shipment["id"]):
+            if move["id"] in changes:
+                self._desk.write(MOVE, move, {"quantity": as_float(changes[move["id"]])})
+        # Makes the moves inside the warehouse anew, for what is to leave: picking takes theirs for
+        # what left. Without a change too, for we may have been cut off right after it.
+        self._desk.click(SHIPMENT, shipment["id"], "wait")
 
     def _finish(self, shipment_id: int) -> None:
         """Push buttons until it is done. A button may leave the state as it is without a word."""

@@ -247,6 +247,46 @@ def test_a_fulfilment_that_was_cut_off_is_finished(company: TrytonCompany, erp: 
     applied(erp, fulfilment(number, f"WD-{number}", "2"))
 
 
+def test_an_assigned_shipment_is_posted_with_what_left(company: TrytonCompany, erp: Target) -> None:
+    _, sale, number = company.released(4, 3)
+    ((shipment,),) = company.office.open_shipments([sale])
+    company.office.assign([shipment])
+    applied(erp, fulfilment(number, f"WD-{number}", "3"))
+    lines = fields_of(company.source("erp"), "fulfilment_lines", reference=f"WD-{number}")
+    assert [(line["sequence"], line["quantity"]) for line in lines] == [(1, "3")]
+
+
+def test_a_shipment_picked_with_other_quantities_is_left_alone(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, sale, number = company.released(4)
+    ((shipment,),) = company.office.open_shipments([sale])
+    company.office.assign([shipment])
+    company.office.pick([shipment])
+    outcome = erp.apply(fulfilment(number, f"WD-{number}", "3"))
+    assert (outcome.result, outcome.code) == (Result.REFUSED, "other_quantities")
+    held = company.office.session.read("stock.shipment.out", [shipment], "state", "reference")[0]
+    assert (held["state"], held["reference"]) == ("picked", None)
+
+
+def test_a_fulfilment_that_was_cut_off_after_its_quantities_is_finished_with_them(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, sale, number = company.released(4)
+    ((shipment,),) = company.office.open_shipments([sale])
+    session = company.office.session
+    session.write("stock.shipment.out", [shipment], {"reference": f"WD-{number}"})
+    moves = session.search(
+        "stock.move",
+        ("shipment", "=", f"stock.shipment.out,{shipment}"),
+        ("to_location.type", "=", "customer"),
+    )
+    session.write("stock.move", moves, {"quantity": 1.0})
+    applied(erp, fulfilment(number, f"WD-{number}", "1"))
+    lines = fields_of(company.source("erp"), "fulfilment_lines", reference=f"WD-{number}")
+    assert [line["quantity"] for line in lines] == ["1"]
+
+
 def test_a_fulfilment_no_shipment_backs_is_received_back(
     company: TrytonCompany, erp: Target
 ) -> None:
