@@ -131,7 +131,7 @@ class Fulfilments:
                     f"{shipment['number']} has {len(own)} moves for line {number}: a person must "
                     f"see what left",
                 )
-            left[own[0]["id"]] = decimal(line["quantity"])
+            left[own[0]["id"]] += decimal(line["quantity"])
         return {
             move["id"]: left[move["id"]]
             for move in moves

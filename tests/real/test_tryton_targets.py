@@ -287,6 +287,17 @@ def test_a_fulfilment_that_was_cut_off_after_its_quantities_is_finished_with_the
     assert [line["quantity"] for line in lines] == ["1"]
 
 
+def test_a_line_that_left_in_two_parts_is_posted_as_their_sum(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, _, number = company.released(5)
+    request = fulfilment(number, f"WD-{number}", "1")
+    parts = [{"line_record": "1", "quantity": quantity} for quantity in ("3", "1")]
+    applied(erp, replace(request, payload={**request.payload, "lines": parts}))
+    lines = fields_of(company.source("erp"), "fulfilment_lines", reference=f"WD-{number}")
+    assert [line["quantity"] for line in lines] == ["4"]
+
+
 def test_a_fulfilment_no_shipment_backs_is_received_back(
     company: TrytonCompany, erp: Target
 ) -> None:
