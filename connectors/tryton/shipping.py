@@ -7,14 +7,25 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.base import CorrectionRequest, Outcome, TargetState
-from connectors.corrections import Action, already_undone, conflict, decimal, missing, whole
+from connectors.corrections import (
+    Action,
+    already_undone,
+    conflict,
+    decimal,
+    fixed,
+    missing,
+    whole,
+)
 from connectors.tryton.desk import Desk, as_float, done, refuse
 from connectors.tryton.documents import RETURN, REVERSAL, SHIPMENT
 from connectors.tryton.wire import Row
 
 MOVE = "stock.move"
 FIELDS = ("number", "reference", "state", "warehouse.code", "customer")
-MOVE_FIELDS = ("product", "quantity", "internal_quantity", "unit", "state", "origin")
+MOVE_FIELDS = (
+    *("product.id", "product.template.default_uom.factor", "unit.id", "unit.factor", "unit.digits"),
+    *("quantity", "internal_quantity", "state", "origin"),
+)
 DONE, CANCELLED, DRAFT, ASSIGNED = "done", "cancelled", "draft", "assigned"
 # From picking on Tryton holds what was picked; before, what is planned may still be changed.
 PLANNED = (DRAFT, "waiting", ASSIGNED)
@@ -110,8 +121,8 @@ class Fulfilments:
         return free[0]
 
     def _changes(self, request: CorrectionRequest, shipment: Row) -> dict[int, Decimal]:
-        """What must be written to each move that does not hold what left; refused where a shipped
-        line has no move."""
+        """What must be written to each move that does not hold what left, in its own unit; refused
+        where a shipped line has no move, or a unit can't hold the quantity exactly."""
         moves = self._moves(shipment["id"])
         lines = {
             row["sequence"]: row["id"]
@@ -133,9 +144,9 @@ class Fulfilments:
                 )
             left[own[0]["id"]] += decimal(line["quantity"])
         return {
-            move["id"]: left[move["id"]]
+            move["id"]: _in_own_unit(move, left[move["id"]])
             for move in moves
-            if decimal(move["quantity"]) != left[move["id"]]
+            if decimal(move["internal_quantity"]) != left[move["id"]]
         }
 
     def _moves(self, shipment_id: int) -> list[Row]:
@@ -248,9 +259,9 @@ class Fulfilments:
                     "create",
                     [
                         {
-                            "product": move["product"],
+                            "product": move["product.id"],
                             "quantity": as_float(decimal(move["quantity"])),
-                            "unit": move["unit"],
+                            "unit": move["unit.id"],
                             "unit_price": (
                                 None if move["unit_price"] is None else decimal(move["unit_price"])
                             ),
@@ -274,6 +285,14 @@ class Fulfilments:
             f"{number} was received back: Tryton has no way to ship it again for its sale; a "
             f"person must make a new shipment",
         )
+
+
+def _in_own_unit(move: Row, quantity: Decimal) -> Decimal:
+    """A quantity in the item's own unit as one in the unit of a move."""
+    base, factor = (
+        decimal(move[unit]) for unit in ("product.template.default_uom.factor", "unit.factor")
+    )
+    return Decimal(fixed(quantity * base / factor, move["unit.digits"]))
 
 
 class WarehouseOrders:

@@ -298,6 +298,17 @@ def test_a_line_that_left_in_two_parts_is_posted_as_their_sum(
     assert [line["quantity"] for line in lines] == ["4"]
 
 
+@pytest.mark.parametrize(("left", "code"), [("12", "completed"), ("18", "not_representable")])
+def test_what_left_is_written_in_the_unit_of_the_sale(
+    company: TrytonCompany, erp: Target, left: str, code: str
+) -> None:
+    number = company.released_in_dozens(3)
+    outcome = erp.apply(fulfilment(number, f"WD-{number}", left))
+    assert outcome.code == code, outcome
+    lines = fields_of(company.source("erp"), "fulfilment_lines", sale_number=number)
+    assert [line["quantity"] for line in lines] == (["12"] if code == "completed" else [])
+
+
 def test_a_fulfilment_no_shipment_backs_is_received_back(
     company: TrytonCompany, erp: Target
 ) -> None:
