@@ -12,6 +12,7 @@ from tryton_company import TrytonCompany, correction, fields_of
 from connectors.base import CorrectionRequest, Outcome, Result, Target
 from connectors.factory import make_target
 from real.tryton.people import Office
+from real.tryton.rpc import Tryton
 
 
 def applied(target: Target, request: CorrectionRequest) -> Outcome:
@@ -175,6 +176,65 @@ def test_a_line_takes_another_value_until_the_sale_is_confirmed(
     refused = erp.apply(request)
     assert (refused.result, refused.code) == (Result.REFUSED, "version_conflict")
     assert "processing" in refused.message
+
+
+def cut_off_as_draft(company: TrytonCompany, number: str, **values: Any) -> int:
+    """A quotation that our user took back and changed, and did not get to quote again; its id."""
+    database = company.databases["erp"]
+    ours = Tryton(database.url, database.user, database.password)
+    (sale,) = ours.search("sale.sale", ("number", "=", number))
+    ours.click("sale.sale", "draft", [sale])
+    if values:
+        ours.write("sale.line", ours.search("sale.line", ("sale", "=", sale)), values)
+    return sale
+
+
+def test_an_undo_that_was_cut_off_before_it_quoted_is_finished(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, _, number = company.quoted(2)
+    request = correction("cancel_line", order_record=number, line_record="1")
+    outcome = applied(erp, request)
+    sale = cut_off_as_draft(company, number, quantity=2.0, note=None)
+    assert erp.undo(request, outcome.target_record_id).code == "line_reopened"
+    assert company.sale(sale, "state")["state"] == "quotation"
+    undone(erp, request, outcome)
+
+
+def test_a_change_that_was_cut_off_before_it_quoted_is_finished(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, _, number = company.quoted(2)
+    request = correction(
+        "update_quantity", order_record=number, line_record="1", quantity="5", old_quantity="2"
+    )
+    sale = cut_off_as_draft(company, number, quantity=5.0)
+    applied(erp, request)
+    assert company.sale(sale, "state")["state"] == "quotation"
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("update_quantity", {"quantity": "5", "old_quantity": "2"}), ("cancel_line", {})],
+)
+def test_a_draft_of_a_person_is_changed_and_stays_a_draft(
+    company: TrytonCompany, erp: Target, kind: str, change: dict[str, str]
+) -> None:
+    _, sale, number = company.quoted(2)
+    company.office.session.click("sale.sale", "draft", [sale])
+    request = correction(kind, order_record=number, line_record="1", **change)
+    outcome = applied(erp, request)
+    assert company.sale(sale, "state")["state"] == "draft"
+    undone(erp, request, outcome)
+    assert company.sale(sale, "state")["state"] == "draft"
+
+
+def test_a_draft_that_was_cancelled_is_a_draft_again(company: TrytonCompany, erp: Target) -> None:
+    _, sale, number = company.quoted(2)
+    company.office.session.click("sale.sale", "draft", [sale])
+    request = correction("cancel_order", order_record=number)
+    undone(erp, request, applied(erp, request))
+    assert company.sale(sale, "state")["state"] == "draft"
 
 
 # ---- shipments -------------------------------------------------------------------------------
