@@ -314,7 +314,7 @@ class WarehouseOrders:
 
     def _read(self, request: CorrectionRequest) -> TargetState:
         live = self._live(request)
-        # A draft is not released: ours, cut off before it was, or one that somebody is writing.
+        # A draft is not released: ours, cut off before it was, or one that somebody writes.
         released = [row for row in live if row["state"] != DRAFT]
         return TargetState(
             applied=bool(released),
@@ -328,12 +328,40 @@ class WarehouseOrders:
         released = [row for row in live if row["state"] != DRAFT]
         if released:
             return conflict(f"{released[0]['number']} is there for this host order by now")
-        # A draft under the number is ours, cut off before its release.
+        for draft in live:
+            # Released as it stands only if it is what we would make: ours, cut off, or as good.
+            if not self._fits(draft, request):
+                raise refuse(
+                    "other_draft",
+                    f"a draft shipment under host order {draft['reference']} holds other lines "
+                    f"than the release: a person must finish or cancel it",
+                )
         drafted = [row["id"] for row in live]
         shipment_id = drafted[0] if drafted else self._desk.create(SHIPMENT, self._values(request))
         self._desk.click(SHIPMENT, shipment_id, "wait")
         made = self._desk.one(SHIPMENT, [["id", "=", shipment_id]], "shipment", "number")
         return done("created", str(made["number"]))
+
+    def _fits(self, draft: Row, request: CorrectionRequest) -> bool:
+        """Whether a draft holds just the items and quantities of the release, in its warehouse."""
+        moves = self._desk.find(
+            MOVE,
+            [
+                ["shipment", "=", f"{SHIPMENT},{draft['id']}"],
+                ["to_location.type", "=", "customer"],
+                ["state", "!=", CANCELLED],
+            ],
+            *("product.code", "internal_quantity"),
+        )
+        held: dict[str, Decimal] = {}
+        for move in moves:
+            code = str(move["product.code"])
+            held[code] = held.get(code, Decimal(0)) + decimal(move["internal_quantity"])
+        wanted: dict[str, Decimal] = {}
+        for line in request.payload["lines"]:
+            code = str(line["target_item"])
+            wanted[code] = wanted.get(code, Decimal(0)) + decimal(line["quantity"])
+        return held == wanted and draft["warehouse.code"] == str(request.payload["location"])
 
     def _values(self, request: CorrectionRequest) -> dict[str, Any]:
         if not self._customer:

@@ -405,6 +405,24 @@ def test_a_release_is_sent_again_once(company: TrytonCompany, wms: Target) -> No
     undone(wms, request, outcome)
 
 
+@pytest.mark.parametrize(("ordered", "code"), [(4, "created"), (9, "other_draft")])
+def test_a_draft_is_released_only_if_it_is_what_is_to_be_released(
+    company: TrytonCompany, wms: Target, ordered: int, code: str
+) -> None:
+    draft = company.order(ordered, warehouse="WEST")
+    (shipment,) = company.floor.create_orders([draft])
+    company.floor.session.click("stock.shipment.out", "draft", [shipment])
+    request = correction(
+        "create_warehouse_order",
+        host_order=draft.reference,
+        location="WEST",
+        lines=[{"host_line": "1", "target_item": "SKU-001", "quantity": "4", "uom": "EA"}],
+    )
+    assert wms.apply(request).code == code
+    state = company.floor.session.read("stock.shipment.out", [shipment], "state")[0]["state"]
+    assert state == ("waiting" if code == "created" else "draft")
+
+
 def test_a_warehouse_that_knows_no_customer_says_so(company: TrytonCompany) -> None:
     request = correction(
         "create_warehouse_order",
