@@ -544,6 +544,36 @@ def test_a_movement_is_posted_under_its_document_and_taken_back(
     assert company.office.on_hand("WEST")["SKU-007"] == held
 
 
+def drafted(company: TrytonCompany, reference: str, sku: str, *changes: int) -> list[int]:
+    """An internal shipment that nobody went on with, to lose or find units of an item in EAST."""
+    place = company.office.warehouses["EAST"]
+    ends = (place["storage_location"], place["lost_found_location"])
+    source, target = ends if changes[0] < 0 else ends[::-1]
+    return company.office.session.create(
+        "stock.shipment.internal",
+        {
+            "reference": reference,
+            "from_location": source,
+            "to_location": target,
+            "moves": [
+                (
+                    "create",
+                    [
+                        {
+                            "product": company.office.products[sku],
+                            "quantity": float(abs(change)),
+                            "unit": company.office.unit,
+                            "from_location": source,
+                            "to_location": target,
+                        }
+                        for change in changes
+                    ],
+                )
+            ],
+        },
+    )
+
+
 def test_an_adjustment_that_was_cut_off_is_finished(company: TrytonCompany, erp: Target) -> None:
     reference = f"WC-{company.order(1).reference}"
     held = company.office.on_hand("EAST")["SKU-008"]
@@ -556,32 +586,33 @@ def test_an_adjustment_that_was_cut_off_is_finished(company: TrytonCompany, erp:
         document=reference,
         reason=None,
     )
-    place = company.office.warehouses["EAST"]
-    ends = (place["storage_location"], place["lost_found_location"])
-    company.office.session.create(
-        "stock.shipment.internal",
-        {
-            "reference": reference,
-            "from_location": ends[0],
-            "to_location": ends[1],
-            "moves": [
-                (
-                    "create",
-                    [
-                        {
-                            "product": company.office.products["SKU-008"],
-                            "quantity": 1.0,
-                            "unit": company.office.unit,
-                            "from_location": ends[0],
-                            "to_location": ends[1],
-                        }
-                    ],
-                )
-            ],
-        },
-    )
+    (shipment,) = drafted(company, reference, "SKU-008", -1)
     applied(erp, request)
     assert company.office.on_hand("EAST")["SKU-008"] == held - 1
+    state = company.office.session.read("stock.shipment.internal", [shipment], "state")[0]["state"]
+    assert state == "done"
+
+
+@pytest.mark.parametrize("changes", [(1,), (-1, -1)])
+def test_a_shipment_of_something_else_under_the_document_is_left_alone(
+    company: TrytonCompany, erp: Target, changes: tuple[int, ...]
+) -> None:
+    reference = f"WC-{company.order(1).reference}"
+    held = company.office.on_hand("EAST")["SKU-010"]
+    (shipment,) = drafted(company, reference, "SKU-010", *changes)
+    request = correction(
+        "post_movement",
+        target_item="SKU-010",
+        target_location="EAST",
+        movement_type="lost_found",
+        quantity="-1",
+        document=reference,
+        reason=None,
+    )
+    applied(erp, request)
+    assert company.office.on_hand("EAST")["SKU-010"] == held - 1
+    state = company.office.session.read("stock.shipment.internal", [shipment], "state")[0]["state"]
+    assert state == "draft"
 
 
 # ---- answers ---------------------------------------------------------------------------------
