@@ -14,6 +14,7 @@ from connectors.tryton.wire import Row
 INTERNAL = "stock.shipment.internal"
 LOST = "lost_found"
 DONE, CANCELLED = "done", "cancelled"
+ENDS = ("from_location", "to_location")
 # Its buttons in their order, each with the states from which it leads on.
 WAY = (
     ("wait", ("request", "draft")),
@@ -144,9 +145,10 @@ class Adjustments:
                 "movement_not_supported",
                 f"a movement of type {kind} belongs to a shipment in Tryton: a person must make it",
             )
-        shipment = self._begun(request, reference, quantity)
+        values = self._values(request, reference, quantity)
+        shipment = self._begun(values)
         if shipment is None:
-            shipment_id = self._desk.create(INTERNAL, self._values(request, reference, quantity))
+            shipment_id = self._desk.create(INTERNAL, values)
             state = "draft"
         else:
             shipment_id, state = shipment["id"], str(shipment["state"])
@@ -158,21 +160,24 @@ class Adjustments:
             for record in self._movements(reference, request)
             if decimal(record.fields["quantity"]) == quantity
         ]
-        return done("posted", posted[-1].record_id if posted else None)
+        if not posted:
+            message = f"Tryton took the movement and does not show it under {reference}"
+            return Outcome(Result.UNKNOWN, "not_shown", message)
+        return done("posted", posted[-1].record_id)
 
-    def _begun(self, request: CorrectionRequest, reference: str, quantity: Decimal) -> Row | None:
-        """An internal shipment under the reference that was cut off before it was done."""
+    def _begun(self, values: dict[str, Any]) -> Row | None:
+        """An internal shipment of just this movement that was cut off before it was done."""
+        ((_, (move,)),) = values["moves"]
         rows = self._desk.find(
             INTERNAL,
             [
-                ["reference", "=", reference],
+                *([name, "=", values[name]] for name in ("reference", *ENDS)),
                 ["state", "not in", [DONE, CANCELLED]],
-                ["moves.product.code", "=", str(request.payload["target_item"])],
-                ["moves.quantity", "=", as_float(abs(quantity))],
+                *([f"moves.{name}", "=", move[name]] for name in ("product", "quantity", *ENDS)),
             ],
-            "state",
+            *("state", "moves"),
         )
-        return rows[0] if rows else None
+        return next((row for row in rows if len(row["moves"]) == 1), None)
 
     def _values(
         self, request: CorrectionRequest, reference: str, quantity: Decimal

@@ -18,12 +18,13 @@ from connectors.corrections import (
     whole,
 )
 from connectors.tryton.desk import Desk, as_float, done, refuse
+from connectors.tryton.documents import STATE
 from connectors.tryton.wire import Row
 
-SALE, LINE = "sale.sale", "sale.line"
+SALE, LINE, LOG = "sale.sale", "sale.line", "ir.model.log"
+DRAFT, QUOTATION, CANCELLED = "draft", "quotation", "cancelled"
 # From confirmation on Tryton makes shipments; then a sale is no longer changed from outside.
-OPEN = ("draft", "quotation")
-CANCELLED = "cancelled"
+OPEN = (DRAFT, QUOTATION)
 PRICE_PLACES = 4
 QUANTITY_PLACES = 4
 # In the note of a line that was cancelled, so that an undo finds what it held.
@@ -61,7 +62,7 @@ class Sales:
         live = [sale for sale in self._under_reference(request) if sale["state"] != CANCELLED]
         own = [sale for sale in live if sale["description"] == request.idempotency_key]
         # Ours, created and not quoted yet: the rest of the work is to be done.
-        half = [sale for sale in own if sale["state"] == "draft"]
+        half = [sale for sale in own if sale["state"] == DRAFT]
         shown = own or live
         return TargetState(
             applied=bool(live) and not half,
@@ -78,7 +79,7 @@ class Sales:
             if sale["description"] != key:
                 return conflict(f"sale {sale['number'] or sale['id']} has this reference by now")
         sale_id = live[0]["id"] if live else self._desk.create(SALE, self._values(request))
-        if not live or live[0]["state"] == "draft":
+        if not live or live[0]["state"] == DRAFT:
             self._desk.click(SALE, sale_id, "quote")
         return done("created", self._number(sale_id))
 
@@ -165,12 +166,30 @@ class Sales:
 
     def _reopen(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:
         sale = self._sale(request)
-        if sale["state"] not in (CANCELLED, "draft"):
-            return already_undone(sale["number"])
         if sale["state"] == CANCELLED:
             self._desk.click(SALE, sale["id"], "draft")
-        self._desk.click(SALE, sale["id"], "quote")
+            sale = self._sale(request)
+        elif not self._is_half(sale):
+            return already_undone(sale["number"])
+        if self._is_half(sale):
+            self._desk.click(SALE, sale["id"], "quote")
         return done("reopened", sale["number"])
+
+    def _is_half(self, sale: Row) -> bool:
+        """Whether a draft is our half-done work: we took it back from a quotation and were cut off
+        before it was one again. A draft that a person made stays one."""
+        if sale["state"] != DRAFT:
+            return False
+        log = self._desk.find(
+            LOG,
+            [["resource", "=", f"{SALE},{sale['id']}"], ["event", "=", "transition"]],
+            *("target", "user.login"),
+        )
+        # A cancelled sale was a quotation if it was one before.
+        path = [row for row in log if row["target"] != STATE + CANCELLED]
+        return [row["target"] for row in path[-2:]] == [STATE + QUOTATION, STATE + DRAFT] and (
+            path[-1]["user.login"] == self._desk.session.user
+        )
 
     # ---- lines -------------------------------------------------------------------------------
 
@@ -189,11 +208,13 @@ class Sales:
 
     def _change(self, sale: Row, line: Row, values: dict[str, Any], code: str) -> Outcome:
         """A quotation is not changed as it is: back to draft, change, quote again. Each step may
-        be repeated, so that what was cut off is finished."""
-        if sale["state"] == "quotation":
+        be repeated, so that what was cut off is finished. A draft is changed and stays one."""
+        quoted = sale["state"] == QUOTATION or self._is_half(sale)
+        if sale["state"] == QUOTATION:
             self._desk.click(SALE, sale["id"], "draft")
         self._desk.write(LINE, line, values)
-        self._desk.click(SALE, sale["id"], "quote")
+        if quoted:
+            self._desk.click(SALE, sale["id"], "quote")
         return done(code, f"{sale['number']}/{line['sequence']}")
 
     def _read_dropped(self, request: CorrectionRequest) -> TargetState:
@@ -201,7 +222,7 @@ class Sales:
         line = self._line(request, sale)
         gone = decimal(line["quantity"]) == 0
         return TargetState(
-            applied=sale["state"] == CANCELLED or (gone and sale["state"] != "draft"),
+            applied=sale["state"] == CANCELLED or (gone and not self._is_half(sale)),
             precondition_met=sale["state"] in OPEN,
             applied_by_key=(
                 str(line["note"] or "").startswith(request.idempotency_key) if gone else None
@@ -225,7 +246,10 @@ class Sales:
         sale = self._sale(request)
         line = self._line(request, sale)
         if decimal(line["quantity"]) != 0:
-            return already_undone(record_id)
+            if not self._is_half(sale):
+                return already_undone(record_id)
+            self._desk.click(SALE, sale["id"], "quote")
+            return done("line_reopened", record_id)
         key, _, was = str(line["note"] or "").partition(f" {WAS} ")
         if key != request.idempotency_key or not was:
             return conflict(f"the line holds nothing, and not by {request.idempotency_key}")
@@ -241,7 +265,7 @@ class Sales:
             held = decimal(line[field.dialect])
             new = held == decimal(request.payload[field.name])
             old = held == decimal(request.payload[field.old_name])
-            half = new and sale["state"] == "draft"
+            half = new and self._is_half(sale)
             return TargetState(
                 applied=new and not half,
                 precondition_met=half or (old and sale["state"] in OPEN),
@@ -268,7 +292,7 @@ class Sales:
         def undo(request: CorrectionRequest, record_id: str | None) -> Outcome:
             sale = self._sale(request)
             held = decimal(self._line(request, sale)[field.dialect])
-            if held == decimal(request.payload[field.old_name]) and sale["state"] != "draft":
+            if held == decimal(request.payload[field.old_name]) and not self._is_half(sale):
                 return already_undone(record_id)
             return put(request, request.payload[field.name], request.payload[field.old_name])
 

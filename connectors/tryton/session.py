@@ -37,14 +37,14 @@ class NotDoneError(Exception):
 
 
 class TrytonSession:
-    """One session of a user; begun when it is first needed, and again when Tryton forgot it.
+    """One session of ``user``; begun when it is first needed, and again when Tryton forgot it.
 
     ``http`` carries no credentials of its own: a session and a key exclude each other.
     """
 
     def __init__(self, http: HttpClient, user: str, password: str, company: int) -> None:
         self._http = http
-        self._user = user
+        self.user = user
         self._password = password
         self._context = {"company": company}
         self._authorization: str | None = None
@@ -83,7 +83,7 @@ class TrytonSession:
 
     def _log_in(self) -> None:
         self._authorization = None
-        parameters = [self._user, {"password": self._password}]
+        parameters = [self.user, {"password": self._password}]
         response = self._post("common.db.login", parameters)
         answer = self._result("common.db.login", response)
         if not isinstance(answer, list):
@@ -91,11 +91,11 @@ class TrytonSession:
                 Outcome(
                     Result.REFUSED,
                     "unauthorised",
-                    f"{self._http.system.name} does not accept the user '{self._user}': check the "
+                    f"{self._http.system.name} does not accept the user '{self.user}': check the "
                     f"secrets user and password",
                 )
             )
-        token = base64.b64encode(f"{self._user}:{answer[0]}:{answer[1]}".encode()).decode()
+        token = base64.b64encode(f"{self.user}:{answer[0]}:{answer[1]}".encode()).decode()
         self._authorization = f"Session {token}"
 
     def _post(self, method: str, parameters: Sequence[Any]) -> httpx.Response:

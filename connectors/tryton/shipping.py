@@ -7,15 +7,28 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.base import CorrectionRequest, Outcome, TargetState
-from connectors.corrections import Action, already_undone, conflict, decimal, missing, whole
+from connectors.corrections import (
+    Action,
+    already_undone,
+    conflict,
+    decimal,
+    fixed,
+    missing,
+    whole,
+)
 from connectors.tryton.desk import Desk, as_float, done, refuse
 from connectors.tryton.documents import RETURN, REVERSAL, SHIPMENT
 from connectors.tryton.wire import Row
 
 MOVE = "stock.move"
 FIELDS = ("number", "reference", "state", "warehouse.code", "customer")
-MOVE_FIELDS = ("product", "quantity", "internal_quantity", "unit", "state", "origin")
-DONE, CANCELLED, DRAFT = "done", "cancelled", "draft"
+MOVE_FIELDS = (
+    *("product.id", "product.template.default_uom.factor", "unit.id", "unit.factor", "unit.digits"),
+    *("quantity", "internal_quantity", "state", "origin"),
+)
+DONE, CANCELLED, DRAFT, ASSIGNED = "done", "cancelled", "draft", "assigned"
+# From picking on Tryton holds what was picked; before, what is planned may still be changed.
+PLANNED = (DRAFT, "waiting", ASSIGNED)
 # Buttons from each state on the way to done; the warehouse is the authority, so stock that the ERP
 # does not believe in is no reason to stop.
 WAY = {
@@ -74,12 +87,18 @@ class Fulfilments:
         if found:
             return conflict(f"shipment {found[0]} has this reference by now")
         shipment = self._open_shipment(request)
-        quantities = self._quantities(request, shipment)
+        changes = self._changes(request, shipment)
+        if changes and shipment["state"] not in PLANNED:
+            raise refuse(
+                "other_quantities",
+                f"{shipment['number']} is {shipment['state']} with other quantities than left: a "
+                f"person must see what was picked",
+            )
         document = str(request.payload["document"])
         if shipment["reference"] != document:
             self._desk.write(SHIPMENT, shipment, {"reference": document})
-        if shipment["state"] not in ("assigned", "picked", "packed", "shipped"):
-            self._set_quantities(shipment, quantities)
+        if shipment["state"] in PLANNED:
+            self._set_quantities(shipment, changes)
         self._finish(shipment["id"])
         return done("completed", shipment["number"])
 
@@ -101,8 +120,9 @@ class Fulfilments:
             )
         return free[0]
 
-    def _quantities(self, request: CorrectionRequest, shipment: Row) -> dict[int, Decimal]:
-        """What left, by the move to the customer; refused where a shipped line has no move."""
+    def _changes(self, request: CorrectionRequest, shipment: Row) -> dict[int, Decimal]:
+        """What must be written to each move that does not hold what left, in its own unit; refused
+        where a shipped line has no move, or a unit can't hold the quantity exactly."""
         moves = self._moves(shipment["id"])
         lines = {
             row["sequence"]: row["id"]
@@ -112,7 +132,7 @@ class Fulfilments:
                 "sequence",
             )
         }
-        wanted = dict.fromkeys((move["id"] for move in moves), Decimal(0))
+        left = dict.fromkeys((move["id"] for move in moves), Decimal(0))
         for line in request.payload["lines"]:
             number = whole(line["line_record"])
             own = [move for move in moves if move["origin"] == f"sale.line,{lines.get(number)}"]
@@ -122,8 +142,12 @@ class Fulfilments:
                     f"{shipment['number']} has {len(own)} moves for line {number}: a person must "
                     f"see what left",
                 )
-            wanted[own[0]["id"]] = decimal(line["quantity"])
-        return wanted
+            left[own[0]["id"]] += decimal(line["quantity"])
+        return {
+            move["id"]: _in_own_unit(move, left[move["id"]])
+            for move in moves
+            if decimal(move["internal_quantity"]) != left[move["id"]]
+        }
 
     def _moves(self, shipment_id: int) -> list[Row]:
         """Moves of a shipment to the customer."""
@@ -137,16 +161,16 @@ class Fulfilments:
             *MOVE_FIELDS,
         )
 
-    def _set_quantities(self, shipment: Row, quantities: Mapping[int, Decimal]) -> None:
-        changed = False
-        for move in self._moves(shipment["id"]):
-            wanted = quantities[move["id"]]
-            if decimal(move["quantity"]) != wanted:
-                self._desk.write(MOVE, move, {"quantity": as_float(wanted)})
-                changed = True
-        if changed or shipment["state"] == DRAFT:
-            # Makes the moves inside the warehouse anew, for what is to leave.
+    def _set_quantities(self, shipment: Row, changes: Mapping[int, Decimal]) -> None:
+        if changes and shipment["state"] == ASSIGNED:
+            # A move that is assigned can't be changed.
             self._desk.click(SHIPMENT, shipment["id"], "wait")
+        for move in self._moves(shipment["id"]):
+            if move["id"] in changes:
+                self._desk.write(MOVE, move, {"quantity": as_float(changes[move["id"]])})
+        # Makes the moves inside the warehouse anew, for what is to leave: picking takes theirs for
+        # what left. Without a change too, for we may have been cut off right after it.
+        self._desk.click(SHIPMENT, shipment["id"], "wait")
 
     def _finish(self, shipment_id: int) -> None:
         """Push buttons until it is done. A button may leave the state as it is without a word."""
@@ -235,9 +259,9 @@ class Fulfilments:
                     "create",
                     [
                         {
-                            "product": move["product"],
+                            "product": move["product.id"],
                             "quantity": as_float(decimal(move["quantity"])),
-                            "unit": move["unit"],
+                            "unit": move["unit.id"],
                             "unit_price": (
                                 None if move["unit_price"] is None else decimal(move["unit_price"])
                             ),
@@ -263,6 +287,14 @@ class Fulfilments:
         )
 
 
+def _in_own_unit(move: Row, quantity: Decimal) -> Decimal:
+    """A quantity in the item's own unit as one in the unit of a move."""
+    base, factor = (
+        decimal(move[unit]) for unit in ("product.template.default_uom.factor", "unit.factor")
+    )
+    return Decimal(fixed(quantity * base / factor, move["unit.digits"]))
+
+
 class WarehouseOrders:
     """The WMS's orders. A shipment has no field that could hold our key: one under the host's
     number counts, whoever made it. Option ``customer`` is the code of the party that stands for
@@ -282,7 +314,7 @@ class WarehouseOrders:
 
     def _read(self, request: CorrectionRequest) -> TargetState:
         live = self._live(request)
-        # A draft is not released: ours, cut off before it was, or one that somebody is writing.
+        # A draft is not released: ours, cut off before it was, or one that somebody writes.
         released = [row for row in live if row["state"] != DRAFT]
         return TargetState(
             applied=bool(released),
@@ -296,12 +328,40 @@ class WarehouseOrders:
         released = [row for row in live if row["state"] != DRAFT]
         if released:
             return conflict(f"{released[0]['number']} is there for this host order by now")
-        # A draft under the number is ours, cut off before its release.
+        for draft in live:
+            # Released as it stands only if it is what we would make: ours, cut off, or as good.
+            if not self._fits(draft, request):
+                raise refuse(
+                    "other_draft",
+                    f"a draft shipment under host order {draft['reference']} holds other lines "
+                    f"than the release: a person must finish or cancel it",
+                )
         drafted = [row["id"] for row in live]
         shipment_id = drafted[0] if drafted else self._desk.create(SHIPMENT, self._values(request))
         self._desk.click(SHIPMENT, shipment_id, "wait")
         made = self._desk.one(SHIPMENT, [["id", "=", shipment_id]], "shipment", "number")
         return done("created", str(made["number"]))
+
+    def _fits(self, draft: Row, request: CorrectionRequest) -> bool:
+        """Whether a draft holds just the items and quantities of the release, in its warehouse."""
+        moves = self._desk.find(
+            MOVE,
+            [
+                ["shipment", "=", f"{SHIPMENT},{draft['id']}"],
+                ["to_location.type", "=", "customer"],
+                ["state", "!=", CANCELLED],
+            ],
+            *("product.code", "internal_quantity"),
+        )
+        held: dict[str, Decimal] = {}
+        for move in moves:
+            code = str(move["product.code"])
+            held[code] = held.get(code, Decimal(0)) + decimal(move["internal_quantity"])
+        wanted: dict[str, Decimal] = {}
+        for line in request.payload["lines"]:
+            code = str(line["target_item"])
+            wanted[code] = wanted.get(code, Decimal(0)) + decimal(line["quantity"])
+        return held == wanted and draft["warehouse.code"] == str(request.payload["location"])
 
     def _values(self, request: CorrectionRequest) -> dict[str, Any]:
         if not self._customer:

@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.base import Result, SourceError
+from connectors.base import CorrectionRequest, Result, SourceError
 from connectors.http import HttpClient
+from connectors.tryton.adjusting import Adjustments
 from connectors.tryton.client import TrytonClient
+from connectors.tryton.desk import Desk
 from connectors.tryton.documents import Documents
 from connectors.tryton.session import NotDoneError, TrytonSession
 from connectors.tryton.wire import decode, encode, flatten, reference
@@ -271,3 +273,28 @@ def test_a_movement_has_the_time_and_number_of_its_shipment() -> None:
     )
     (told,) = Documents(client).movements([move(1, 3, 6, shipment="stock.shipment.out,7")])
     assert (told["document"], told["done_at"]) == ("WD7", "2026-09-19T08:00:00.963705Z")
+
+
+def test_a_movement_that_is_not_shown_is_not_called_posted() -> None:
+    place = {**PLACES[0], "storage_location": 2, "lost_found_location": 7}
+    ends = {"input_location": 2, "output_location": 3, "_timestamp": "1"}
+    product = {"id": 9, "code": "SKU-1", "template": {"id": 9, "default_uom": {"id": 1}}}
+    client = client_of({"stock.location": [{**place, **ends}], "product.product": [product]})
+    buttons = session(lambda _: httpx.Response(200, json={"id": 1, "result": [1]}))
+    request = CorrectionRequest(
+        kind="post_movement",
+        object_id="object",
+        payload={
+            "target_item": "SKU-1",
+            "target_location": "EAST",
+            "movement_type": "lost_found",
+            "quantity": "-1",
+            "document": "WC1",
+        },
+        expected={},
+        idempotency_key="tly-1",
+        created_at=datetime(2026, 9, 20, tzinfo=UTC),
+    )
+    action = Adjustments(Desk(SYSTEM, client, buttons)).actions()["post_movement"]
+    outcome = action.apply(request)
+    assert (outcome.result, outcome.code) == (Result.UNKNOWN, "not_shown")

@@ -12,6 +12,7 @@ from tryton_company import TrytonCompany, correction, fields_of
 from connectors.base import CorrectionRequest, Outcome, Result, Target
 from connectors.factory import make_target
 from real.tryton.people import Office
+from real.tryton.rpc import Tryton
 
 
 def applied(target: Target, request: CorrectionRequest) -> Outcome:
@@ -177,6 +178,65 @@ def test_a_line_takes_another_value_until_the_sale_is_confirmed(
     assert "processing" in refused.message
 
 
+def cut_off_as_draft(company: TrytonCompany, number: str, **values: Any) -> int:
+    """A quotation that our user took back and changed, and did not get to quote again; its id."""
+    database = company.databases["erp"]
+    ours = Tryton(database.url, database.user, database.password)
+    (sale,) = ours.search("sale.sale", ("number", "=", number))
+    ours.click("sale.sale", "draft", [sale])
+    if values:
+        ours.write("sale.line", ours.search("sale.line", ("sale", "=", sale)), values)
+    return sale
+
+
+def test_an_undo_that_was_cut_off_before_it_quoted_is_finished(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, _, number = company.quoted(2)
+    request = correction("cancel_line", order_record=number, line_record="1")
+    outcome = applied(erp, request)
+    sale = cut_off_as_draft(company, number, quantity=2.0, note=None)
+    assert erp.undo(request, outcome.target_record_id).code == "line_reopened"
+    assert company.sale(sale, "state")["state"] == "quotation"
+    undone(erp, request, outcome)
+
+
+def test_a_change_that_was_cut_off_before_it_quoted_is_finished(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, _, number = company.quoted(2)
+    request = correction(
+        "update_quantity", order_record=number, line_record="1", quantity="5", old_quantity="2"
+    )
+    sale = cut_off_as_draft(company, number, quantity=5.0)
+    applied(erp, request)
+    assert company.sale(sale, "state")["state"] == "quotation"
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("update_quantity", {"quantity": "5", "old_quantity": "2"}), ("cancel_line", {})],
+)
+def test_a_draft_of_a_person_is_changed_and_stays_a_draft(
+    company: TrytonCompany, erp: Target, kind: str, change: dict[str, str]
+) -> None:
+    _, sale, number = company.quoted(2)
+    company.office.session.click("sale.sale", "draft", [sale])
+    request = correction(kind, order_record=number, line_record="1", **change)
+    outcome = applied(erp, request)
+    assert company.sale(sale, "state")["state"] == "draft"
+    undone(erp, request, outcome)
+    assert company.sale(sale, "state")["state"] == "draft"
+
+
+def test_a_draft_that_was_cancelled_is_a_draft_again(company: TrytonCompany, erp: Target) -> None:
+    _, sale, number = company.quoted(2)
+    company.office.session.click("sale.sale", "draft", [sale])
+    request = correction("cancel_order", order_record=number)
+    undone(erp, request, applied(erp, request))
+    assert company.sale(sale, "state")["state"] == "draft"
+
+
 # ---- shipments -------------------------------------------------------------------------------
 
 
@@ -247,6 +307,68 @@ def test_a_fulfilment_that_was_cut_off_is_finished(company: TrytonCompany, erp: 
     applied(erp, fulfilment(number, f"WD-{number}", "2"))
 
 
+def test_an_assigned_shipment_is_posted_with_what_left(company: TrytonCompany, erp: Target) -> None:
+    _, sale, number = company.released(4, 3)
+    ((shipment,),) = company.office.open_shipments([sale])
+    company.office.assign([shipment])
+    applied(erp, fulfilment(number, f"WD-{number}", "3"))
+    lines = fields_of(company.source("erp"), "fulfilment_lines", reference=f"WD-{number}")
+    assert [(line["sequence"], line["quantity"]) for line in lines] == [(1, "3")]
+
+
+def test_a_shipment_picked_with_other_quantities_is_left_alone(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, sale, number = company.released(4)
+    ((shipment,),) = company.office.open_shipments([sale])
+    company.office.assign([shipment])
+    company.office.pick([shipment])
+    outcome = erp.apply(fulfilment(number, f"WD-{number}", "3"))
+    assert (outcome.result, outcome.code) == (Result.REFUSED, "other_quantities")
+    held = company.office.session.read("stock.shipment.out", [shipment], "state", "reference")[0]
+    assert (held["state"], held["reference"]) == ("picked", None)
+
+
+def test_a_fulfilment_that_was_cut_off_after_its_quantities_is_finished_with_them(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, sale, number = company.released(4)
+    ((shipment,),) = company.office.open_shipments([sale])
+    session = company.office.session
+    session.write("stock.shipment.out", [shipment], {"reference": f"WD-{number}"})
+    moves = session.search(
+        "stock.move",
+        ("shipment", "=", f"stock.shipment.out,{shipment}"),
+        ("to_location.type", "=", "customer"),
+    )
+    session.write("stock.move", moves, {"quantity": 1.0})
+    applied(erp, fulfilment(number, f"WD-{number}", "1"))
+    lines = fields_of(company.source("erp"), "fulfilment_lines", reference=f"WD-{number}")
+    assert [line["quantity"] for line in lines] == ["1"]
+
+
+def test_a_line_that_left_in_two_parts_is_posted_as_their_sum(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, _, number = company.released(5)
+    request = fulfilment(number, f"WD-{number}", "1")
+    parts = [{"line_record": "1", "quantity": quantity} for quantity in ("3", "1")]
+    applied(erp, replace(request, payload={**request.payload, "lines": parts}))
+    lines = fields_of(company.source("erp"), "fulfilment_lines", reference=f"WD-{number}")
+    assert [line["quantity"] for line in lines] == ["4"]
+
+
+@pytest.mark.parametrize(("left", "code"), [("12", "completed"), ("18", "not_representable")])
+def test_what_left_is_written_in_the_unit_of_the_sale(
+    company: TrytonCompany, erp: Target, left: str, code: str
+) -> None:
+    number = company.released_in_dozens(3)
+    outcome = erp.apply(fulfilment(number, f"WD-{number}", left))
+    assert outcome.code == code, outcome
+    lines = fields_of(company.source("erp"), "fulfilment_lines", sale_number=number)
+    assert [line["quantity"] for line in lines] == (["12"] if code == "completed" else [])
+
+
 def test_a_fulfilment_no_shipment_backs_is_received_back(
     company: TrytonCompany, erp: Target
 ) -> None:
@@ -281,6 +403,24 @@ def test_a_release_is_sent_again_once(company: TrytonCompany, wms: Target) -> No
     ]
     assert {(line["state"], line["warehouse"]) for line in lines} == {("waiting", "WEST")}
     undone(wms, request, outcome)
+
+
+@pytest.mark.parametrize(("ordered", "code"), [(4, "created"), (9, "other_draft")])
+def test_a_draft_is_released_only_if_it_is_what_is_to_be_released(
+    company: TrytonCompany, wms: Target, ordered: int, code: str
+) -> None:
+    draft = company.order(ordered, warehouse="WEST")
+    (shipment,) = company.floor.create_orders([draft])
+    company.floor.session.click("stock.shipment.out", "draft", [shipment])
+    request = correction(
+        "create_warehouse_order",
+        host_order=draft.reference,
+        location="WEST",
+        lines=[{"host_line": "1", "target_item": "SKU-001", "quantity": "4", "uom": "EA"}],
+    )
+    assert wms.apply(request).code == code
+    state = company.floor.session.read("stock.shipment.out", [shipment], "state")[0]["state"]
+    assert state == ("waiting" if code == "created" else "draft")
 
 
 def test_a_warehouse_that_knows_no_customer_says_so(company: TrytonCompany) -> None:
@@ -404,6 +544,36 @@ def test_a_movement_is_posted_under_its_document_and_taken_back(
     assert company.office.on_hand("WEST")["SKU-007"] == held
 
 
+def drafted(company: TrytonCompany, reference: str, sku: str, *changes: int) -> list[int]:
+    """An internal shipment that nobody went on with, to lose or find units of an item in EAST."""
+    place = company.office.warehouses["EAST"]
+    ends = (place["storage_location"], place["lost_found_location"])
+    source, target = ends if changes[0] < 0 else ends[::-1]
+    return company.office.session.create(
+        "stock.shipment.internal",
+        {
+            "reference": reference,
+            "from_location": source,
+            "to_location": target,
+            "moves": [
+                (
+                    "create",
+                    [
+                        {
+                            "product": company.office.products[sku],
+                            "quantity": float(abs(change)),
+                            "unit": company.office.unit,
+                            "from_location": source,
+                            "to_location": target,
+                        }
+                        for change in changes
+                    ],
+                )
+            ],
+        },
+    )
+
+
 def test_an_adjustment_that_was_cut_off_is_finished(company: TrytonCompany, erp: Target) -> None:
     reference = f"WC-{company.order(1).reference}"
     held = company.office.on_hand("EAST")["SKU-008"]
@@ -416,32 +586,33 @@ def test_an_adjustment_that_was_cut_off_is_finished(company: TrytonCompany, erp:
         document=reference,
         reason=None,
     )
-    place = company.office.warehouses["EAST"]
-    ends = (place["storage_location"], place["lost_found_location"])
-    company.office.session.create(
-        "stock.shipment.internal",
-        {
-            "reference": reference,
-            "from_location": ends[0],
-            "to_location": ends[1],
-            "moves": [
-                (
-                    "create",
-                    [
-                        {
-                            "product": company.office.products["SKU-008"],
-                            "quantity": 1.0,
-                            "unit": company.office.unit,
-                            "from_location": ends[0],
-                            "to_location": ends[1],
-                        }
-                    ],
-                )
-            ],
-        },
-    )
+    (shipment,) = drafted(company, reference, "SKU-008", -1)
     applied(erp, request)
     assert company.office.on_hand("EAST")["SKU-008"] == held - 1
+    state = company.office.session.read("stock.shipment.internal", [shipment], "state")[0]["state"]
+    assert state == "done"
+
+
+@pytest.mark.parametrize("changes", [(1,), (-1, -1)])
+def test_a_shipment_of_something_else_under_the_document_is_left_alone(
+    company: TrytonCompany, erp: Target, changes: tuple[int, ...]
+) -> None:
+    reference = f"WC-{company.order(1).reference}"
+    held = company.office.on_hand("EAST")["SKU-010"]
+    (shipment,) = drafted(company, reference, "SKU-010", *changes)
+    request = correction(
+        "post_movement",
+        target_item="SKU-010",
+        target_location="EAST",
+        movement_type="lost_found",
+        quantity="-1",
+        document=reference,
+        reason=None,
+    )
+    applied(erp, request)
+    assert company.office.on_hand("EAST")["SKU-010"] == held - 1
+    state = company.office.session.read("stock.shipment.internal", [shipment], "state")[0]["state"]
+    assert state == "draft"
 
 
 # ---- answers ---------------------------------------------------------------------------------

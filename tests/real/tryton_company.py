@@ -120,6 +120,31 @@ class TrytonCompany:
         self.office.confirm([sale])
         return order, sale, number
 
+    def released_in_dozens(self, dozens: int) -> str:
+        """The number of a sale of one item by the dozen, whose shipment waits."""
+        session = self.office.session
+        units = session.search("product.uom.category", ("uoms", "=", self.office.unit))
+        known = session.search("product.uom", ("name", "=", "Dozen of the tests"))
+        unit = known or session.create(
+            "product.uom",
+            {
+                "name": "Dozen of the tests",
+                "symbol": "dz",
+                "category": units[0],
+                "factor": 12.0,
+                "rate": 0.083333333333,
+                "rounding": 1.0,
+                "digits": 0,
+            },
+        )
+        values = self.office.draft(self.order(dozens))
+        ((_, (line,)),) = values["lines"]
+        line["unit"] = unit[0]
+        sales = session.create("sale.sale", values)
+        session.click("sale.sale", "quote", sales)
+        self.office.confirm(sales)
+        return self.office.numbers(sales)[0]
+
     def fulfilled(self, *quantities: int) -> tuple[Order, int, str, str]:
         """An order that the ERP fulfilled: the order, the sale's id and number, our shipment."""
         order, sale, number = self.released(*quantities)
