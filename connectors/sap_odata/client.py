@@ -101,16 +101,19 @@ class SapClient:
         path: str,
         keys: Sequence[str],
         first: str | None = None,
+        always: str | None = None,
         **options: str | int | None,
     ) -> Iterator[list[dict[str, Any]]]:
         """All entities of a set in the order of ``keys``, of which the last are its own key.
 
         Each request asks for what lies after the last entity seen, not for a number of entities to
         skip: one that comes, goes or moves to the end while we read shifts no other. ``first`` is a
-        filter that holds until one was seen. Raises SourceError ``bad_page`` where a key is empty.
+        filter that holds until one was seen, ``always`` one that holds throughout. Raises
+        SourceError ``bad_page`` where a key is empty.
         """
-        condition = first
+        after = first
         while True:
+            condition = f"({always}) and ({after})" if always and after else always or after
             page = [
                 entity
                 for part in self.query(
@@ -125,7 +128,7 @@ class SapClient:
             yield page
             if len(page) < self._page_size:
                 return
-            condition = self._after(page[-1], keys, path)
+            after = self._after(page[-1], keys, path)
 
     def count(self, path: str) -> int:
         """How many entities a set has now."""
@@ -148,7 +151,7 @@ class SapClient:
                 raise SourceError(
                     "bad_page",
                     f"{self.http.system.name} has an entity of {path} without {name}, by which it "
-                    f"is read; if never changed documents have none, set options.change_field",
+                    f"is read",
                 )
             literal = text_literal(str(told)) if at is None else time_literal(name, at)
             alternatives.append(f"({equal}{name} gt {literal})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from connectors.base import Page, Record, SourceError
@@ -18,6 +18,10 @@ from registry.systems import System
 # The contracts' name for the time of the last change; ``options.change_field`` says which field of
 # the system it is.
 CHANGE_FIELD = "LastChangeDate"
+# Every kind that is dated has it, as a day of the system's own zone.
+_CREATION_FIELD = "CreationDate"
+# Before any document: what is not before it has a time.
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,13 @@ class SapSource:
         reached = instant(cursor)
         keys, first = [document.key], None
         if document.is_dated:
-            keys.insert(0, self._change_field)
+            floor = _EARLIEST
             if reached:
-                first = self._since(reached - timedelta(seconds=self.system.settle_seconds))
+                floor = reached - timedelta(seconds=self.system.settle_seconds)
+            # First, so that a cursor that moves on never passes over one of them.
+            yield from self._never_changed(entity, cursor, floor)
+            keys.insert(0, self._change_field)
+            first = self._since(self._change_field, floor)
         for documents in self.client.sorted_by(
             document.path, keys, first, select=self._select(entity), expand=_expand(document)
         ):
@@ -127,6 +135,28 @@ class SapSource:
                 self._records(entity, documents),
                 iso_milliseconds(reached) if reached else cursor,
             )
+
+    def _never_changed(self, entity: str, cursor: str | None, floor: datetime) -> Iterator[Page]:
+        """Documents without a time of change: what S/4HANA has until they are first changed.
+
+        By their day of creation, with a day to spare for the system's zone.
+        """
+        document = DOCUMENTS[entity]
+        condition = f"{self._change_field} eq null"
+        if floor > _EARLIEST:
+            day = datetime.combine(floor.date() - timedelta(days=1), time(), UTC)
+            condition += f" and {self._since(_CREATION_FIELD, day)}"
+        for documents in self.client.sorted_by(
+            document.path,
+            [document.key],
+            always=condition,
+            select=self._select(entity),
+            expand=_expand(document),
+        ):
+            if documents:
+                yield clocked_page(
+                    self.client.http, entity, self._records(entity, documents), cursor
+                )
 
     def keys(self, entity: str) -> Iterator[list[str]]:
         """See connectors.base.SweptSource. The count before and after is what was announced."""
@@ -182,8 +212,8 @@ class SapSource:
         )
         return sorted({str(item[document.key]) for page in pages for item in page})
 
-    def _since(self, floor: datetime) -> str:
-        return f"{self._change_field} ge {time_literal(self._change_field, floor)}"
+    def _since(self, name: str, floor: datetime) -> str:
+        return f"{name} ge {time_literal(name, floor)}"
 
     def _select(self, entity: str) -> str:
         header, items = self._asked[entity]
@@ -208,7 +238,8 @@ class SapSource:
         header, item_fields = self._asked[entity]
         plain = {name: document[name] for name in header if name in document}
         if self._change_field in document:
-            plain[CHANGE_FIELD] = document[self._change_field]
+            # One that was never changed stands as it was created.
+            plain[CHANGE_FIELD] = document[self._change_field] or document.get(_CREATION_FIELD)
         items = DOCUMENTS[entity].items
         if items:
             wrapped = document.get(items[0])

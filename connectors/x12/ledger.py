@@ -7,6 +7,7 @@ crash too, gives the same bytes under the same number, and the partner can tell 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from registry.crash_points import crash_point
 
 LAST_CONTROL_NUMBER = 999_999_999
 _WAIT_SECONDS = 30
+# The set and the control number.
+_OUR_FILE = re.compile(r"[0-9]{3}-([0-9]{9})\.edi")
 _SCHEMA = """
 create table if not exists documents (
     key text primary key,
@@ -69,7 +72,7 @@ class Ledger:
         """Make the document of a key, or find it, and see that its file was there once.
 
         ``build`` gets the control number and the present. Raises OSError when the folder can't be
-        written, and sqlite3.Error when the ledger can't.
+        written or holds another file of that name, and sqlite3.Error when the ledger can't.
         """
         with self._open() as connection:
             connection.execute("begin immediate")
@@ -98,7 +101,10 @@ class Ledger:
 
     def _next_number(self, connection: sqlite3.Connection) -> int:
         row = connection.execute("select max(control_number) from documents").fetchone()
-        number = max(self._first, (row[0] or 0) + 1)
+        # The folder knows the numbers of a ledger that was lost or put back from a copy.
+        names = (_OUR_FILE.fullmatch(path.name) for path in self._outbound.rglob("*.edi"))
+        last = max((int(name[1]) for name in names if name), default=0)
+        number = max(self._first, (row[0] or 0) + 1, last + 1)
         if number > LAST_CONTROL_NUMBER:
             raise OverflowError(
                 f"{self._path} has used up all control numbers: agree on a new start with the "
@@ -127,9 +133,13 @@ def _find(connection: sqlite3.Connection, key: str) -> Document | None:
 
 
 def place_file(folder: Path, name: str, content: bytes) -> None:
-    """Let a file appear whole or not at all; one that is there already is left as it is."""
+    """Let a file appear whole or not at all; the same one may be there already.
+
+    Raises FileExistsError when one of that name says something else; it is left as it is.
+    """
     target = folder / name
     if target.exists():
+        _check_same(target, content)
         return
     draft = folder / f".{name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
@@ -141,6 +151,7 @@ def place_file(folder: Path, name: str, content: bytes) -> None:
             # A link, not a rename: of two writers only the first may win.
             os.link(draft, target)
         except FileExistsError:
+            _check_same(target, content)
             return
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -149,3 +160,11 @@ def place_file(folder: Path, name: str, content: bytes) -> None:
             os.close(descriptor)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _check_same(target: Path, content: bytes) -> None:
+    if target.read_bytes() != content:
+        raise FileExistsError(
+            f"{target.name} is in {target.parent} already and says something else: move it away "
+            "once it is settled with the partner who has used that control number"
+        )

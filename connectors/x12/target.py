@@ -196,13 +196,6 @@ class X12Target:
             item.fields["purpose_code"] == documents.CANCELLATION for item in orders
         )
 
-    def _purchase_order_change(
-        self, backwards: bool
-    ) -> Callable[[CorrectionRequest, datetime], NewSet]:
-        return lambda request, now: documents.purchase_order_change(
-            self._profile, request.payload, backwards, now
-        )
-
     def _read_purchase_order_lines(self, request: CorrectionRequest) -> TargetState:
         return TargetState(
             applied=self._holds_terms(request, "quantity", "unit_price"),

@@ -6,6 +6,7 @@ What every connector keeps is in contract/.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -343,6 +344,8 @@ class Paged:
         self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if "eq null" in request.url.params.get("$filter", ""):
+            return httpx.Response(200, json={"d": {"results": []}})
         self.asked.append(str(request.url))
         start = int(request.url.params.get("$skiptoken", "0"))
         rows = [
@@ -380,10 +383,51 @@ def test_links_in_a_circle_are_an_error_and_no_endless_loop() -> None:
         list(paged_source(Paged(circle=True)).pages("products", None))
 
 
-def test_documents_without_a_time_of_change_are_told_and_not_passed_over() -> None:
+class NeverChanged:
+    """A server as S/4HANA is: no time of change until the first change. Asked for documents with
+    one it has none; else it shows, one a page, those created since, as the filter says."""
+
+    def __init__(self, *days: str) -> None:
+        self.days = days
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        condition = request.url.params.get("$filter", "")
+        rows: list[dict[str, Any]] = []
+        if "LastChangeDate eq null" in condition:
+            after = re.search(r"Product gt '(\w+)'", condition)
+            since = re.search(r"CreationDate ge datetime'([\d-]+)", condition)
+            rows = [
+                {
+                    "Product": f"P{number}",
+                    "CreationDate": f"/Date({milliseconds(day)})/",
+                    "LastChangeDate": None,
+                }
+                for number, day in enumerate(self.days)
+                if (not after or f"P{number}" > after[1]) and (not since or day >= since[1])
+            ]
+        return httpx.Response(200, json={"d": {"results": rows[:1]}})
+
+
+def milliseconds(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() * 1000)
+
+
+def test_documents_that_were_never_changed_are_read_in_every_pass() -> None:
+    source = paged_source(NeverChanged("2026-01-01", "2026-03-09", "2026-03-10"), page_size=1)
+    records = [r for page in source.pages("products", None) for r in page.records]
+    assert [record.record_id for record in records] == ["P0", "P1", "P2"]
+    assert records[2].fields["changed_at"] == "2026-03-10T00:00:00.000Z"
+    # The day of creation is the system's own: one day more is asked for.
+    pages = list(source.pages("products", "2026-03-10T15:00:00.000Z"))
+    assert [r.record_id for page in pages for r in page.records] == ["P1", "P2"]
+    assert {page.cursor for page in pages} == {"2026-03-10T15:00:00.000Z"}
+
+
+def test_a_document_without_its_key_is_told_and_not_passed_over() -> None:
     def server(request: httpx.Request) -> httpx.Response:
         row = {"Product": "P1", "LastChangeDate": None}
-        return httpx.Response(200, json={"d": {"results": [row]}})
+        has_time = " ge " in request.url.params["$filter"]
+        return httpx.Response(200, json={"d": {"results": [row] if has_time else []}})
 
-    with pytest.raises(SourceError, match=r"options\.change_field"):
+    with pytest.raises(SourceError, match="without LastChangeDate"):
         list(paged_source(server, page_size=1).pages("products", None))

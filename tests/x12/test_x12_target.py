@@ -291,3 +291,40 @@ def test_control_numbers_grow_from_where_the_profile_says(tmp_path: Path) -> Non
     texts = partner.written("850")
     assert [read_x12(t.encode()).control_number for t in texts] == ["700000000", "700000001"]
     assert all(re.match(r"ISA\|00\|", text) for text in texts)
+
+
+def test_a_lost_ledger_does_not_use_the_numbers_of_the_folder_again(warehouse: Partner) -> None:
+    for number in (1, 2):
+        order = {**RELEASE, "host_order": f"SO-{number}"}
+        warehouse.target().apply(request("create_warehouse_order", order, f"key-{number}"))
+    sent = warehouse.folder / "outbound" / "processed"
+    sent.mkdir()
+    (warehouse.folder / "outbound" / "940-000000002.edi").rename(sent / "940-000000002.edi")
+    for file in warehouse.folder.glob("ledger.sqlite*"):
+        file.unlink()
+    order = {**RELEASE, "host_order": "SO-3"}
+    outcome = warehouse.target().apply(request("create_warehouse_order", order, "key-3"))
+    assert "000000003" in outcome.message
+    assert len(warehouse.written("940")) == 3
+
+
+def test_a_file_with_other_content_is_not_taken_for_ours(warehouse: Partner) -> None:
+    outbound = warehouse.folder / "outbound"
+    ledger = warehouse.source().ledger
+
+    def build(number: int, now: datetime) -> bytes:
+        # Somebody else is quicker.
+        (outbound / f"940-{number:09}.edi").write_bytes(b"theirs")
+        return b"ours"
+
+    for _ in range(2):
+        with pytest.raises(FileExistsError, match=r"940-000000001\.edi .*says something else"):
+            ledger.write("key-1", "940", build)
+    begun = ledger.find("key-1")
+    assert begun is not None and not begun.is_written
+    outcome = warehouse.target().apply(request("create_warehouse_order", RELEASE))
+    assert (outcome.result, outcome.code) == (Result.RETRY, "unwritable")
+    assert "says something else" in outcome.message
+    (outbound / "940-000000001.edi").unlink()
+    assert ledger.write("key-1", "940", build).content == b"ours"
+    assert (outbound / "940-000000001.edi").read_bytes() == b"ours"
