@@ -11,7 +11,7 @@ from connectors.base import Page, Record
 from connectors.cursors import instant, latest
 from connectors.documents import DocumentReader
 from connectors.reading import clocked_page, source_now, unknown_entity, unknown_key
-from connectors.tryton.client import MODIFIED, TrytonClient
+from connectors.tryton.client import IDS_AT_ONCE, MODIFIED, TrytonClient
 from connectors.tryton.documents import Document, Documents
 from connectors.tryton.entities import ENTITIES, STOCK, Entity
 from connectors.tryton.wire import Row
@@ -202,19 +202,20 @@ class _Reading:
             yield documents
 
     def _changed_through(self, headers: Any, rows: Sequence[Row]) -> list[Document]:
-        if not rows:
-            return []
         entity = self._entity
-        found = self._client.search(
-            entity.model,
-            [*entity.domain, *headers(rows)],
-            [*entity.fields, MODIFIED],
-            active_test=False,
-        )
+        found: dict[int, Row] = {}
+        for start in range(0, len(rows), IDS_AT_ONCE):
+            some = self._client.search(
+                entity.model,
+                [*entity.domain, *headers(rows[start : start + IDS_AT_ONCE])],
+                [*entity.fields, MODIFIED],
+                active_test=False,
+            )
+            found |= {row["id"]: row for row in some}
         newest = latest((instant(row[MODIFIED]) for row in rows), source_now(self._client.http))
         stale = [
             row
-            for row in found
+            for row in found.values()
             # Read long enough after the change, its document shows the change already.
             if newest is None
             or row["id"] not in self._read_at
