@@ -129,7 +129,10 @@ class TrytonClient:
             ]
 
     def ids(self, model: str, domain: Domain) -> Iterator[list[int]]:
-        """The ids of all records of a model that match, page by page."""
+        """The ids of all records of a model that match, page by page; an empty page ends them.
+
+        A short one does not: what is taken for missing counts as deleted. Raises SourceError.
+        """
         last = 0
         while True:
             rows = self.search(
@@ -139,7 +142,14 @@ class TrytonClient:
                 limit=self._page_size,
                 active_test=False,
             )
-            yield [row["id"] for row in rows]
-            if len(rows) < self._page_size:
+            if not rows:
                 return
-            last = rows[-1]["id"]
+            ids = [row["id"] for row in rows]
+            if ids != sorted(ids) or ids[0] <= last:
+                raise SourceError(
+                    "unstable_pages",
+                    f"{self.http.system.name} does not list {model} in the order of its ids: "
+                    f"nothing is taken for deleted, and the next pass looks again",
+                )
+            yield ids
+            last = ids[-1]

@@ -1,4 +1,4 @@
-"""How Tryton is asked, without Tryton: the length of questions."""
+"""How Tryton is asked, without Tryton: the length of questions, and the end of a sweep."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.base import SourceError
 from connectors.tryton.client import IDS_AT_ONCE, TrytonClient
 from connectors.tryton.source import TrytonSource
 from registry.systems import System
@@ -86,3 +87,20 @@ def test_the_documents_behind_many_changes_are_asked_for_in_parts(
     assert sorted({str(value) for some in asked for value in some}) == sorted(
         str(number) for number in changed[: PAGE_SIZE // 2]
     )
+
+
+def swept(pages: list[list[int]]) -> list[str]:
+    """The keys that a sweep finds if Tryton answers with these pages, then with nothing."""
+    left = iter(pages)
+    source = source_of(lambda _model, _domain, _fields: [{"id": n} for n in next(left, [])])
+    return [key for some in source.keys("sale_lines") for key in some]
+
+
+def test_a_sweep_goes_on_behind_a_short_page() -> None:
+    assert swept([[1, 2], [3], [7, 8]]) == ["1", "2", "3", "7", "8"]
+
+
+def test_a_sweep_that_does_not_get_on_is_not_complete() -> None:
+    with pytest.raises(SourceError) as raised:
+        swept([[1, 2], [2, 3]])
+    assert raised.value.kind == "unstable_pages"
