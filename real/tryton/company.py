@@ -11,7 +11,6 @@ from typing import Any
 
 from real.tryton.rpc import Tryton
 
-WAREHOUSES = ("EAST", "WEST")
 CURRENCY = "USD"
 FIRST_DAY, LAST_DAY = (1, 1), (12, 31)
 PAYMENT_DAYS = 90  # a due date in the past would make posting an invoice ask a person

@@ -166,20 +166,6 @@ class Company:
     def pick(self, shipments: Sequence[int]) -> None:
         self.session.click(SHIPMENT, "pick", shipments)
 
-    def pick_short(self, shipment: int, quantities: Mapping[str, int]) -> None:
-        """Pick other quantities than ordered, by SKU; what is missing goes to another shipment."""
-        moves = self.session.find(
-            "stock.move",
-            ["product.code"],
-            ("shipment", "=", f"{SHIPMENT},{shipment}"),
-            ("state", "=", "assigned"),
-        )
-        for move in moves:
-            quantity = quantities.get(move["product."]["code"])
-            if quantity is not None:
-                self.session.write("stock.move", [move["id"]], {"quantity": float(quantity)})
-        self.pick([shipment])
-
     def pack(self, shipments: Sequence[int], tracking: Mapping[int, str] | None = None) -> None:
         """Pack each shipment, under its tracking number if there is one."""
         for shipment, number in (tracking or {}).items():
