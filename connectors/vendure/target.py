@@ -42,7 +42,7 @@ _TRANSITION_ERROR = "... on %s { transitionError }"
 _ORDER = (
     "query($id: ID!) { order(id: $id) { id code state lines { id quantity }"
     " fulfillments { id state lines { orderLineId quantity } }"
-    " modifications { note }"
+    " modifications { id note }"
     f" history(options: {{take: {LARGEST_PAGE}, sort: {{id: DESC}}}})"
     " { items { id type data } } } }"
 )
@@ -211,11 +211,12 @@ class VendureTarget(HttpTarget):
         order, line = self._line(request)
         held = line["quantity"]
         is_wanted = held == whole(request.payload["quantity"])
+        is_half_done = _is_half_done(order, request.idempotency_key)
         return TargetState(
-            applied=is_wanted and order["state"] not in _BEING_MODIFIED,
+            applied=is_wanted and not is_half_done,
             # Our own modification, begun and not ended, is not in the way of its end.
             precondition_met=held == whole(request.payload["old_quantity"])
-            or (is_wanted and order["state"] in _BEING_MODIFIED),
+            or (is_wanted and is_half_done),
             applied_by_key=_holds_key(order, request.idempotency_key),
             target_record_id=_record(order, line),
             observed={"quantity": held, "state": order["state"]},
@@ -228,7 +229,7 @@ class VendureTarget(HttpTarget):
     def _restore_quantity(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:
         old, new = whole(request.payload["old_quantity"]), whole(request.payload["quantity"])
         order, line = self._line(request)
-        if line["quantity"] == old and order["state"] not in _BEING_MODIFIED:
+        if line["quantity"] == old and not _is_half_done(order, undo_key(request)):
             return already_undone(_record(order, line))
         return self._change_quantity(request, new, old, undo_key(request))
 
@@ -239,8 +240,8 @@ class VendureTarget(HttpTarget):
         with self._alone_with(request):
             order, line = self._line(request)
             record = _record(order, line)
-            is_begun = _holds_key(order, key)
-            if is_begun and order["state"] not in _BEING_MODIFIED:
+            is_begun = _is_half_done(order, key)
+            if _holds_key(order, key) and not is_begun:
                 return Outcome(Result.OK, "already_applied", target_record_id=record)
             if not is_begun and line["quantity"] != old:
                 return conflict(f"{record} holds quantity {line['quantity']}, not {old}")
@@ -526,6 +527,22 @@ def _holds_key(order: Node, key: str) -> bool:
     texts = [entry["data"].get("reason") for entry in order["history"]["items"]]
     texts += [modification["note"] for modification in order["modifications"]]
     return any(_signed(key) in (text or "") for text in texts)
+
+
+def _is_half_done(order: Node, key: str) -> bool:
+    """Whether the modification that carries our key is still open, and not one begun after it.
+
+    A cancellation is done at once: it is never half done."""
+    if order["state"] not in _BEING_MODIFIED:
+        return False
+    ours = {one["id"] for one in order["modifications"] if _signed(key) in (one["note"] or "")}
+    for entry in order["history"]["items"]:
+        data = entry["data"]
+        if entry["type"] == "ORDER_MODIFIED" and str(data["modificationId"]) in ours:
+            return True
+        if entry["type"] == "ORDER_STATE_TRANSITION" and data["to"] == "Modifying":
+            return False
+    return False
 
 
 def _note_of(order: Node, key: str) -> str | None:
