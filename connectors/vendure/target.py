@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -246,7 +247,10 @@ class VendureTarget(HttpTarget):
             if not is_begun and line["quantity"] != old:
                 return conflict(f"{record} holds quantity {line['quantity']}, not {old}")
             if not is_begun and order["state"] in _BEING_MODIFIED:
-                return conflict(f"order {order['code']} is being modified by somebody")
+                return conflict(
+                    f"order {order['code']} is being modified, by somebody or by an attempt of "
+                    f"ours that broke off: it must be closed in Vendure first"
+                )
             if new < old:
                 part = {"orderLineId": line["id"], "quantity": old - new}
                 return self._cancel(order, [part], key, record)
@@ -277,8 +281,8 @@ class VendureTarget(HttpTarget):
                 "note": _signed(key),
             }
             modified = self._mutate(_MODIFY, {"input": content}, key)
-            if modified.result is Result.REFUSED:
-                self._move_order(identity, before, key)
+            if modified.result in (Result.REFUSED, Result.RETRY):
+                modified = self._given_up(modified, order, before, key)
             yield modified
         if state != "ArrangingAdditionalPayment":
             yield self._move_order(identity, "ArrangingAdditionalPayment", key)
@@ -292,6 +296,21 @@ class VendureTarget(HttpTarget):
             }
             yield self._mutate(_PAY, {"input": payment}, key)
         yield self._move_order(identity, before, key)
+
+    def _given_up(self, outcome: Outcome, order: Node, before: str, key: str) -> Outcome:
+        """The outcome of a modification that did not happen, after its order is closed again."""
+        closed = self._move_order(order["id"], before, key)
+        if closed.result is Result.REFUSED:
+            # After an earlier modification that cost nothing, only this way leads out.
+            self._move_order(order["id"], "ArrangingAdditionalPayment", key)
+            closed = self._move_order(order["id"], before, key)
+        if closed.result is Result.OK:
+            return outcome
+        left = (
+            f"we left order {order['code']} in 'Modifying' ({closed.code}): move it back to "
+            f"'{before}' in Vendure, nobody else is at work in it"
+        )
+        return replace(outcome, message=f"{outcome.message}; {left}" if outcome.message else left)
 
     def _outstanding(self, order: str) -> int:
         """What is left to pay of an order, in minor units; below 0 when it is paid too much."""

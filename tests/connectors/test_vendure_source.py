@@ -443,3 +443,51 @@ def test_every_answer_to_a_write_has_one_meaning(
     outcome = VendureTarget(speaking.http.system, speaking).apply(correction)
     assert (outcome.result, outcome.code) == (result, code)
     assert len(sent) == 1
+
+
+class Modifiable:
+    """A Vendure with one settled order; ``modify`` answers the modification, ``is_stuck`` says
+    whether it then lets the order out of it."""
+
+    def __init__(self, modify: httpx.Response | httpx.TransportError, is_stuck: bool) -> None:
+        self.modify, self.is_stuck = modify, is_stuck
+        self.state = "PaymentSettled"
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if "modifyOrder" in body["query"]:
+            if isinstance(self.modify, httpx.TransportError):
+                raise self.modify
+            return self.modify
+        if "transitionOrderToState" in body["query"]:
+            if self.state == "Modifying" and self.is_stuck:
+                return httpx.Response(503)
+            self.state = body["variables"]["state"]
+            return httpx.Response(200, json={"data": {"transitionOrderToState": {"id": "1"}}})
+        lines = [{"id": "2", "quantity": 1}]
+        order = {"id": "1", "code": "A", "state": self.state, "lines": lines, "fulfillments": []}
+        history = {"modifications": [], "history": {"items": []}}
+        return httpx.Response(200, json={"data": {"order": {**order, **history}}})
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+@pytest.mark.parametrize(
+    ("modify", "result"),
+    [
+        (httpx.Response(429), Result.RETRY),
+        (httpx.Response(503), Result.RETRY),
+        (httpx.ConnectError("refused"), Result.RETRY),
+        (union("ORDER_LIMIT_ERROR"), Result.REFUSED),
+    ],
+)
+def test_an_order_is_not_left_open_when_its_modification_did_not_happen(
+    modify: httpx.Response | httpx.TransportError, result: Result, is_stuck: bool
+) -> None:
+    vendure = Modifiable(modify, is_stuck)
+    speaking = client(vendure, options={"additional_payment_method": "on-account"})
+    target = VendureTarget(speaking.http.system, speaking)
+    payload = {"order_record": "1", "line_record": "2", "old_quantity": "1", "quantity": "2"}
+    outcome = target.apply(CorrectionRequest("update_quantity", "A", payload, {}, "key-1", NOW))
+    assert outcome.result is result
+    assert vendure.state == ("Modifying" if is_stuck else "PaymentSettled")
+    assert ("we left order A in 'Modifying'" in outcome.message) == is_stuck

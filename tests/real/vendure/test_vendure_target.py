@@ -218,6 +218,24 @@ def test_what_is_done_is_not_done_again_when_a_clerk_opens_the_order(
         twice(partial(willing.undo, correction, None), "already_undone", order, old)
 
 
+def test_a_raise_that_vendure_refuses_leaves_the_order_as_it_was(
+    shop: Shop, target: MakeTarget
+) -> None:
+    order = placed(shop, 5)
+    willing = target(additional_payment_method="on-account")
+    too_much = willing.apply(quantity(order, 5, 2000))
+    assert (too_much.result, too_much.code) == (Result.REFUSED, "order_limit_error")
+    assert shop.order(order.id).state == "PaymentSettled"
+    # A modification that cost nothing closes the straight way back.
+    lowered = quantity(order, 5, 3)
+    assert willing.apply(lowered).result is Result.OK
+    assert willing.undo(lowered, None).result is Result.OK
+    too_much = willing.apply(quantity(order, 5, 2000))
+    assert (too_much.code, "we left" in too_much.message) == ("order_limit_error", False)
+    held = shop.order(order.id)
+    assert (quantities(shop, order), held.state) == ([5], "PaymentSettled")
+
+
 def test_a_quantity_that_is_not_there_is_not_touched(shop: Shop, target: MakeTarget) -> None:
     order = placed(shop, 5)
     outcome = target().apply(quantity(order, 4, 3))
