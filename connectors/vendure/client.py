@@ -168,6 +168,14 @@ class VendureClient:
             told |= {row["id"]: row["createdAt"] for row in fresh}
             told = {identity: moment for identity, moment in told.items() if moment >= after}
 
+    def total(self, listing: str) -> int:
+        """How many rows a list announces."""
+        found = self.query(f"{{ {listing}(options: {{take: 1}}) {{ totalItems }} }}").get(listing)
+        told = found.get("totalItems") if isinstance(found, dict) else None
+        if not isinstance(told, int):
+            raise SourceError("bad_page", f"{self._name} does not tell how many {listing} it has")
+        return told
+
     def by_ids(
         self, listing: str, fields: str, ids: Sequence[str]
     ) -> Iterator[list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import Page, Record
+from connectors.base import Page, Record, SourceError
 from connectors.cursors import instant, iso_milliseconds, latest
 from connectors.documents import DocumentReader
 from connectors.http import HttpClient
@@ -109,9 +109,19 @@ class VendureSource:
         return frozenset(_SWEPT)
 
     def keys(self, entity: str) -> Iterator[list[str]]:
-        """Ids of all that is listed now. Raises SourceError."""
-        for rows in self.client.created(_SWEPT[entity], ""):
+        """See connectors.base.SweptSource. The count before and after is what was announced."""
+        listing = _SWEPT[entity]
+        announced, found = self.client.total(listing), 0
+        for rows in self.client.created(listing, ""):
+            found += len(rows)
             yield [row["id"] for row in rows]
+        announced = min(announced, self.client.total(listing))
+        if found < announced:
+            raise SourceError(
+                "unstable_pages",
+                f"{self.system.name} announces {announced:,} {entity} and shows {found:,}: nothing "
+                f"is taken for deleted, and the next pass looks again",
+            )
 
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         """The cursor of what hangs under orders is a Watch, that of customers the latest

@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -42,7 +43,7 @@ _TRANSITION_ERROR = "... on %s { transitionError }"
 _ORDER = (
     "query($id: ID!) { order(id: $id) { id code state lines { id quantity }"
     " fulfillments { id state lines { orderLineId quantity } }"
-    " modifications { note }"
+    " modifications { id note }"
     f" history(options: {{take: {LARGEST_PAGE}, sort: {{id: DESC}}}})"
     " { items { id type data } } } }"
 )
@@ -211,11 +212,12 @@ class VendureTarget(HttpTarget):
         order, line = self._line(request)
         held = line["quantity"]
         is_wanted = held == whole(request.payload["quantity"])
+        is_half_done = _is_half_done(order, request.idempotency_key)
         return TargetState(
-            applied=is_wanted and order["state"] not in _BEING_MODIFIED,
+            applied=is_wanted and not is_half_done,
             # Our own modification, begun and not ended, is not in the way of its end.
             precondition_met=held == whole(request.payload["old_quantity"])
-            or (is_wanted and order["state"] in _BEING_MODIFIED),
+            or (is_wanted and is_half_done),
             applied_by_key=_holds_key(order, request.idempotency_key),
             target_record_id=_record(order, line),
             observed={"quantity": held, "state": order["state"]},
@@ -228,7 +230,7 @@ class VendureTarget(HttpTarget):
     def _restore_quantity(self, request: CorrectionRequest, _record_id: str | None) -> Outcome:
         old, new = whole(request.payload["old_quantity"]), whole(request.payload["quantity"])
         order, line = self._line(request)
-        if line["quantity"] == old and order["state"] not in _BEING_MODIFIED:
+        if line["quantity"] == old and not _is_half_done(order, undo_key(request)):
             return already_undone(_record(order, line))
         return self._change_quantity(request, new, old, undo_key(request))
 
@@ -239,13 +241,16 @@ class VendureTarget(HttpTarget):
         with self._alone_with(request):
             order, line = self._line(request)
             record = _record(order, line)
-            is_begun = _holds_key(order, key)
-            if is_begun and order["state"] not in _BEING_MODIFIED:
+            is_begun = _is_half_done(order, key)
+            if _holds_key(order, key) and not is_begun:
                 return Outcome(Result.OK, "already_applied", target_record_id=record)
             if not is_begun and line["quantity"] != old:
                 return conflict(f"{record} holds quantity {line['quantity']}, not {old}")
             if not is_begun and order["state"] in _BEING_MODIFIED:
-                return conflict(f"order {order['code']} is being modified by somebody")
+                return conflict(
+                    f"order {order['code']} is being modified, by somebody or by an attempt of "
+                    f"ours that broke off: it must be closed in Vendure first"
+                )
             if new < old:
                 part = {"orderLineId": line["id"], "quantity": old - new}
                 return self._cancel(order, [part], key, record)
@@ -276,8 +281,8 @@ class VendureTarget(HttpTarget):
                 "note": _signed(key),
             }
             modified = self._mutate(_MODIFY, {"input": content}, key)
-            if modified.result is Result.REFUSED:
-                self._move_order(identity, before, key)
+            if modified.result in (Result.REFUSED, Result.RETRY):
+                modified = self._given_up(modified, order, before, key)
             yield modified
         if state != "ArrangingAdditionalPayment":
             yield self._move_order(identity, "ArrangingAdditionalPayment", key)
@@ -291,6 +296,21 @@ class VendureTarget(HttpTarget):
             }
             yield self._mutate(_PAY, {"input": payment}, key)
         yield self._move_order(identity, before, key)
+
+    def _given_up(self, outcome: Outcome, order: Node, before: str, key: str) -> Outcome:
+        """The outcome of a modification that did not happen, after its order is closed again."""
+        closed = self._move_order(order["id"], before, key)
+        if closed.result is Result.REFUSED:
+            # After an earlier modification that cost nothing, only this way leads out.
+            self._move_order(order["id"], "ArrangingAdditionalPayment", key)
+            closed = self._move_order(order["id"], before, key)
+        if closed.result is Result.OK:
+            return outcome
+        left = (
+            f"we left order {order['code']} in 'Modifying' ({closed.code}): move it back to "
+            f"'{before}' in Vendure, nobody else is at work in it"
+        )
+        return replace(outcome, message=f"{outcome.message}; {left}" if outcome.message else left)
 
     def _outstanding(self, order: str) -> int:
         """What is left to pay of an order, in minor units; below 0 when it is paid too much."""
@@ -526,6 +546,22 @@ def _holds_key(order: Node, key: str) -> bool:
     texts = [entry["data"].get("reason") for entry in order["history"]["items"]]
     texts += [modification["note"] for modification in order["modifications"]]
     return any(_signed(key) in (text or "") for text in texts)
+
+
+def _is_half_done(order: Node, key: str) -> bool:
+    """Whether the modification that carries our key is still open, and not one begun after it.
+
+    A cancellation is done at once: it is never half done."""
+    if order["state"] not in _BEING_MODIFIED:
+        return False
+    ours = {one["id"] for one in order["modifications"] if _signed(key) in (one["note"] or "")}
+    for entry in order["history"]["items"]:
+        data = entry["data"]
+        if entry["type"] == "ORDER_MODIFIED" and str(data["modificationId"]) in ours:
+            return True
+        if entry["type"] == "ORDER_STATE_TRANSITION" and data["to"] == "Modifying":
+            return False
+    return False
 
 
 def _note_of(order: Node, key: str) -> str | None:

@@ -332,6 +332,15 @@ class Shop:
                     id=payment,
                 )
 
+    def move_order(self, order_id: str, state: str) -> None:
+        """Put an order into another state, for example ``Modifying`` as a clerk who opens it."""
+        self._admin.run(
+            "mutation($id: ID!, $state: String!) { transitionOrderToState(id: $id, state: $state)"
+            f" {{ __typename {ERROR} }} }}",
+            id=order_id,
+            state=state,
+        )
+
     def cancel(
         self, order_id: str, quantities: Mapping[str, int] | None = None, reason: str = ""
     ) -> None:

@@ -26,7 +26,7 @@ from connectors.vendure.orders import (
     payment_documents,
     refund_documents,
 )
-from connectors.vendure.source import make_source
+from connectors.vendure.source import VendureSource, make_source
 from connectors.vendure.target import VendureTarget
 from connectors.vendure.watch import Selection, Watch
 from registry.errors import ConfigurationError
@@ -271,12 +271,17 @@ class Listing:
         self.moments = moments
         self.between = between or (lambda _listing: None)
         self.requests = 0
+        self.hidden = 0  # rows that are counted and not shown
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
         assert self.requests < 500, "reading does not end"
         self.between(self)
-        options = json.loads(request.content)["variables"]["options"]
+        asked = json.loads(request.content)
+        if "totalItems" in asked["query"]:
+            told = {"totalItems": len(self.moments) + self.hidden}
+            return httpx.Response(200, json={"data": {"customers": told}})
+        options = asked["variables"]["options"]
         after = next((c["createdAt"]["after"] for c in options["filter"]["_and"]), None)
         rows = sorted(
             (moment, int(identity))
@@ -326,6 +331,31 @@ def test_rows_that_leave_while_it_is_read_hide_no_other() -> None:
         ]
         assert staying <= set(read)
         assert len(read) == len(set(read))
+
+
+def test_a_sweep_that_saw_less_than_is_announced_fails() -> None:
+    listing = Listing(moments(1, 10_000))
+    sweeping = VendureSource(system(), client(listing, page_size=3))
+    assert {key for page in sweeping.keys("customers") for key in page} == set(listing.moments)
+    listing.hidden = 1
+    with pytest.raises(SourceError, match="nothing is taken for deleted") as raised:
+        list(sweeping.keys("customers"))
+    assert raised.value.kind == "unstable_pages"
+
+
+def test_a_sweep_bears_what_comes_and_goes_meanwhile() -> None:
+    listing = Listing(moments(1, 10_000))
+
+    def come_and_go(held: Listing) -> None:
+        if held.requests == 3:
+            held.moments["99"] = NOW + timedelta(minutes=1)
+        if held.requests == 4:
+            del held.moments["99"], held.moments["1"]
+
+    listing.between = come_and_go
+    sweeping = VendureSource(system(), client(listing, page_size=3))
+    seen = {key for page in sweeping.keys("customers") for key in page}
+    assert set(listing.moments) <= seen
 
 
 # ---- errors in answers of status 200 ---------------------------------------------------------
@@ -443,3 +473,51 @@ def test_every_answer_to_a_write_has_one_meaning(
     outcome = VendureTarget(speaking.http.system, speaking).apply(correction)
     assert (outcome.result, outcome.code) == (result, code)
     assert len(sent) == 1
+
+
+class Modifiable:
+    """A Vendure with one settled order; ``modify`` answers the modification, ``is_stuck`` says
+    whether it then lets the order out of it."""
+
+    def __init__(self, modify: httpx.Response | httpx.TransportError, is_stuck: bool) -> None:
+        self.modify, self.is_stuck = modify, is_stuck
+        self.state = "PaymentSettled"
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if "modifyOrder" in body["query"]:
+            if isinstance(self.modify, httpx.TransportError):
+                raise self.modify
+            return self.modify
+        if "transitionOrderToState" in body["query"]:
+            if self.state == "Modifying" and self.is_stuck:
+                return httpx.Response(503)
+            self.state = body["variables"]["state"]
+            return httpx.Response(200, json={"data": {"transitionOrderToState": {"id": "1"}}})
+        lines = [{"id": "2", "quantity": 1}]
+        order = {"id": "1", "code": "A", "state": self.state, "lines": lines, "fulfillments": []}
+        history = {"modifications": [], "history": {"items": []}}
+        return httpx.Response(200, json={"data": {"order": {**order, **history}}})
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+@pytest.mark.parametrize(
+    ("modify", "result"),
+    [
+        (httpx.Response(429), Result.RETRY),
+        (httpx.Response(503), Result.RETRY),
+        (httpx.ConnectError("refused"), Result.RETRY),
+        (union("ORDER_LIMIT_ERROR"), Result.REFUSED),
+    ],
+)
+def test_an_order_is_not_left_open_when_its_modification_did_not_happen(
+    modify: httpx.Response | httpx.TransportError, result: Result, is_stuck: bool
+) -> None:
+    vendure = Modifiable(modify, is_stuck)
+    speaking = client(vendure, options={"additional_payment_method": "on-account"})
+    target = VendureTarget(speaking.http.system, speaking)
+    payload = {"order_record": "1", "line_record": "2", "old_quantity": "1", "quantity": "2"}
+    outcome = target.apply(CorrectionRequest("update_quantity", "A", payload, {}, "key-1", NOW))
+    assert outcome.result is result
+    assert vendure.state == ("Modifying" if is_stuck else "PaymentSettled")
+    assert ("we left order A in 'Modifying'" in outcome.message) == is_stuck

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
 
-from connectors.base import CorrectionRequest, Result
+from connectors.base import CorrectionRequest, Outcome, Result
 from connectors.vendure.target import VendureTarget, make_target
 from real.vendure.shop import Order, Shop
 
@@ -192,6 +193,47 @@ def test_a_raise_that_broke_off_is_finished(
     assert outcome.result is Result.OK
     assert (quantities(shop, order), held.state) == ([3], "PaymentSettled")
     assert list(held.payments.values()) == ["Settled", "Settled"]
+
+
+def test_what_is_done_is_not_done_again_when_a_clerk_opens_the_order(
+    shop: Shop, target: MakeTarget
+) -> None:
+    """Our answers were lost, and then somebody began a modification of his own."""
+    willing = target(additional_payment_method="on-account")
+
+    def twice(send: Callable[[], Outcome], code: str, order: Order, held: int) -> None:
+        assert send().result is Result.OK
+        shop.move_order(order.id, "Modifying")
+        repeated = send()
+        assert (repeated.result, repeated.code) == (Result.OK, code)
+        assert (quantities(shop, order), shop.order(order.id).state) == ([held], "Modifying")
+
+    for old, new in ((5, 3), (2, 3)):
+        order = placed(shop, old)
+        correction = quantity(order, old, new)
+        twice(partial(willing.apply, correction), "already_applied", order, new)
+        state = willing.read(correction)
+        assert (state.applied, state.applied_by_key) == (True, True)
+        shop.move_order(order.id, "PaymentSettled")
+        twice(partial(willing.undo, correction, None), "already_undone", order, old)
+
+
+def test_a_raise_that_vendure_refuses_leaves_the_order_as_it_was(
+    shop: Shop, target: MakeTarget
+) -> None:
+    order = placed(shop, 5)
+    willing = target(additional_payment_method="on-account")
+    too_much = willing.apply(quantity(order, 5, 2000))
+    assert (too_much.result, too_much.code) == (Result.REFUSED, "order_limit_error")
+    assert shop.order(order.id).state == "PaymentSettled"
+    # A modification that cost nothing closes the straight way back.
+    lowered = quantity(order, 5, 3)
+    assert willing.apply(lowered).result is Result.OK
+    assert willing.undo(lowered, None).result is Result.OK
+    too_much = willing.apply(quantity(order, 5, 2000))
+    assert (too_much.code, "we left" in too_much.message) == ("order_limit_error", False)
+    held = shop.order(order.id)
+    assert (quantities(shop, order), held.state) == ([5], "PaymentSettled")
 
 
 def test_a_quantity_that_is_not_there_is_not_touched(shop: Shop, target: MakeTarget) -> None:
