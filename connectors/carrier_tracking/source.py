@@ -7,6 +7,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from connectors.carrier_tracking.client import TrackingClient
 from connectors.carrier_tracking.inbox import InboxFile
 from connectors.files.client import list_drops
 from connectors.files.source import Cursor
-from connectors.reading import clocked_page, unknown_entity, unknown_key
+from connectors.reading import clocked_page, source_now, unknown_entity, unknown_key
 from registry.contracts import contract_of
 from registry.systems import System
 
@@ -56,13 +57,13 @@ class _TrackingSource(ABC):
     def _about(self, number: str) -> Iterator[Record]:
         """Events of one package, and perhaps of others."""
 
-    def _records(self, payload: Any, where: str) -> list[Record]:
-        """The scans of a payload; one that nobody understands becomes a record for quarantine."""
+    def _understand(self, payload: Any, where: str) -> list[Record] | None:
+        """The scans of a payload; none when nobody knows its shape."""
         understood = shapes.understand(payload, self.system.time_zone)
         if understood.said:
             self._notice(f"{where} says: {understood.said}")
         elif not understood.packages:
-            return [_unreadable(where, payload, "no known shape of a tracking payload")]
+            return None
         return understood.records
 
     def _notice(self, text: str) -> None:
@@ -98,26 +99,34 @@ class InboxSource(_TrackingSource):
         if entity != ENTITY:
             raise unknown_entity(self, entity)
         known = Cursor.load(cursor, _understanding(self.system))
-        reached = Cursor(known.mappings)
+        # What a pass that is cut short does not come to stays known.
+        reached = Cursor(known.mappings, dict(known.files))
+        listed: set[str] = set()
         waiting: list[Record] = []
         failures: list[SourceError] = []
         for path in list_drops(self._folder, self._pattern, known.files):
             name = path.relative_to(self._folder).as_posix()
-            earlier = known.files.get(name)
+            listed.add(name)
             try:
-                file = InboxFile(path, name, earlier)
+                file = InboxFile(path, name, known.files.get(name))
                 if file.change == "rewritten":
                     self._notice(f"{name} was rewritten: all of it is read again")
                 for document in file.documents():
                     where = f"{name} at byte {document.offset}"
-                    if document.problem:
-                        waiting.append(_unreadable(where, document.text, document.problem))
-                    else:
-                        waiting += self._records(document.content, where)
+                    problem, found = document.problem, None
+                    if problem is None:
+                        found = self._understand(document.content, where)
+                    settled = file.judge(document, is_faulty=found is None)
+                    waiting += [_settled(_place(name, offset)) for offset in settled]
+                    if found is None:
+                        place = _place(name, document.offset)
+                        found = [_unreadable(place, where, document.text, problem)]
+                    waiting += found
                     reached.files[name] = file.state
                     if len(waiting) >= self.system.page_size:
                         yield Page(entity, waiting, reached.dump())
                         waiting = []
+                waiting += [_settled(_place(name, offset)) for offset in file.cut_off]
                 reached.files[name] = file.state
                 if file.waiting_bytes:
                     self._notice(
@@ -126,8 +135,8 @@ class InboxSource(_TrackingSource):
                     )
             except SourceError as error:
                 failures.append(error)
-                if earlier:
-                    reached.files.setdefault(name, earlier)
+        for name in sorted(set(known.files) - listed):
+            waiting += [_settled(_place(name, o)) for o in reached.files.pop(name).faulty]
         yield Page(entity, waiting, reached.dump())
         if failures:
             raise SourceError(
@@ -142,8 +151,11 @@ class InboxSource(_TrackingSource):
 class PollSource(_TrackingSource):
     """A carrier's or tracker's interface, asked for every number of a list in every pass.
 
-    There is no cursor: an answer always holds the whole history of a package.
+    An answer always holds the whole history of a package. The cursor only says which answers are
+    in quarantine: the next pass settles those that no longer come.
     """
+
+    keeps_place_on_failure = True
 
     def __init__(self, system: System, client: TrackingClient) -> None:
         super().__init__(system)
@@ -157,27 +169,66 @@ class PollSource(_TrackingSource):
             raise unknown_entity(self, entity)
         self.client.unknown.clear()
         numbers = self.client.numbers()
+        before = set(json.loads(cursor).get("unreadable", ()) if cursor else ())
+        now: set[str] = set()
         for answer in self.client.ask(numbers):
-            records = self._records(answer, "an answer")
-            yield clocked_page(self.client.http, entity, records, None)
+            records = self._understand(answer, "an answer")
+            if records is None:
+                records = [_unreadable_answer(answer)]
+                now.add(records[0].record_id)
+            yield clocked_page(self.client.http, entity, records, _unreadable_ones(before | now))
         if unknown := self.client.unknown:
             self._notice(
                 f"{len(unknown)} of {len(numbers)} tracking numbers are not known there, for "
                 f"example {unknown[0]}"
             )
-        yield clocked_page(self.client.http, entity, [], None)
+        at = source_now(self.client.http)
+        settled = [_settled(record_id, at) for record_id in sorted(before - now)]
+        yield clocked_page(self.client.http, entity, settled, _unreadable_ones(now))
 
     def _about(self, number: str) -> Iterator[Record]:
         for answer in self.client.ask([number]):
-            yield from self._records(answer, "an answer")
+            yield from self._understand(answer, "an answer") or ()
 
 
-def _unreadable(where: str, content: Any, problem: str) -> Record:
+def _place(name: str, offset: int) -> str:
+    return f"{name}@{offset}"
+
+
+def _unreadable(record_id: str, where: str, text: str, problem: str | None) -> Record:
     """A record without fields: the contract refuses it, and quarantine keeps it whole."""
-    text = content if isinstance(content, str) else json.dumps(content, default=str)
+    told = {"where": where, "problem": problem or "no known shape of a tracking payload"}
+    return Record(record_id, {}, json.dumps({**told, "text": text}, ensure_ascii=False))
+
+
+def _unreadable_answer(answer: Any) -> Record:
+    text = json.dumps(answer, default=str)
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
-    raw = json.dumps({"where": where, "problem": problem, "text": text}, ensure_ascii=False)
-    return Record(record_id=f"unreadable|{digest}", fields={}, raw=raw)
+    return _unreadable(f"unreadable|{digest}", "an answer", text, None)
+
+
+def _unreadable_ones(record_ids: set[str]) -> str | None:
+    return json.dumps({"unreadable": sorted(record_ids)}) if record_ids else None
+
+
+def _settled(record_id: str, at: datetime | None = None) -> Record:
+    """A notice under the identity of what is in quarantine: nobody need wait for that any more.
+
+    ``at`` is the present on the source's clock, where it has one of its own.
+    """
+    now = (at or datetime.now(UTC)).isoformat()
+    fields = {
+        "event_id": record_id,
+        "carrier": "inbox",
+        "tracking_number": record_id,
+        "code": "inbox/withdrawn",
+        "occurred_at": now,
+        "occurred_from": now,
+        "occurred_to": now,
+        "local_time": now,
+        "time_method": "told",
+    }
+    return Record(record_id, fields, "it was repaired or taken away")
 
 
 def _understanding(system: System) -> str:

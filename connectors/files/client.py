@@ -36,20 +36,35 @@ class FileState:
     ``size`` counts the bytes consumed, up to the end of a record; ``sha256`` is their digest.
     ``seen`` is (size on disk, mtime in ns, ctime in ns) when it was read to its end: while the
     three stand still, the file is not opened (ctime is there because copying tools set the others
-    at will). Before the end is reached it is NOT_SEEN.
+    at will). Before the end is reached it is NOT_SEEN. ``faulty``: the bytes at which something
+    begins that is in quarantine and is to be settled once it is there no more.
     """
 
     size: int
     sha256: str
     rows: int
     seen: tuple[int, int, int]
+    faulty: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        content = asdict(self)
+        if not self.faulty:
+            del content["faulty"]
+        return content
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> FileState:
-        return cls(content["size"], content["sha256"], content["rows"], tuple(content["seen"]))
+        return cls(
+            content["size"],
+            content["sha256"],
+            content["rows"],
+            tuple(content["seen"]),
+            tuple(content.get("faulty", ())),
+        )
+
+    def unread(self) -> FileState:
+        """Nothing of the file has been read; what is in quarantine stays known."""
+        return FileState(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN, self.faulty)
 
 
 @dataclass(frozen=True)
@@ -137,9 +152,8 @@ def compare(
     try:
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        fresh = FileState(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN)
         if known is None:
-            return "new", fresh, seen
+            return "new", FileState(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN), seen
         if known.seen == seen:
             return "unchanged", known, seen
         same_beginning = status.st_size >= known.size and _digest(path, known.size) == known.sha256
@@ -150,11 +164,11 @@ def compare(
             raise SourceError(
                 "truncated", f"{name} is empty, though {known.rows:,} rows had been read from it"
             )
-        return "rewritten", fresh, seen
+        return "rewritten", known.unread(), seen
     if status.st_size == known.size:
         return "unchanged", replace(known, seen=seen), seen
     if known.size and not may_grow:
-        return "rewritten", fresh, seen
+        return "rewritten", known.unread(), seen
     return "grown", replace(known, seen=NOT_SEEN), seen
 
 

@@ -39,12 +39,12 @@ class Cursor:
     @classmethod
     def load(cls, text: str | None, mappings: str) -> Cursor:
         content = json.loads(text) if text else {}
+        files = {
+            name: FileState.from_json(state) for name, state in content.get("files", {}).items()
+        }
         if content.get("mappings") != mappings:
-            return cls(mappings)
-        return cls(
-            mappings,
-            {name: FileState.from_json(state) for name, state in content["files"].items()},
-        )
+            files = {name: state.unread() for name, state in files.items() if state.faulty}
+        return cls(mappings, files)
 
 
 class FilesSource:

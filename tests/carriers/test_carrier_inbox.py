@@ -223,3 +223,66 @@ def test_a_touched_file_yields_nothing(box: Inbox) -> None:
     _, cursor = box.read()
     os.utime(file, ns=(1, 1))
     assert box.read(cursor)[0] == []
+
+
+def settled(found: list[Record]) -> list[str]:
+    return [r.record_id for r in found if r.fields.get("code") == "inbox/withdrawn"]
+
+
+def broken(found: list[Record]) -> list[str]:
+    return [record.record_id for record in found if not record.fields]
+
+
+def test_rewriting_a_file_settles_what_was_broken_in_it_and_only_that(box: Inbox) -> None:
+    box.write("a.ndjson", f"{usps(1)}\n{{not: json}}\n{{not: json, too}}\n")
+    box.write("b.ndjson", "{not: json}\n")
+    found, cursor = box.read()
+    first, second, other = broken(found)
+    assert first.startswith("a.ndjson@") and other == "b.ndjson@0"
+    found, cursor = box.read(cursor)
+    assert found == []
+    box.write("a.ndjson", f"{usps(1)}\n{{not: json}}\n{usps(2)}\n")
+    found, cursor = box.read(cursor)
+    assert (broken(found), settled(found)) == ([first], [second])
+    box.write("a.ndjson", f"{usps(1)}\n\n\n")
+    found, cursor = box.read(cursor)
+    assert (broken(found), settled(found)) == ([], [first])
+    assert box.read(cursor)[0] == []
+
+
+def test_taking_a_file_away_settles_what_was_broken_in_it(box: Inbox) -> None:
+    box.write("a.ndjson", usps(1))
+    file = box.write("b.ndjson", f'{{"parcel": "4711"}}\n{usps(2)}\n')
+    found, cursor = box.read()
+    assert broken(found) == ["b.ndjson@0"]
+    file.rename(file.with_suffix(".rejected"))
+    found, cursor = box.read(cursor)
+    assert settled(found) == ["b.ndjson@0"] and len(found) == 1
+    assert box.read(cursor)[0] == []
+
+
+def test_what_was_broken_is_settled_when_another_reading_understands_it(box: Inbox) -> None:
+    box.write("a.ndjson", f"{{not: json}}\n{usps(1)}\n")
+    _, cursor = box.read()
+    box.system = box.system.model_copy(update={"time_zone": "America/Denver"})
+    found, cursor = box.read(cursor)
+    assert (broken(found), settled(found)) == (["a.ndjson@0"], [])
+    (box.folder / "a.ndjson").rename(box.folder / "b.ndjson")
+    found, _ = box.read(cursor)
+    assert (broken(found), settled(found)) == (["b.ndjson@0"], ["a.ndjson@0"])
+
+
+def test_a_pass_that_is_cut_short_forgets_nothing_that_is_to_be_settled(tmp_path: Path) -> None:
+    box = Inbox(tmp_path, page_size=1)
+    box.write("a.ndjson", "{not: json}\n{not: json, too}\n")
+    box.write("b.ndjson", "{not: json}\n")
+    found, cursor = box.read()
+    was_broken = set(broken(found))
+    assert len(was_broken) == 3
+    box.write("a.ndjson", f"{usps(1)}\n{usps(2)}\n{usps(3)}\n")
+    (box.folder / "b.ndjson").unlink()
+    pages = box.pages(cursor)
+    assert len(pages) > 3
+    for position, page in enumerate(pages):
+        before = [record for earlier in pages[: position + 1] for record in earlier.records]
+        assert set(settled(before + box.read(page.cursor)[0])) == was_broken

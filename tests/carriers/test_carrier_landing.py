@@ -15,8 +15,9 @@ from ingestion.landing import refresh_views
 from ingestion.load import load_system
 from ingestion.report import LoadReport
 from ingestion.warehouse import warehouse
-from registry.settings import Settings
+from registry.settings import PROJECT_ROOT, Settings
 from registry.systems import load_registry
+from writeback.clock import SystemClock
 
 SYSTEMS = """
 [[systems]]
@@ -42,10 +43,12 @@ class Installation:
         self.settings = Settings(path / "home", path / "systems.toml")
         self.settings.home.mkdir()
 
-    def load(self) -> LoadReport:
+    def load(self, clock: Clock | SystemClock | None = None) -> LoadReport:
         registry = load_registry(self.settings.systems_file)
         (system,) = registry.systems
-        report = load_system(system, make_source(system, {}), self.settings, "run", Clock())
+        report = load_system(
+            system, make_source(system, {}), self.settings, "run", clock or Clock()
+        )
         with warehouse(self.settings) as connection:
             refresh_views(connection, registry)
         return report
@@ -95,3 +98,19 @@ def test_what_breaks_the_contract_is_kept_whole_with_its_reason(here: Installati
         (None, "missing_column", "event_id"),
     }
     assert any("4711" in raw for *_, raw in kept) and any("{broken" in raw for *_, raw in kept)
+
+
+def test_a_settled_payload_lands_as_a_notice_that_says_nothing(here: Installation) -> None:
+    (here.inbox / "good.json").write_text(json.dumps(payload("usps")))
+    file = here.inbox / "bad.json"
+    file.write_text('{"parcel": "4711"}')
+    assert here.load().quarantined == 1
+    file.unlink()
+    report = here.load(SystemClock())
+    assert (report.records, report.quarantined) == (1, 0)
+    [(code,)] = here.rows(
+        "select landed.code from landing.carrier_tracking__tracking_events as landed "
+        "inner join landing.quarantine as kept on landed._record_id = kept.record_id"
+    )
+    seeds = (PROJECT_ROOT / "dbt_project/seeds/status_map.csv").read_text().splitlines()
+    assert f"carrier_tracking,tracking_events,code,{code},no_milestone" in seeds

@@ -223,3 +223,20 @@ def test_an_answer_that_promises_a_page_and_names_none_is_refused(
     monkeypatch.setattr(asked.client.http, "get_json", lambda *_: endless)
     with pytest.raises(SourceError, match="does not say which"):
         read(asked)
+
+
+def test_an_answer_of_no_known_shape_is_settled_when_it_comes_no_more(
+    server: CarrierServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = source(server, tmp_path, "usps")
+    with monkeypatch.context() as patched:
+        patched.setattr(asked.client, "ask", lambda _: iter([{"parcel": "4711"}]))
+        pages = list(asked.pages(ENTITY, None))
+    [refused] = [record for page in pages for record in page.records]
+    assert refused.fields == {} and "4711" in refused.raw
+    pages = list(asked.pages(ENTITY, pages[-1].cursor))
+    found = [record for page in pages for record in page.records]
+    assert found[:-1] == records("usps")
+    assert found[-1].record_id == refused.record_id
+    assert found[-1].fields["code"] == "inbox/withdrawn"
+    assert pages[-1].cursor is None
