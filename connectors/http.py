@@ -204,10 +204,13 @@ class ClientCredentialsAuth(httpx.Auth):
             self._token = str(answer["access_token"])
             self._good_until = self._monotonic() + 0.9 * float(answer.get("expires_in", 60))
         except (ValueError, KeyError, TypeError):
-            raise _TokenRefusedError(response) from None
+            raise TokenRefusedError(response) from None
 
 
-class _TokenRefusedError(Exception):
+class TokenRefusedError(Exception):
+    """For an ``httpx.Auth``: the call that was to log us in got this answer, which HttpClient
+    judges as if the request itself had got it."""
+
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"no token: {response.status_code}")
         self.response = response
@@ -321,10 +324,13 @@ class HttpClient:
             return self._exchange(request)
         except _NEVER_SENT as error:
             raise NotSentError("unreachable", self._unreachable(request, error)) from error
-        except _TokenRefusedError as error:
+        except TokenRefusedError as error:
             # The write waits for a token that never came, so it was not sent.
             failure = self._failure(error.response)
             raise NotSentError(failure.kind, str(failure)) from None
+        except SourceError as error:
+            # Of the authentication, which comes before the write, too.
+            raise NotSentError(error.kind, str(error)) from error
         except httpx.RequestError as error:
             raise NoAnswerError(
                 "no_answer",
@@ -367,7 +373,7 @@ class HttpClient:
         )
         try:
             response = self._exchange(request)
-        except _TokenRefusedError as error:
+        except TokenRefusedError as error:
             response = error.response
         except httpx.TimeoutException as error:
             kind = "unreachable" if isinstance(error, httpx.ConnectTimeout) else "timeout"

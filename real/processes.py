@@ -197,6 +197,19 @@ def unprivileged_user() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
+def can_enter(user: str | None, folder: Path) -> bool:
+    """Whether a user may go into a folder that exists; None is we ourselves."""
+    asked = ["sh", "-c", 'test -x "$1"', "sh", str(folder)]
+    return subprocess.run(asked, cwd="/", check=False, **_identity(user)).returncode == 0
+
+
+def give_to(user: str, folder: Path) -> None:
+    """Make a user the owner of a folder and all that is in it; for root only."""
+    entry = pwd.getpwnam(user)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+
+
 def _identity(user: str | None) -> dict[str, Any]:
     if user is None:
         return {}

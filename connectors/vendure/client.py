@@ -10,7 +10,7 @@ import httpx
 
 from connectors.base import SourceError
 from connectors.cursors import iso_milliseconds
-from connectors.http import HeaderAuth, HttpClient
+from connectors.http import HeaderAuth, HttpClient, TokenRefusedError
 from registry.systems import System
 
 PATH = "admin-api"
@@ -46,7 +46,8 @@ _KINDS = {
 class SessionAuth(httpx.Auth):
     """An administrator's session: logs in, and once more when the session has ended.
 
-    Raises SourceError ``unauthorised`` when Vendure does not accept the login.
+    Raises SourceError ``unauthorised`` when Vendure does not accept the login, and others (or
+    TokenRefusedError, for the status) when it could not judge it.
     """
 
     requires_response_body = True
@@ -73,15 +74,27 @@ class SessionAuth(httpx.Auth):
         response = yield httpx.Request(
             "POST", self._url, json={"query": _LOG_IN, "variables": self._login}
         )
+        if not response.is_success:
+            raise TokenRefusedError(response)
         self._token = response.headers.get(SESSION_HEADER)
         if self._token is None:
-            variables = ", ".join(sorted(self._system.secrets.values()))
-            raise SourceError(
-                "unauthorised",
-                f"{self._system.name} does not accept our login ({response.status_code} at "
-                f"{self._url}): check the environment variables {variables}, and that its "
-                f"tokenMethod allows 'bearer'",
-            )
+            raise self._login_failure(response)
+
+    def _login_failure(self, response: httpx.Response) -> SourceError:
+        """Why an answer of status 200 opened no session."""
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        failure = failure_of(self._system.name, answer)
+        if failure is not None and failure.kind not in ("forbidden", "unauthorised"):
+            return failure
+        variables = ", ".join(sorted(self._system.secrets.values()))
+        return SourceError(
+            "unauthorised",
+            f"{self._system.name} does not accept our login at {self._url}: check the "
+            f"environment variables {variables}, and that its tokenMethod allows 'bearer'",
+        )
 
 
 class VendureClient:

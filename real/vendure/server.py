@@ -56,7 +56,9 @@ class VendureServer:
         """
         self._install()
         self.postgres.start()
-        self.postgres.create_database(self._database)
+        if self.postgres.create_database(self._database):
+            # A key to a database that is lost (it may lie among temporary files) opens nothing.
+            self._access_file.unlink(missing_ok=True)
         access = self._known_access()
         node = program("node", "install Node.js 20 or newer")
         self._daemon.start(
@@ -87,7 +89,10 @@ class VendureServer:
             self.postgres.start()
             self.postgres.drop_database(self._database)
             shutil.rmtree(self._shop)
-        self.postgres.stop()
+        if any(self.state.glob("*/access.json")):
+            self.postgres.stop()
+        else:
+            self.postgres.remove()
 
     def is_healthy(self) -> bool:
         """Whether it answers and has its database."""

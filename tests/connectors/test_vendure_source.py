@@ -17,6 +17,7 @@ import pytest
 
 from connectors.base import CorrectionRequest, Result, SourceError
 from connectors.cursors import iso_milliseconds
+from connectors.http import NotSentError
 from connectors.vendure.client import VendureClient
 from connectors.vendure.orders import (
     fulfilment_documents,
@@ -428,6 +429,50 @@ def test_a_login_that_is_not_accepted_names_its_variables() -> None:
     with pytest.raises(SourceError, match="PASSWORD, USER") as refused:
         list(client(Sessions(accepts=False), secrets=secrets).created("customers", ""))
     assert refused.value.kind == "unauthorised"
+
+
+def login_error(code: str) -> httpx.Response:
+    told = {"__typename": "ErrorResult", "errorCode": code, "message": "said"}
+    return httpx.Response(200, json={"data": {"login": told}})
+
+
+LOGIN_ANSWERS = [
+    (httpx.Response(429), "rate_limited"),
+    (httpx.Response(502), "server_error"),
+    (httpx.Response(503), "server_error"),
+    (httpx.Response(404), "not_found"),
+    (httpx.Response(401), "unauthorised"),
+    (failed("INTERNAL_SERVER_ERROR"), "server_error"),
+    (httpx.Response(200, content=b"<html>"), "bad_page"),
+    (login_error("INVALID_CREDENTIALS_ERROR"), "unauthorised"),
+    (httpx.Response(200, json={"data": {"login": {}}}), "unauthorised"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), LOGIN_ANSWERS)
+def test_a_login_that_failed_is_told_from_one_that_is_not_accepted(
+    answer: httpx.Response, kind: str
+) -> None:
+    secrets = {"username": "USER", "password": "PASSWORD"}
+    with pytest.raises(SourceError) as raised:
+        list(client(lambda _: answer, secrets=secrets).created("customers", ""))
+    assert raised.value.kind == kind
+    # A write that waits for a session was certainly not sent.
+    with pytest.raises(NotSentError) as unsent:
+        client(lambda _: answer, secrets=secrets).http.send("POST", "admin-api", json={})
+    assert unsent.value.kind == kind
+
+
+def test_a_login_is_repeated_when_vendure_is_busy() -> None:
+    answers = [httpx.Response(503), httpx.Response(429)]
+    vendure = Sessions()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return answers.pop() if answers else vendure(request)
+
+    secrets = {"username": "USER", "password": "PASSWORD"}
+    assert list(client(handler, secrets=secrets).created("customers", "")) == []
+    assert vendure.logins == 1
 
 
 def union(code: str, **more: str) -> httpx.Response:

@@ -1,0 +1,26 @@
+"""PostgreSQL runs wherever its folder is, as root, too, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from real.postgres import PostgresServer
+
+
+def test_it_runs_from_a_folder_that_only_its_owner_can_enter(tmp_path: Path) -> None:
+    outside = set(Path(tempfile.gettempdir()).glob("tallyman-postgres-*"))
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    server = PostgresServer(closed / "postgres")
+    try:
+        server.start()
+        assert server.create_database("kept")
+        server.stop()
+        again = PostgresServer(closed / "postgres")
+        again.start()
+        assert "kept" in again.databases()
+        assert not again.create_database("kept")
+    finally:
+        server.remove()
+    assert set(Path(tempfile.gettempdir()).glob("tallyman-postgres-*")) == outside
