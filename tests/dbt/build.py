@@ -41,9 +41,12 @@ class Warehouse:
         return copy
 
     def unit_tests(self) -> dict[str, str]:
-        """Status of each of dbt's own unit tests."""
+        """What each of dbt's own unit tests says: pass, or its status and message."""
         result = self._invoke("test", "--resource-type", "unit_test")
-        return {run.node.name: str(run.status) for run in result.result}
+        return {
+            run.node.name: "pass" if run.status == "pass" else f"{run.status}: {run.message}"
+            for run in result.result
+        }
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         connection = self._open()

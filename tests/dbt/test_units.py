@@ -15,7 +15,7 @@ def test_unit_tests_pass_and_the_models_stand_on_empty_feeds(
     scenario.read()
     warehouse = Warehouse(tmp_path, artefacts)
     scenario.write(warehouse.path)
-    statuses = warehouse.build().unit_tests()
-    assert statuses
-    assert {name: status for name, status in statuses.items() if status != "pass"} == {}
+    verdicts = warehouse.build().unit_tests()
+    assert verdicts
+    assert {name: said for name, said in verdicts.items() if said != "pass"} == {}
     assert warehouse.exceptions("open", "closed", "pending") == set()
