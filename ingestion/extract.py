@@ -10,8 +10,10 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+import duckdb
 
 from connectors.base import Page, Source, SourceError
 from ingestion import spool, sweep
@@ -32,6 +34,13 @@ BATCH_ROWS = 20_000
 SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
 
+def starting_point(
+    connection: duckdb.DuckDBPyConnection, system: str
+) -> tuple[dict[str, str | None], dict[str, datetime]]:
+    """Cursors of the last complete extractions, and when each entity was last swept, by entity."""
+    return last_cursors(connection, system), last_sweeps(connection, system)
+
+
 def extract_system(
     system: System,
     source: Source,
@@ -39,19 +48,18 @@ def extract_system(
     run_id: str,
     clock: Clock,
     cursors: Mapping[str, str | None] | None = None,
+    swept: Mapping[str, datetime] | None = None,
 ) -> Extracted:
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
-    ``cursors``: where to go on, by entity; by default those of the last complete extractions that
-    the warehouse holds, for which it is opened for a moment. With cursors of one's own nothing is
-    known of what the warehouse holds, and deleted records are not looked for.
+    ``cursors``: where to go on, by entity, and ``swept``: when deleted records were last looked
+    for, as ``starting_point`` tells both; by default it is asked here. With cursors alone nothing
+    is known of what the warehouse holds, and deleted records are not looked for.
     """
-    due: frozenset[str] = frozenset()
     if cursors is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
-            cursors = last_cursors(connection, system.name)
-            swept = last_sweeps(connection, system.name)
-        due = sweep.due(source, swept, clock.now())
+            cursors, swept = starting_point(connection, system.name)
+    due = sweep.due(source, swept, clock.now()) if swept is not None else frozenset()
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
     contracts = contracts_of(system.connector, settings.systems_file.parent / "contracts")
     names = [e for e in source.entities if not system.entities or e in system.entities]

@@ -55,25 +55,31 @@ def load_system(
     system: System, source: Source, settings: Settings, run_id: str, clock: Clock
 ) -> LoadReport:
     """Read one system and land what it told. Never raises for what the source did."""
-    return land(extract_system(system, source, settings, run_id, clock), settings)
+    extracted = extract_system(system, source, settings, run_id, clock)
+    with warehouse(settings, f"load of {system.name}") as connection:
+        return land(extracted, settings, connection)
 
 
-def land(extracted: Extracted, settings: Settings) -> LoadReport:
+def land(
+    extracted: Extracted, settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> LoadReport:
     """Land one extraction, and before it those that a crash left behind.
 
+    The caller holds the warehouse, so that several can land before it is closed: each closing
+    writes a checkpoint.
+
     An extraction that cannot be landed is tried in ``spool.LANDING_ATTEMPTS`` passes and then set
-    aside; its report says so and the system's other extractions go on. Raises WarehouseBusyError.
+    aside; its report says so and the system's other extractions go on.
     """
     report: LoadReport | None = None
-    with warehouse(settings, f"load of {extracted.system}") as connection:
-        landed = landed_extractions(connection, extracted.system)
-        for waiting in list(spool.waiting(settings, extracted.system)):
-            if waiting.extraction_id in landed:
-                spool.remove(waiting.folder)
-                continue
-            outcome = _land_one(waiting, settings, connection)
-            if waiting.extraction_id == extracted.extraction_id:
-                report = outcome
+    landed = landed_extractions(connection, extracted.system)
+    for waiting in list(spool.waiting(settings, extracted.system)):
+        if waiting.extraction_id in landed:
+            spool.remove(waiting.folder)
+            continue
+        outcome = _land_one(waiting, settings, connection)
+        if waiting.extraction_id == extracted.extraction_id:
+            report = outcome
     crash_point("ingestion.after_land")
     # Another process may have landed it for us, as one that a crash left behind.
     return report or LoadReport(

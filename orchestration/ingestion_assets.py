@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 
-from ingestion.extract import extract_system
+from ingestion.extract import extract_system, starting_point
 from ingestion.landing import refresh_views, registry_contracts
 from ingestion.load import land
 from ingestion.report import EntityReport, Extracted, LoadReport
@@ -49,8 +49,10 @@ def _check_specs(contracts: list[Contract]) -> list[dg.AssetCheckSpec]:
 
 def extract_all(
     installation: Installation, systems: tuple[System, ...], run_id: str
-) -> Iterator[Extracted]:
-    """Read all systems side by side (they wait on the network), yielding each when it is done."""
+) -> list[Extracted]:
+    """Read all systems side by side (they wait on the network)."""
+    with warehouse(installation.settings, "cursors") as connection:
+        starts = {system.name: starting_point(connection, system.name) for system in systems}
     with ThreadPoolExecutor(max_workers=len(systems) or 1) as pool:
         futures = [
             pool.submit(
@@ -60,27 +62,33 @@ def extract_all(
                 installation.settings,
                 run_id,
                 installation.clock,
+                *starts[system.name],
             )
             for system in systems
         ]
-        for future in futures:
-            yield future.result()
+        return [future.result() for future in futures]
 
 
 def load_all(installation: Installation, run_id: str) -> list[LoadReport]:
-    """Extract every system, land one after another (DuckDB has one writer), refresh the views."""
+    """Extract every system, land one after another (DuckDB has one writer), refresh the views.
+
+    The warehouse is not held while systems are read, and opened once for all that they told.
+    """
     reports = []
     systems = (*installation.registry.systems, OWN_SYSTEM)
-    for extracted in extract_all(installation, systems, run_id):
-        reports.append(land(extracted, installation.settings))
-        report = reports[-1]
-        records = sum(entity.records for entity in report.entities)
-        problems = [entity.error for entity in report.entities if entity.error]
-        installation.progress(
-            f"loaded {report.system}: {records:,} records"
-            + (f", {problems[0]}" if problems else "")
-        )
-    with warehouse(installation.settings) as connection:
+    extractions = extract_all(installation, systems, run_id)
+    with warehouse(installation.settings, "landing") as connection:
+        for extracted in extractions:
+            # A cursor of its own: what fails in one landing leaves no transaction open for others.
+            with connection.cursor() as cursor:
+                report = land(extracted, installation.settings, cursor)
+            reports.append(report)
+            records = sum(entity.records for entity in report.entities)
+            problems = [entity.error for entity in report.entities if entity.error]
+            installation.progress(
+                f"loaded {report.system}: {records:,} records"
+                + (f", {problems[0]}" if problems else "")
+            )
         refresh_views(connection, installation.registry)
     return reports
 

@@ -93,8 +93,8 @@ def load_all(
 
     with ThreadPoolExecutor(4) as pool:
         extracted = list(pool.map(read, registry.systems))
-    reports = {one.system: land(one, settings) for one in extracted}
     with warehouse(settings) as connection:
+        reports = {one.system: land(one, settings, connection) for one in extracted}
         refresh_views(connection, registry)
     return reports
 

@@ -22,6 +22,11 @@ from ingestion.warehouse import warehouse
 from registry.contracts import SYSTEM_COLUMNS, load_contracts
 
 
+def landed(extracted, settings):
+    with warehouse(settings) as connection:
+        return land(extracted, settings, connection)
+
+
 def test_everything_lands_typed_with_its_log(settings, wms, clock, query):
     report = load_system(wms, FakeSource(wms, wms_documents()), settings, "run-1", clock)
 
@@ -89,14 +94,14 @@ def test_the_same_load_twice_adds_nothing_to_the_records(settings, wms, clock, q
     documents = wms_documents()
     for run in ("run-1", "run-2"):
         source = FakeSource(wms, documents)
-        land(extract_system(wms, source, settings, run, clock, cursors={}), settings)
+        landed(extract_system(wms, source, settings, run, clock, cursors={}), settings)
     identities = "count(distinct (_record_id, _content_hash))"
     assert query(f"select count(*), {identities} from landing.demo_wms__items") == [(10, 5)]
 
 
 def test_landing_the_same_extraction_twice_lands_it_once(settings, wms, clock, query):
     extracted = extract_system(wms, FakeSource(wms, wms_documents()), settings, "run-1", clock)
-    first, second = land(extracted, settings), land(extracted, settings)
+    first, second = landed(extracted, settings), landed(extracted, settings)
     assert (first.complete, second.complete) == (True, True)
     assert query("select count(*) from landing.demo_wms__items") == [(5,)]
 
@@ -242,7 +247,7 @@ def test_an_extraction_that_cannot_be_landed_is_set_aside_in_the_end(
 
     monkeypatch.setattr("ingestion.load._load", broken)
     extracted = extract_system(wms, FakeSource(wms, wms_documents()), settings, "run-1", clock)
-    reports = [land(extracted, settings) for _ in range(spool.LANDING_ATTEMPTS)]
+    reports = [landed(extracted, settings) for _ in range(spool.LANDING_ATTEMPTS)]
     assert all(r.load_id is None and not r.complete for r in reports)
     assert "the next pass tries again" in str(reports[0].entities[0].error)
     assert "set aside" in str(reports[-1].entities[0].error)

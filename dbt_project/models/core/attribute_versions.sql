@@ -56,6 +56,29 @@ keyed as (
     where target_key is not null
 ),
 
+-- Most fields of most objects are told once and never again: only the others pay for a history.
+told_once as (
+    select
+        system,
+        object_type,
+        object_key,
+        field
+    from keyed
+    group by system, object_type, object_key, field
+    having count(*) = 1
+),
+
+told_again as (
+    select keyed.*
+    from keyed
+    anti join told_once
+        on
+            keyed.system = told_once.system
+            and keyed.object_type = told_once.object_type
+            and keyed.object_key = told_once.object_key
+            and keyed.field = told_once.field
+),
+
 -- Of several records that claim one object (an order entered twice) the one that stands is
 -- compared, and of those the first: the other is a matter for uniqueness.
 with_standing as (
@@ -63,7 +86,7 @@ with_standing as (
         *,
         last_value(value) over record_history is not null as is_standing,
         min(recorded_to) over record_history as record_began_at
-    from keyed
+    from told_again
     window record_history as (
         partition by system, object_type, object_key, field, record_id
         order by version_number
@@ -125,6 +148,29 @@ field_changes as (
     qualify
         row_number() over object_history = 1
         or held_value is distinct from lag(held_value) over object_history
+),
+
+spans as (
+    select
+        *,
+        lead(recorded_from) over object_history as ended_from,
+        lead(recorded_to) over object_history as ended_to
+    from field_changes
+    window object_history as (
+        partition by system, object_type, object_key, field
+        order by recorded_to, record_id, version_number
+    )
+    union all by name
+    select
+        keyed.*,
+        case when keyed.is_additive then nullif(keyed.value, 0) else keyed.value end as held_value
+    from keyed
+    semi join told_once
+        on
+            keyed.system = told_once.system
+            and keyed.object_type = told_once.object_type
+            and keyed.object_key = told_once.object_key
+            and keyed.field = told_once.field
 )
 
 select
@@ -145,13 +191,9 @@ select
     cast(held_value as decimal(18, 6)) as value,
     recorded_from as valid_from_earliest,
     recorded_to as valid_from_latest,
-    lead(recorded_from) over object_history as valid_to_earliest,
-    lead(recorded_to) over object_history as valid_to_latest,
+    ended_from as valid_to_earliest,
+    ended_to as valid_to_latest,
     seen_at,
     is_first_load,
     raw_key
-from field_changes
-window object_history as (
-    partition by system, object_type, object_key, field
-    order by recorded_to, record_id, version_number
-)
+from spans
