@@ -16,25 +16,35 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 
 
 class Warehouse:
-    """A warehouse file that can be built again, with other seeds if a test wants."""
+    """A warehouse file that can be built again, with other seeds if a test wants.
 
-    def __init__(self, home: Path, artefacts: Path) -> None:
+    It begins as a copy of one in which all views and seeds stand already (making them takes longer
+    than all that the tables cost); ``bare``: as no file at all.
+    """
+
+    def __init__(self, home: Path, artefacts: Path, bare: bool = False) -> None:
         self.home = home
         self.artefacts = artefacts
+        self.bare = bare
         home.mkdir(parents=True, exist_ok=True)
+        if not bare:
+            shutil.copyfile(_template(artefacts), self.path)
 
     @property
     def path(self) -> Path:
         return self.home / "warehouse.duckdb"
 
     def build(self) -> Warehouse:
-        """Seeds and all models."""
-        self._dbt("build", "--resource-type", "seed", "--resource-type", "model")
+        """Seeds and all models, or what is not in the template."""
+        if self.bare:
+            self._dbt("build", "--resource-type", "seed", "--resource-type", "model")
+        else:
+            self._dbt("run", "--exclude", "config.materialized:view")
         return self
 
     def changed(self, home: Path, seed: str, *changes: str) -> Warehouse:
         """A copy with a seed changed by SQL, and everything built anew that depends on it."""
-        copy = Warehouse(home, self.artefacts)
+        copy = Warehouse(home, self.artefacts, bare=True)
         shutil.copyfile(self.path, copy.path)
         copy.execute(*changes)
         copy._dbt("run", "--select", f"{seed}+")
@@ -88,6 +98,17 @@ class Warehouse:
 
         runner = dbtRunner(manifest=_manifest(self.artefacts))
         return runner.invoke([*arguments, *_options(self.artefacts)])
+
+
+def _template(artefacts: Path) -> Path:
+    """The file in which all views and seeds stand, over feeds that tell nothing."""
+    from scenario import Scenario
+
+    template = Warehouse(artefacts / "template", artefacts, bare=True)
+    if not template.path.exists():
+        Scenario().write(template.path)
+        template.build()
+    return template.path
 
 
 _manifests: dict[Path, Any] = {}

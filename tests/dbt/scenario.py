@@ -130,11 +130,13 @@ class Scenario:
                 )
 
     def write(self, path: Path) -> None:
-        """Make the landing and config schemas of a new warehouse file."""
+        """Make the landing and config schemas of a warehouse file anew."""
         connection = duckdb.connect(str(path), config={"memory_limit": "2GB", "threads": 2})
         try:
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute("create schema landing; create schema config")
+            for schema in ("landing", "config"):
+                connection.execute(f"drop schema if exists {schema} cascade")
+                connection.execute(f"create schema {schema}")
             self._write_landing(connection)
             self._write_log(connection)
             self._write_config(connection)

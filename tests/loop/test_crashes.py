@@ -62,7 +62,7 @@ def _run(home: Path, systems_file: Path, crash_at: str | None = None) -> int | N
         target=_run_until_rest, args=(str(home), str(systems_file), crash_at)
     )
     child.start()
-    child.join(timeout=200)
+    child.join(timeout=400)
     return child.exitcode
 
 

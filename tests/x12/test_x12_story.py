@@ -192,7 +192,14 @@ def world(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> World:
     _trade(acme, threepl)
     _store(threepl)
     settings = load_settings(root / "home", root / "systems.toml")
-    made = World(root, settings, acme, threepl, StoppedClock(), Warehouse(root / "home", artefacts))
+    made = World(
+        root,
+        settings,
+        acme,
+        threepl,
+        StoppedClock(),
+        Warehouse(root / "home", artefacts, bare=True),
+    )
     made.load(NOW)
     return made
 
