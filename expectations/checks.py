@@ -57,11 +57,13 @@ class NoRows:
     """A query over the relation ``judged`` (the rows of the batch) that must find nothing.
 
     For what the library's own expectations can't say on DuckDB (its regex expectation is one) and
-    for everything that needs more than one column.
+    for everything that needs more than one column. ``among_judged``: it looks for nothing but rows
+    of the batch, so that an empty batch can't break it.
     """
 
     query: str
     column: str | None = None
+    among_judged: bool = False
 
 
 Expectation = NotNull | InSet | Between | NoRows

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from expectations.checks import ALL_SYSTEMS, Batch, Check, NoRows, Severity, Suite
+from expectations.checks import ALL_SYSTEMS, Batch, Check, Expectation, NoRows, Severity, Suite
 from expectations.contract_suites import contract_checks, feeds, suite_of
 from expectations.engine import Outcome, Verdict, evaluate, warm_up
 from expectations.invariants import invariant_checks, invariant_suites
@@ -191,10 +191,8 @@ def _verdicts(
     if not error:
         try:
             empty = _empty_batches(connection, checks)
-            # Work in proportion to what changed: where no row is, none can break a column check.
-            spared = [
-                c for c in checks if c.batch in empty and not isinstance(c.expectation, NoRows)
-            ]
+            # Work in proportion to what changed: where no row is, none can break a check of rows.
+            spared = [c for c in checks if c.batch in empty and _judges_rows(c.expectation)]
             verdicts = {check.identity: Verdict("passed") for check in spared}
             rest = [check for check in checks if check.identity not in verdicts]
             return {**verdicts, **evaluate(connection, rest)}
@@ -202,6 +200,10 @@ def _verdicts(
             log.exception("the checkpoint could not run")
             error = f"the checkpoint could not run: {reason}"
     return {check.identity: Verdict("crashed", error) for check in checks}
+
+
+def _judges_rows(expectation: Expectation) -> bool:
+    return not isinstance(expectation, NoRows) or expectation.among_judged
 
 
 def _empty_batches(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> set[Batch]:
