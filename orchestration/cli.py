@@ -246,6 +246,7 @@ def sandbox_up(
     with pretend_distributor(folder, port, orders=orders, seed=seed) as (settings, handle):
         for name, url in handle.urls.items():
             _say(f"{name:8} {url}")
+        _say(f"look at an order, break it: {handle.urls['admin']}/")
         _say(f"systems file: {settings.systems_file}   (Ctrl-C stops)")
         Event().wait()
 

@@ -92,18 +92,27 @@ def happened(moment: float, text: str = "", note: str = "") -> Entry:
     return Entry(text or short(moment), PLAIN, note, iso_utc(moment))
 
 
-def dated(said: float, true: float | None, now: float, text: str = "") -> Entry:
-    """What a system dates, judged by when it happened. ``true`` None: it never did."""
-    at = iso_utc(said)
-    shown = f"{text} · {short(said)}" if text else short(said)
+def dated(said: float, true: float | None, now: float, about: str = "") -> Entry:
+    """What a system dates, judged by when it happened. ``true`` None: it never did.
+
+    ``about`` goes before the note: the number of the document that holds the date.
+    """
+    state, note = DIFFERS, ""
     if true is None:
-        return Entry(shown, EXTRA, "never happened", at)
-    if said > now + HOUR:
-        return Entry(shown, DIFFERS, "lies in the future", at)
-    if said < true - _EARLY:
-        return Entry(shown, DIFFERS, f"{duration(true - said)} before it happened", at)
-    late = said - true
-    return Entry(shown, AGREES, f"{duration(late)} later" if late >= 1 else "", at)
+        state, note = EXTRA, "never happened"
+    elif said > now + HOUR:
+        note = "lies in the future"
+    elif said < true - _EARLY:
+        note = f"{duration(true - said)} before it happened"
+    else:
+        state = AGREES
+        note = f"{duration(said - true)} later" if said - true >= 1 else ""
+    return Entry(short(said), state, joined(about, note), iso_utc(said))
+
+
+def joined(*notes: str) -> str:
+    """Notes in one line, those that say nothing left out."""
+    return " · ".join(note for note in notes if note)
 
 
 def absent(due: float | None, now: float, text: str = "knows nothing of it") -> Entry:

@@ -52,12 +52,13 @@ def corrections_on(
     return found
 
 
-def touched(effects: Iterable[dict[str, Any]]) -> set[str]:
-    """Every number of a document that some write changed or made."""
-    names: set[str] = set()
-    for effect in effects:
-        names |= {effect["object"].split("/")[0], *_references(effect["after"])}
-    return names
+def last_touched(effects: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """When a write last changed or made a document, by each number of that document."""
+    return {
+        name: effect["applied_at"]
+        for effect in effects
+        for name in {effect["object"].split("/")[0], *_references(effect["after"])}
+    }
 
 
 def _references(document: Any) -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.distributor import Distributor
-from sandbox.page.corrections import touched
+from sandbox.page.corrections import last_touched
 from sandbox.page.story import TruthRow, names_in
 from sandbox.tables import Table
 from sandbox.world import KINDS
@@ -61,7 +61,7 @@ def latest_orders(distributor: Distributor) -> list[Hit]:
 
 def injected(distributor: Distributor, rows: list[TruthRow]) -> list[Injected]:
     """Faults and decoys for a list, newest first."""
-    changed = touched(distributor.store.effects())
+    changed = last_touched(distributor.store.effects())
     return [
         Injected(
             row["fault_id"],
@@ -69,7 +69,9 @@ def injected(distributor: Distributor, rows: list[TruthRow]) -> list[Injected]:
             KINDS[row["fault_type"]].title if row["fault_type"] in KINDS else row["fault_type"],
             row["decoy"],
             target_of(row),
-            bool(names_in(row["entity_keys"]) & changed),
+            any(
+                changed.get(name, "") > row["injected_at"] for name in names_in(row["entity_keys"])
+            ),
         )
         for row in reversed(rows)
     ]

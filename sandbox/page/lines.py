@@ -182,7 +182,7 @@ class _Line:
         )
 
     def _status(self) -> Row:
-        row = Row("Its word for it")
+        row = Row("Status")
         if self.oms:
             premature = self.oms["status"] in ("SHIPPED", "DELIVERED") and not (
                 self.truth.quantity_shipped(self.number)

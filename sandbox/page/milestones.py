@@ -17,6 +17,7 @@ from sandbox.page.cells import (
     dated,
     from_local,
     happened,
+    joined,
 )
 from sandbox.page.happened import OrderTruth, Parcel
 from sandbox.tables import Document
@@ -130,11 +131,13 @@ def _bookings(truth: OrderTruth, held: Beliefs) -> list[Entry]:
     for order in held.erp_orders:
         entry = dated(from_local(order["booked"], true), true, truth.now, order["doc_no"])
         if order["stat"] == CANCELLED and not truth.all_cancelled:
-            entry = Entry(entry.text, PLAIN, "cancelled", entry.at)
+            entry = Entry(entry.text, PLAIN, joined(order["doc_no"], "cancelled"), entry.at)
             if order is held.erp and not truth.cancelled:
-                entry = Entry(entry.text, DIFFERS, "cancelled", entry.at)
+                entry = Entry(entry.text, DIFFERS, entry.note, entry.at)
         elif order is not held.erp and order["stat"] != CANCELLED:
-            entry = Entry(entry.text, EXTRA, "booked once too often", entry.at)
+            entry = Entry(
+                entry.text, EXTRA, joined(order["doc_no"], "booked once too often"), entry.at
+            )
         entries.append(entry)
     return entries
 
@@ -185,11 +188,11 @@ def _postings(
     for document in documents:
         entry = dated(from_local(document["posted"], true), true, now, document[number])
         if document["stat"] != "P":
-            entry = Entry(entry.text, PLAIN, "taken back", entry.at)
+            entry = Entry(entry.text, PLAIN, joined(document[number], "taken back"), entry.at)
         else:
             standing += 1
             if standing > 1:
-                entry = Entry(entry.text, EXTRA, twice, entry.at)
+                entry = Entry(entry.text, EXTRA, joined(document[number], twice), entry.at)
         entries.append(entry)
     return entries
 
@@ -232,8 +235,7 @@ def _invoiced(name: str, parcel: Parcel | None, truth: OrderTruth, held: Beliefs
     entries = _postings(documents, "inv_no", true, now, "billed once too often")
     for document, entry in zip(documents, entries, strict=True):
         amount = f"{document['amt']} {document['curr']}"
-        note = f"{amount} · {entry.note}" if entry.note else amount
-        row.add("erp", Entry(entry.text, entry.state, note, entry.at))
+        row.add("erp", Entry(entry.text, entry.state, joined(entry.note, amount), entry.at))
     if parcel and not any(document["stat"] == "P" for document in documents):
         overdue = now - parcel.at > GRACE_SECONDS["F01"]
         row.add("erp", Entry("not invoiced", MISSING) if overdue else Entry("due soon", COMING))

@@ -135,6 +135,7 @@ class _Pages:
             status = max(status, 404)
             problem = problem or f"There is no {'item' if item else 'order'} “{wanted}”."
         rows = truth_rows(distributor)
+        listed = injected(distributor, rows)
         html = self.template.render(
             find=find,
             hits=search(distributor, find) if find else [],
@@ -146,7 +147,8 @@ class _Pages:
             here=here,
             problem=problem,
             did=next((row for row in rows if row["fault_id"] == did), None),
-            injected=injected(distributor, rows),
+            injected=listed,
+            corrected_ids={one.fault_id for one in listed if one.corrected},
             latest=latest_orders(distributor),
             families=_families(),
             decoys=DECOYS,
