@@ -90,7 +90,11 @@ def add_page(app: FastAPI, distributor: Distributor) -> None:
         story = order_story(distributor, pages.stock, number)
         if story is None:
             raise ProblemError(404, f"there is no order {number}")
-        counts = {"wrong": story.wrong, "coming": story.coming}
+        counts = {
+            "wrong": story.wrong,
+            "wrong_beside": story.wrong_beside,
+            "coming": story.coming,
+        }
         return json_response(to_json(asdict(story) | counts))
 
 

@@ -21,11 +21,16 @@ function take(html) {
       const before = document.getElementById(details.id);
       if (before) details.open = before.open;
     }
+    if (old.isEqualNode(next)) continue;
+    const held = document.activeElement;
     const scrolled = [...old.querySelectorAll(".list")].map((list) => list.scrollTop);
-    // Whoever is typing or choosing there keeps what they have under their hands.
-    if (old.innerHTML === next.innerHTML || old.contains(document.activeElement)) continue;
     old.replaceWith(next);
     next.querySelectorAll(".list").forEach((list, index) => { list.scrollTop = scrolled[index] || 0; });
+    // The same link or button, not the one that now stands in its place.
+    if (old.contains(held)) {
+      const same = [...next.querySelectorAll(held.localName)].find((one) => one.isEqualNode(held));
+      same?.focus({ preventScroll: true });
+    }
   }
   document.getElementById("asof").replaceWith(document.adoptNode(fresh.getElementById("asof")));
   document.title = fresh.title;
@@ -47,7 +52,6 @@ document.addEventListener("submit", async (event) => {
   if (form.method !== "post") return;
   event.preventDefault();
   const sent = new URLSearchParams(new FormData(form, event.submitter));
-  document.activeElement?.blur();
   try {
     const answer = await fetch(form.action, { method: "POST", body: sent });
     if (answer.redirected) {
