@@ -265,6 +265,39 @@ def sandbox_inject(
         _say(f"{fault['fault_id']} {kind}: expect {expected or 'nothing'}")
 
 
+@sandbox_app.command("scale")
+def sandbox_scale(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the data; empty to write them.")],
+    events: Annotated[
+        int | None, typer.Option("--events", min=1, help="Write at least so many order events.")
+    ] = None,
+    seed: Seed = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the folder over HTTP.")] = False,
+    port: Annotated[
+        int, typer.Option("--port", help="Port to serve on; 0 takes a free one.")
+    ] = 8790,
+) -> None:
+    """Write data of the same kinds by the million, for benchmarks, and serve them."""
+    from threading import Event
+
+    from orchestration.pretend import served_scale, write_scale
+
+    if events is None and not serve:
+        raise typer.BadParameter("say --events N to write, --serve to serve, or both")
+    if events is not None:
+        written = write_scale(out, events, seed)
+        for name, count in written["counts"].items():
+            _say(f"{name:14} {count:>12,}")
+        rate = written["counts"]["order_events"] / written["seconds"]
+        size = written["bytes"] / 1e6
+        _say(f"{size:,.0f} MB in {written['seconds']:.1f} s, {rate:,.0f} order events a second")
+        _say(f"read them: .venv/bin/tallyman sync --systems {out / 'systems.toml'}")
+    if serve:
+        with served_scale(out, port) as url:
+            _say(f"OMS and WMS dialects at {url}   (Ctrl-C stops)")
+            Event().wait()
+
+
 def main() -> None:
     """Entry point: an error meant for people is one message and an exit code, never a traceback."""
     # The terminal shows what we say; what libraries warn of their own future is not for users.
