@@ -6,9 +6,6 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-BLOCK_ORDERS = 25_000
-"""Drawn and written at a time: what memory holds does not depend on the number of events."""
-
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -47,13 +44,15 @@ class ScalePlan:
     """Equal plans give equal files, byte by byte, however many processes write them.
 
     ``events``: how many at least; there may be a few in a thousand more. ``days`` end at ``until``
-    (milliseconds since 1970, UTC).
+    (milliseconds since 1970, UTC). ``block_orders`` are drawn and written at a time: what memory
+    holds does not depend on the number of events.
     """
 
     events: int
     seed: int = 20260
     items: int = 2000
     days: float = 45.0
+    block_orders: int = 25_000
     until: int = field(default=int(_END.timestamp() * 1000))
 
     @property
@@ -79,12 +78,12 @@ class ScalePlan:
     @property
     def blocks(self) -> int:
         """How many blocks there are."""
-        return math.ceil(self.orders / BLOCK_ORDERS)
+        return math.ceil(self.orders / self.block_orders)
 
     def block(self, number: int) -> tuple[int, int, int, int]:
         """(first order, orders, first millisecond, last + 1) of a block: a slice of the time."""
-        first = number * BLOCK_ORDERS
-        size = min(BLOCK_ORDERS, self.orders - first)
+        first = number * self.block_orders
+        size = min(self.block_orders, self.orders - first)
         span = self.until - self.begin
         return (
             first,
