@@ -246,6 +246,7 @@ def sandbox_up(
     with pretend_distributor(folder, port, orders=orders, seed=seed) as (settings, handle):
         for name, url in handle.urls.items():
             _say(f"{name:8} {url}")
+        _say(f"look at an order, break it: {handle.urls['admin']}/")
         _say(f"systems file: {settings.systems_file}   (Ctrl-C stops)")
         Event().wait()
 
@@ -262,6 +263,39 @@ def sandbox_inject(
     for fault in inject(load_settings(home).home, kind, count):
         expected = ", ".join(f"{e['rule']} {e['object']}" for e in fault["expected"])
         _say(f"{fault['fault_id']} {kind}: expect {expected or 'nothing'}")
+
+
+@sandbox_app.command("scale")
+def sandbox_scale(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the data; empty to write them.")],
+    events: Annotated[
+        int | None, typer.Option("--events", min=1, help="Write at least so many order events.")
+    ] = None,
+    seed: Seed = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the folder over HTTP.")] = False,
+    port: Annotated[
+        int, typer.Option("--port", help="Port to serve on; 0 takes a free one.")
+    ] = 8790,
+) -> None:
+    """Write data of the same kinds by the million, for benchmarks, and serve them."""
+    from threading import Event
+
+    from orchestration.pretend import served_scale, write_scale
+
+    if events is None and not serve:
+        raise typer.BadParameter("say --events N to write, --serve to serve, or both")
+    if events is not None:
+        written = write_scale(out, events, seed)
+        for name, count in written["counts"].items():
+            _say(f"{name:14} {count:>12,}")
+        rate = written["counts"]["order_events"] / written["seconds"]
+        size = written["bytes"] / 1e6
+        _say(f"{size:,.0f} MB in {written['seconds']:.1f} s, {rate:,.0f} order events a second")
+        _say(f"read them: .venv/bin/tallyman sync --systems {out / 'systems.toml'}")
+    if serve:
+        with served_scale(out, port) as url:
+            _say(f"OMS and WMS dialects at {url}   (Ctrl-C stops)")
+            Event().wait()
 
 
 def main() -> None:

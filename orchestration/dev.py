@@ -49,7 +49,7 @@ def run_dev(
             "warning",
         ]
         progress(f"Dagster UI: http://127.0.0.1:{ui_port}   (Ctrl-C stops everything)")
-        progress("break something: .venv/bin/tallyman sandbox inject H2")
+        progress(f"look at an order, break it: {handle.urls['admin']}/")
         child = subprocess.Popen(command, env=environment, cwd=PROJECT_ROOT)
         # `kill` and a closed terminal must not leave the UI running without its systems.
         for ending in (signal.SIGTERM, signal.SIGHUP):

@@ -52,7 +52,7 @@ def pretend_distributor(
     from sandbox.settings import Settings as World
 
     choices = World(orders=orders) if seed is None else World(orders=orders, seed=seed)
-    with running_sandbox(home / "sandbox", base_port, choices) as handle:
+    with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
         yield write_configuration(home, handle.urls, _secrets(handle.credentials)), handle
 
@@ -72,3 +72,33 @@ def inject(home: Path, kind: str, count: int) -> list[dict[str, Any]]:
     if answer.status_code >= 400:
         raise SandboxError(f"cannot inject '{kind}': {answer.json().get('detail', answer.text)}")
     return list(answer.json()["faults"])
+
+
+def write_scale(out: Path, events: int, seed: int | None) -> dict[str, Any]:
+    """Write scale data into an empty folder; returns its manifest with the seconds it took."""
+    from sandbox.scale.plan import ScalePlan
+    from sandbox.scale.write import write_scale as write
+
+    plan = ScalePlan(events) if seed is None else ScalePlan(events, seed=seed)
+    with _told():
+        return write(plan, out)
+
+
+@contextmanager
+def served_scale(out: Path, port: int) -> Iterator[str]:
+    """Serve scale data in a thread of this process; yields the base URL."""
+    from sandbox.scale.serve import running_scale
+
+    with _told(), running_scale(out, port) as url:
+        yield url
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the sandbox refuses is told as our own errors are: one message, no traceback."""
+    from sandbox.errors import SandboxError as Refused
+
+    try:
+        yield
+    except Refused as error:
+        raise SandboxError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The sandbox's own door, for the demo and tests: truth, ledger, injection, misbehaviour."""
+"""The sandbox's own door: truth, ledger, injection, misbehaviour, and the page to look at it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sandbox import clock
 from sandbox.distributor import Distributor
 from sandbox.http import json_response, new_app
 from sandbox.misbehave import MODES, Misbehaviour
+from sandbox.page.routes import add_page
 from sandbox.problems import ProblemError
 from sandbox.scene import NothingLeftError
 from sandbox.tables import to_json
@@ -42,6 +43,7 @@ class Arming(BaseModel):
 def build_app(distributor: Distributor, misbehaviour: Misbehaviour) -> FastAPI:
     """The admin app. It needs no credentials."""
     app = new_app("sandbox admin")
+    add_page(app, distributor)
 
     @app.get("/health")
     async def health() -> Response:

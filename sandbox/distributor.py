@@ -117,12 +117,20 @@ class Distributor:
         self.store.set("injected", (self.store.get("injected") or 0) + 1)
         self._used = scene.used
         self.store.set("used", sorted(self._used))
-        self.store.add_truths(rows)
-        for when, system, event in self._record(scene.all_events(), now):
+        self.happen(scene.all_events(), rows, now)
+        return rows
+
+    def happen(self, events: Iterable[Event], truths: list[dict[str, Any]], now: float) -> None:
+        """Let events into the running world, with their truth rows, and commit.
+
+        What was recorded before now is heard at once, under its old date; the rest is scheduled.
+        """
+        self.store.begin()
+        self.store.add_truths(truths)
+        for when, system, event in self._record(events, now):
             self.views[system].hear(event, when, now)
         self.store.set("numbers", self.numbers.counts)
         self.commit()
-        return rows
 
     def _record(self, events: Iterable[Event], now: float) -> list[tuple[float, str, Event]]:
         """Append events to the history; returns what is heard by now, in order of time.

@@ -58,23 +58,31 @@ class _Server(uvicorn.Server):
         yield
 
 
+def listen_on(port: int, service: str) -> socket.socket:
+    """A listening socket on a port of this machine, or a free one if 0. Raises SandboxError."""
+    # Named TCP, else asyncio leaves Nagle's delay on and every answer waits 40 ms for its body.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise SandboxError(
+            f"port {port} for {service} is taken ({error.strerror}); choose another port"
+        ) from None
+    return listener
+
+
 def listen(base_port: int) -> dict[str, socket.socket]:
     """One listening socket a service: consecutive ports from ``base_port``, or free ones if 0."""
     sockets: dict[str, socket.socket] = {}
     for index, service in enumerate(SERVICES):
-        port = base_port + index if base_port else 0
-        # Named TCP, else asyncio leaves Nagle's delay on and every answer waits 40 ms for its body.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            for opened in (listener, *sockets.values()):
+            sockets[service] = listen_on(base_port + index if base_port else 0, service)
+        except SandboxError:
+            for opened in sockets.values():
                 opened.close()
-            raise SandboxError(
-                f"port {port} for {service} is taken ({error.strerror}); choose another base port"
-            ) from None
-        sockets[service] = listener
+            raise
     return sockets
 
 

@@ -22,6 +22,7 @@ create table if not exists world_events (
     event_id integer primary key, at real not null, kind text not null, subject text not null,
     data text not null, seen text not null, told text not null
 );
+create index if not exists world_events_subject on world_events (subject);
 create table if not exists scheduled (
     event_id integer not null, system text not null, due real not null, done integer not null,
     primary key (event_id, system)
@@ -117,6 +118,24 @@ class Store:
         )
         return first
 
+    def events_of(self, subject: str) -> list[Event]:
+        """What happened, and will happen, to one subject, in order of time."""
+        rows = self._db.execute(
+            "select at, kind, subject, data, seen, told from world_events where subject = ?"
+            " order by at, event_id",
+            (subject,),
+        )
+        return [_event(*row) for row in rows]
+
+    def events_after(self, event_id: int, kinds: tuple[str, ...]) -> list[tuple[int, Event]]:
+        """Events of some kinds that were stored after one, with their ids, as stored."""
+        rows = self._db.execute(
+            "select event_id, at, kind, subject, data, seen, told from world_events"
+            f" where event_id > ? and kind in ({','.join('?' * len(kinds))}) order by event_id",
+            (event_id, *kinds),
+        )
+        return [(found, _event(*row)) for found, *row in rows]
+
     def schedule(self, rows: Iterable[tuple[int, str, float]]) -> None:
         """Remember that a system hears of an event at a later moment."""
         self._db.executemany("insert into scheduled values (?, ?, ?, 0)", rows)
@@ -133,15 +152,7 @@ class Store:
             "select due, event_id, system, at, kind, subject, data, seen, told"
             " from scheduled join world_events using (event_id) where not done"
         )
-        return [
-            (
-                due,
-                event_id,
-                system,
-                Event(at, kind, subject, json.loads(data), json.loads(seen), json.loads(told)),
-            )
-            for due, event_id, system, at, kind, subject, data, seen, told in rows
-        ]
+        return [(due, event_id, system, _event(*row)) for due, event_id, system, *row in rows]
 
     def add_documents(self, rows: Iterable[tuple[str, str, str, int | None, str]]) -> None:
         """Append versions: (system, entity, record id, sequence, text)."""
@@ -215,3 +226,8 @@ class Store:
             "insert into answers values (?, ?, ?, ?, ?, ?)",
             (system, key, fingerprint, status, to_json(headers), body),
         )
+
+
+def _event(at: float, kind: str, subject: str, data: str, seen: str, told: str) -> Event:
+    """A row of ``world_events`` as the event that it was."""
+    return Event(at, kind, subject, json.loads(data), json.loads(seen), json.loads(told))

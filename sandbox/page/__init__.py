@@ -1,0 +1,1 @@
+"""The page of the admin port: an order as systems believe it, beside the truth; breaking it."""

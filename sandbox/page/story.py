@@ -1,0 +1,188 @@
+"""Everything the page tells about one order or one item, as plain data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import clock
+from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item, wms_sku
+from sandbox.distributor import Distributor
+from sandbox.events import Event
+from sandbox.page.beliefs import beliefs
+from sandbox.page.cells import COMING, WRONG, Grid, count
+from sandbox.page.corrections import Correction, corrections_on
+from sandbox.page.happened import is_real, order_truth
+from sandbox.page.lines import line_grids
+from sandbox.page.milestones import order_steps, parcel_steps
+from sandbox.page.stock import TrueStock, all_positions, movement_grid, stock_grid
+
+TruthRow = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Story:
+    """One object. ``faults``, ``decoys``: truth rows on it; ``past``: the truth, step by step."""
+
+    name: str
+    title: str
+    facts: list[tuple[str, str]]
+    grids: list[Grid]
+    faults: list[TruthRow]
+    decoys: list[TruthRow]
+    corrections: list[Correction]
+    past: list[dict[str, Any]]
+
+    @property
+    def wrong(self) -> int:
+        """How many things a system holds of it that are not so."""
+        return count([grid for grid in self.grids if not grid.shared], WRONG)
+
+    @property
+    def wrong_beside(self) -> int:
+        """How many of what it shares with others."""
+        return count([grid for grid in self.grids if grid.shared], WRONG)
+
+    @property
+    def coming(self) -> int:
+        """How many are on their way."""
+        return count(self.grids, frozenset({COMING}))
+
+
+def truth_rows(distributor: Distributor) -> list[TruthRow]:
+    """All truth rows, oldest first."""
+    return [json.loads(text) for text in distributor.store.truths()]
+
+
+def names_in(value: Any) -> set[str]:
+    """Every identifier anywhere in a truth row's keys."""
+    if isinstance(value, dict):
+        return set().union(*map(names_in, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(names_in, value))
+    return {str(value)}
+
+
+def order_story(distributor: Distributor, stock: TrueStock, number: str) -> Story | None:
+    """One order; None when nobody placed it."""
+    now = clock.now()
+    truth = order_truth(distributor.store, number, now)
+    if truth is None:
+        return None
+    held = beliefs(distributor, number, {parcel.tracking for parcel in truth.parcels.values()})
+    items = {line["item"]: distributor.items[line["item"] - 1] for line in truth.lines.values()}
+    places = LOCATIONS if truth.location is None else (truth.location,)
+    positions = [(item, place) for item in items.values() for place in places]
+    names = {number, *truth.parcels, *held.names()}
+    names |= {str(truth.header[field]) for field in ("doc_no", "wms_order")}
+    grids = [Grid("Milestones", order_steps(truth, held))]
+    grids += [Grid(title, rows) for title, rows in parcel_steps(truth, held)]
+    grids += line_grids(truth, held, distributor.items, distributor.wms.items)
+    grids.append(stock_grid(distributor, stock, positions, now, shared=True))
+    header = truth.header
+    facts = [
+        ("Customer", header["customer"]),
+        ("Purchase order", header["po"]),
+        ("Channel", header["channel"]),
+        ("In the OMS", held.oms["id"] if held.oms else "–"),
+        ("In the ERP", ", ".join(order["doc_no"] for order in held.erp_orders) or "–"),
+        ("In the WMS", ", ".join(order["OrderNbr"] for order in held.wms_orders) or "–"),
+    ]
+    return _story(
+        distributor,
+        number,
+        f"Order {number}",
+        facts,
+        grids,
+        names,
+        {f"{erp_item(item.number)}@{ERP_WAREHOUSE[place]}" for item, place in positions},
+        truth.events,
+    )
+
+
+def item_story(distributor: Distributor, stock: TrueStock, gtin: str) -> Story | None:
+    """One item with its stock everywhere; None when there is none."""
+    item = next((item for item in distributor.items if item.gtin == gtin), None)
+    if item is None:
+        return None
+    positions = all_positions(item)
+    names = {gtin, wms_sku(item.number), erp_item(item.number)}
+    refs = [
+        row["entity_keys"]["ref"]
+        for row in truth_rows(distributor)
+        if "ref" in row["entity_keys"] and names_in(row["entity_keys"]) & names
+    ]
+    grids = [stock_grid(distributor, stock, positions, clock.now(), shared=False)]
+    if refs:
+        grids.append(movement_grid(distributor, refs, clock.now()))
+    return _story(
+        distributor,
+        gtin,
+        f"Item {item.title}",
+        [
+            ("GTIN", gtin),
+            ("In the ERP", erp_item(item.number)),
+            ("In the WMS", wms_sku(item.number)),
+            ("Weight", f"{item.weight} g"),
+        ],
+        grids,
+        names | set(refs),
+        {f"{erp_item(item.number)}@{ERP_WAREHOUSE[place]}" for _, place in positions},
+        [event for ref in refs for event in distributor.store.events_of(ref)],
+    )
+
+
+def _story(
+    distributor: Distributor,
+    name: str,
+    title: str,
+    facts: list[tuple[str, str]],
+    grids: list[Grid],
+    names: set[str],
+    positions: set[str],
+    events: Iterable[Event],
+) -> Story:
+    rows = [row for row in truth_rows(distributor) if names_in(row["entity_keys"]) & names]
+    return Story(
+        name,
+        title,
+        facts,
+        grids,
+        [row for row in rows if not row["decoy"]],
+        [row for row in rows if row["decoy"]],
+        corrections_on(distributor.store.effects(), names, positions),
+        [_step(event) for event in events],
+    )
+
+
+def _step(event: Event) -> dict[str, Any]:
+    """An event in words: when it happened, and who heard of it when."""
+    told = {system: sorted(changed) for system, changed in event.told.items()}
+    return {
+        "at": event.at,
+        "what": event.kind.replace("_", " ") + _about(event),
+        "real": is_real(event),
+        "heard": [
+            (system, when, ", ".join(told.get(system, []))) for system, when in event.seen.items()
+        ],
+    }
+
+
+def _about(event: Event) -> str:
+    data = event.data
+    match event.kind:
+        case "parcel_scanned":
+            return f" {data['code']}" + (f" ({data['reason']})" if data.get("reason") else "")
+        case "shipped":
+            return f" {data['shipment']}"
+        case "invoiced" | "invoice_voided":
+            return f" {data['invoice']}"
+        case "line_repriced":
+            return f" (line {data['line']})"
+        case "lines_cancelled":
+            return f" ({', '.join(map(str, data['lines']))})"
+        case "stock_received" | "stock_adjusted":
+            return f" {data['qty']:+d}"
+    return ""
