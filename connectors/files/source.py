@@ -12,7 +12,7 @@ from typing import Any
 from connectors.base import Page, Record, SourceError
 from connectors.files.client import Batch, Drop, FileState, inspect, list_drops
 from connectors.files.mapping import Mapper, load_mapping
-from connectors.reading import unknown_entity
+from connectors.reading import unknown_entity, unknown_key
 from registry.contracts import contract_of
 from registry.errors import ConfigurationError
 from registry.systems import System
@@ -138,7 +138,14 @@ class FilesSource:
             ) from failures[0]
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
-        """The last version of every record whose fields match ``key``, from all files."""
+        """The last version of every record whose fields match ``key``, from all files.
+
+        Any columns that the mappings fill.
+        """
+        mappers = self._mappers.get(entity, ())
+        known = {name for mapper in mappers for name in mapper.mapping.columns}
+        if not key or not set(key) <= known:
+            raise unknown_key(self, entity, key)
         found: dict[str, Record] = {}
         for page in self.pages(entity, None):
             for record in page.records:
