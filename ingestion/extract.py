@@ -14,14 +14,15 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
 from connectors.base import Page, Source, SourceError
 from ingestion import spool, sweep
-from ingestion.landing import last_cursors, last_sweeps
+from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
 from ingestion.warehouse import warehouse
-from registry.contracts import Contract, contracts_of
+from registry.contracts import Contract, arrow_type, contracts_of
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.settings import Settings
@@ -118,6 +119,7 @@ class _EntityExtraction:
         self._quarantined = 0
         self._unknown_fields: set[str] = set()
         self._cursor: str | None = None
+        self._withdrawn: list[str] = []
         self._offset: float | None = None
         self._uncertainty: float | None = None
 
@@ -141,6 +143,8 @@ class _EntityExtraction:
             error = f"reading {self._entity} of {source.system.name} failed: {failure!r}"
         is_landing = error is None or self._keep_what_came(extraction_id)
         keeps_cursor = error is None or (keeps_place and is_landing)
+        if keeps_cursor:
+            self._withdraw(source.system.name, extraction_id, started)
         return EntityReport(
             entity=self._entity,
             started_at=started,
@@ -182,7 +186,22 @@ class _EntityExtraction:
             self._uncertainty = page.clock_uncertainty_seconds
         source_now = received + timedelta(seconds=self._offset or 0.0)
         self._waiting += [ReceivedRecord(record, received, source_now) for record in page.records]
+        self._withdrawn += page.withdrawn
         self._cursor = page.cursor
+
+    def _withdraw(self, system: str, extraction_id: str, at: datetime) -> None:
+        rows = [
+            {
+                "system": system,
+                "entity": self._entity,
+                "container": container,
+                "extraction_id": extraction_id,
+                "withdrawn_at": at,
+            }
+            for container in self._withdrawn
+        ]
+        schema = pa.schema([(name, arrow_type(kind)) for name, kind in WITHDRAWN_COLUMNS.items()])
+        self._writer.write(spool.WITHDRAWN, pa.Table.from_pylist(rows, schema=schema))
 
     def _flush(self, extraction_id: str) -> None:
         if not self._waiting or self._contract is None:

@@ -51,6 +51,17 @@ QUARANTINE_COLUMNS: Mapping[str, str] = {
     "field": "VARCHAR",
     "reason": "VARCHAR",
     "raw": "VARCHAR",
+    "container": "VARCHAR",
+}
+
+# Containers (connectors.base.Record) of which what earlier extractions told counts no more.
+WITHDRAWN = "withdrawn_containers"
+WITHDRAWN_COLUMNS: Mapping[str, str] = {
+    "system": "VARCHAR",
+    "entity": "VARCHAR",
+    "container": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "withdrawn_at": "TIMESTAMPTZ",
 }
 
 # Records that a sweep did not find any more: table name and columns.
@@ -84,6 +95,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
             ("extractions", EXTRACTION_COLUMNS),
             ("quarantine", QUARANTINE_COLUMNS),
             (MISSING, MISSING_COLUMNS),
+            (WITHDRAWN, WITHDRAWN_COLUMNS),
         ):
             sql = union_view_sql(table, columns, dict.fromkeys(systems), stored)
             _replace_view(connection, table, sql)

@@ -161,6 +161,7 @@ def _as_text(
     columns["record_id"] = _text_column([record.record_id for record in records])
     columns["reference"] = _text_column([record.reference for record in records])
     columns["raw"] = _text_column([record.raw for record in records])
+    columns["container"] = _text_column([record.container for record in records])
     columns["problem"] = _text_column([record.problem for record in records])
     columns["extracted_at"] = pa.array(
         [item.received_at for item in received], arrow_type("TIMESTAMPTZ")
@@ -389,7 +390,8 @@ select
     array_to_string(
         list_transform(findings, finding -> finding.field || ': ' || finding.reason), '; '
     ) as reason,
-    raw
+    raw,
+    container
 from judged
 where len(findings) > 0
 order by sequence

@@ -32,7 +32,7 @@ from faulty_proxy import Answer, CutBody, FaultyProxy, LoseAnswer
 from connectors.base import Page, Record, Result, Source, SourceError, SweptSource
 from connectors.factory import make_source
 from ingestion.extract import extract_system
-from ingestion.spool import QUARANTINE
+from ingestion.spool import QUARANTINE, WITHDRAWN
 from registry.contracts import Contract, contract_of
 from registry.settings import Settings
 from writeback.clock import SystemClock
@@ -129,6 +129,7 @@ class Pass:
 
     landed: set[str]
     quarantined: list[dict[str, Any]]
+    withdrawn: set[str]
     errors: list[str]
     cursors: dict[str, str | None]
 
@@ -147,9 +148,24 @@ def ingest_all(subject: Subject, cursors: Mapping[str, str | None], settings: Se
     return Pass(
         landed={row["_record_id"] for r in reports for row in spooled(r.entity)},
         quarantined=spooled(QUARANTINE),
+        withdrawn={row["container"] for row in spooled(WITHDRAWN)},
         errors=[report.error for report in reports if report.error],
         cursors={r.entity: r.cursor_to or cursors.get(r.entity) for r in reports},
     )
+
+
+def waited_for(*passes: Pass) -> set[str]:
+    """The records in quarantine after some passes that nothing has settled, as the models decide
+    (dbt_project: int_open_quarantine)."""
+    waiting: dict[str, str | None] = {}
+    for each in passes:
+        waiting = {
+            record_id: container
+            for record_id, container in waiting.items()
+            if record_id not in each.landed and container not in each.withdrawn
+        }
+        waiting |= {row["record_id"]: row["container"] for row in each.quarantined}
+    return set(waiting)
 
 
 def assert_told(told: Pass, spoilt: Path) -> None:
@@ -396,6 +412,29 @@ class FolderContract(ReadingContract):
         assert not third.errors
         assert set(mended) <= third.landed
         assert ingest_all(subject, third.cursors, settings).landed == set()
+
+    @pytest.mark.parametrize("remedy", ["mend", "take_away"])
+    def test_what_is_in_quarantine_is_waited_for_until_somebody_sees_to_it(
+        self, subject: Subject, entity: str, damage: str, remedy: str, settings: Settings
+    ) -> None:
+        assert isinstance(subject, FolderSubject)
+        start = ingest_all(subject, {}, settings)
+        spoilt = subject.spoil(entity, damage)
+        broken = ingest_all(subject, start.cursors, settings)
+        assert {row["container"] for row in broken.quarantined} == (
+            {spoilt.relative_to(subject.folder).as_posix()} if broken.quarantined else set()
+        )
+        # Other files that come and go release nothing.
+        subject.make(entity, 2)
+        after = ingest_all(subject, broken.cursors, settings)
+        assert waited_for(broken, after) == waited_for(broken)
+        if remedy == "mend":
+            subject.mend(entity, spoilt)
+        else:
+            spoilt.unlink()
+        released = ingest_all(subject, after.cursors, settings)
+        assert not released.errors
+        assert waited_for(broken, after, released) == set()
 
 
 class DeletionContract(_OverSubject):
