@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from connectors.base import Page, Source, SourceError
-from ingestion import spool, sweep
+from ingestion import rejudge, spool, sweep
 from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
@@ -36,10 +36,19 @@ SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
 
 def starting_point(
-    connection: duckdb.DuckDBPyConnection, system: str
-) -> tuple[dict[str, str | None], dict[str, datetime]]:
-    """Cursors of the last complete extractions, and when each entity was last swept, by entity."""
-    return last_cursors(connection, system), last_sweeps(connection, system)
+    connection: duckdb.DuckDBPyConnection, system: System, settings: Settings
+) -> tuple[dict[str, str | None], dict[str, datetime], dict[str, pa.Table]]:
+    """By entity: cursors of the last complete extractions, when each was last swept, and the rows in
+    quarantine that are to be judged again."""
+    cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
+    # What waits to be landed may hold the verdicts already; the next pass will know.
+    if any(spool.waiting(settings, system.name)):
+        return cursors, swept, {}
+    return cursors, swept, rejudge.due(connection, system.name, _contracts(system, settings))
+
+
+def _contracts(system: System, settings: Settings) -> dict[str, Contract]:
+    return contracts_of(system.connector, settings.systems_file.parent / "contracts")
 
 
 def extract_system(
@@ -50,19 +59,21 @@ def extract_system(
     clock: Clock,
     cursors: Mapping[str, str | None] | None = None,
     swept: Mapping[str, datetime] | None = None,
+    refused: Mapping[str, pa.Table] | None = None,
 ) -> Extracted:
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
-    ``cursors``: where to go on, by entity, and ``swept``: when deleted records were last looked
-    for, as ``starting_point`` tells both; by default it is asked here. With cursors alone nothing
-    is known of what the warehouse holds, and deleted records are not looked for.
+    ``cursors``: where to go on, by entity, ``swept``: when deleted records were last looked for, and
+    ``refused``: what is to be judged again, as ``starting_point`` tells them; by default it is asked
+    here. With cursors alone nothing is known of what the warehouse holds: deleted records are not
+    looked for, and nothing is judged again.
     """
     if cursors is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
-            cursors, swept = starting_point(connection, system.name)
+            cursors, swept, refused = starting_point(connection, system, settings)
     due = sweep.due(source, swept, clock.now()) if swept is not None else frozenset()
+    contracts = _contracts(system, settings)
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
-    contracts = contracts_of(system.connector, settings.systems_file.parent / "contracts")
     names = [e for e in source.entities if not system.entities or e in system.entities]
     reports: list[EntityReport] = []
     with (
@@ -88,6 +99,8 @@ def extract_system(
                 )
                 continue
             extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock)
+            if refused and name in refused:
+                extraction.judge_again(refused[name])
             report = extraction.run(source, extraction_id, cursors.get(name))
             if report.complete and name in due:
                 report = sweep.run(source, report, extraction_id, settings, writer, clock)
@@ -120,8 +133,20 @@ class _EntityExtraction:
         self._unknown_fields: set[str] = set()
         self._cursor: str | None = None
         self._withdrawn: list[str] = []
+        self._notices: list[str] = []
         self._offset: float | None = None
         self._uncertainty: float | None = None
+
+    def judge_again(self, refused: pa.Table) -> None:
+        """Land what the present contract takes of the rows in quarantine."""
+        assert self._contract is not None
+        typed = rejudge.judge(refused, self._contract, self._typer, self._clock.now())
+        self._writer.write(self._entity, typed.accepted)
+        self._writer.write(spool.QUARANTINE, typed.quarantined)
+        self._notices.append(
+            f"{typed.accepted.num_rows} of {refused.num_rows} rows in quarantine pass the changed "
+            f"contract and land now"
+        )
 
     def run(self, source: Source, extraction_id: str, cursor: str | None) -> EntityReport:
         started = self._clock.now()
@@ -160,6 +185,7 @@ class _EntityExtraction:
             error=error,
             notices=(
                 *(f"unknown field {name}" for name in sorted(self._unknown_fields)),
+                *self._notices,
                 *getattr(source, "notices", ())[told_before:],
             ),
         )

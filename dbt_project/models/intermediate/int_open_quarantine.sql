@@ -36,3 +36,6 @@ where
         last_withdrawals.extraction_id is null
         or last_withdrawals.extraction_id <= quarantine.extraction_id
     )
+    -- And so does the row itself, when a changed contract let it land in its place after all.
+    and list_contains(landed.places, quarantine.extraction_id || '#' || quarantine.sequence)
+    is not true
