@@ -30,8 +30,8 @@ left join last_withdrawals
 where
     -- A good version of the same record, seen since, settles it.
     (landed.last_seen_at is null or landed.last_seen_at < quarantine.quarantined_at)
-    -- So does a later extraction that told its file anew (what is still broken was refused again), or
-    -- found it gone. Ids of extractions begin with the moment of their start.
+    -- So does a later extraction that told its file anew (what is still broken was refused again),
+    -- or found it gone. Ids of extractions begin with the moment of their start.
     and (
         last_withdrawals.extraction_id is null
         or last_withdrawals.extraction_id <= quarantine.extraction_id

@@ -1,4 +1,4 @@
--- Files and the like that were told anew as a whole, or taken away: what they said no longer counts.
+-- Files and the like that were told anew as a whole, or taken away.
 select
     system,
     entity,
