@@ -38,8 +38,8 @@ SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 def starting_point(
     connection: duckdb.DuckDBPyConnection, system: System, settings: Settings
 ) -> tuple[dict[str, str | None], dict[str, datetime], dict[str, pa.Table]]:
-    """By entity: cursors of the last complete extractions, when each was last swept, and the rows in
-    quarantine that are to be judged again."""
+    """By entity: cursors of the last complete extractions, when each was last swept, and the rows
+    in quarantine that are to be judged again."""
     cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
     # What waits to be landed may hold the verdicts already; the next pass will know.
     if any(spool.waiting(settings, system.name)):
@@ -63,10 +63,10 @@ def extract_system(
 ) -> Extracted:
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
-    ``cursors``: where to go on, by entity, ``swept``: when deleted records were last looked for, and
-    ``refused``: what is to be judged again, as ``starting_point`` tells them; by default it is asked
-    here. With cursors alone nothing is known of what the warehouse holds: deleted records are not
-    looked for, and nothing is judged again.
+    ``cursors``: where to go on, by entity, ``swept``: when deleted records were last looked for,
+    and ``refused``: what is to be judged again, as ``starting_point`` tells them; by default it is
+    asked here. With cursors alone nothing is known of what the warehouse holds: deleted records are
+    not looked for, and nothing is judged again.
     """
     if cursors is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
