@@ -21,7 +21,8 @@ class Record:
     ``reference`` is the business key that links it to others (order, shipment or tracking number),
     kept for a record that breaks the contract, so that its absence is not taken for a fact.
     ``problem`` is what makes the connector itself refuse it, whatever its fields hold: it goes to
-    quarantine with these words as the reason.
+    quarantine with these words as the reason. ``container`` is what the source keeps it in, where
+    that can be told anew or taken away as a whole (a file).
     """
 
     record_id: str
@@ -29,17 +30,24 @@ class Record:
     raw: str
     reference: str | None = None
     problem: str | None = None
+    container: str | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """A batch of records of one entity, with the cursor from which reading goes on after it."""
+    """A batch of records of one entity, with the cursor from which reading goes on after it.
+
+    ``withdrawn``: containers of which nothing that earlier extractions told counts any more: this
+    one has told them anew as a whole, or they are gone. Nobody waits for the records in quarantine
+    that came from them; what is still broken is quarantined again by this extraction.
+    """
 
     entity: str
     records: list[Record]
     cursor: str | None
     clock_offset_seconds: float | None = None
     clock_uncertainty_seconds: float | None = None
+    withdrawn: tuple[str, ...] = ()
 
 
 class SourceError(TallymanError):

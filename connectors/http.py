@@ -201,15 +201,18 @@ class ClientCredentialsAuth(httpx.Auth):
         )
         try:
             answer = response.json() if response.is_success else {}
-            self._token = str(answer["access_token"])
-            self._good_until = self._monotonic() + 0.9 * float(answer.get("expires_in", 60))
+            token, seconds = answer["access_token"], float(answer.get("expires_in", 60))
         except (ValueError, KeyError, TypeError):
             raise TokenRefusedError(response) from None
+        if not isinstance(token, str):
+            raise TokenRefusedError(response)
+        self._token = token
+        self._good_until = self._monotonic() + 0.9 * seconds
 
 
 class TokenRefusedError(Exception):
-    """For an ``httpx.Auth``: the call that was to log us in got this answer, which HttpClient
-    judges as if the request itself had got it."""
+    """For an ``httpx.Auth``: the call that was to log us in got this answer. HttpClient judges it
+    as if the request itself had got it; a success is none without a token."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"no token: {response.status_code}")
@@ -374,7 +377,7 @@ class HttpClient:
         try:
             response = self._exchange(request)
         except TokenRefusedError as error:
-            response = error.response
+            raise self._failure(error.response) from None
         except httpx.TimeoutException as error:
             kind = "unreachable" if isinstance(error, httpx.ConnectTimeout) else "timeout"
             raise TransientError(kind, self._unreachable(request, error)) from error
@@ -424,8 +427,16 @@ class HttpClient:
         status = response.status_code
         said = problem_text(response)
         said = f" and said: {said}" if said else ""
+        variables = ", ".join(sorted(self.system.secrets.values())) or "none are configured"
+        if response.is_success:
+            # Its words are not repeated: they may hold a token under another name.
+            return SourceError(
+                "unauthorised",
+                f"{name} gave no token (its answer of {status} at {url} has no good access_token): "
+                f"check that base_url leads to its interface, and the environment variables "
+                f"{variables}",
+            )
         if status == httpx.codes.UNAUTHORIZED:
-            variables = ", ".join(sorted(self.system.secrets.values())) or "none are configured"
             return SourceError(
                 "unauthorised",
                 f"{name} does not accept our credentials (401 at {url}){said}: check the "

@@ -14,14 +14,15 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
 from connectors.base import Page, Source, SourceError
-from ingestion import spool, sweep
-from ingestion.landing import last_cursors, last_sweeps
+from ingestion import rejudge, spool, sweep
+from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
 from ingestion.warehouse import warehouse
-from registry.contracts import Contract, contracts_of
+from registry.contracts import Contract, arrow_type, contracts_of
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.settings import Settings
@@ -35,10 +36,19 @@ SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
 
 def starting_point(
-    connection: duckdb.DuckDBPyConnection, system: str
-) -> tuple[dict[str, str | None], dict[str, datetime]]:
-    """Cursors of the last complete extractions, and when each entity was last swept, by entity."""
-    return last_cursors(connection, system), last_sweeps(connection, system)
+    connection: duckdb.DuckDBPyConnection, system: System, settings: Settings
+) -> tuple[dict[str, str | None], dict[str, datetime], dict[str, pa.Table]]:
+    """By entity: cursors of the last complete extractions, when each was last swept, and the rows
+    in quarantine that are to be judged again."""
+    cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
+    # What waits to be landed may hold the verdicts already; the next pass will know.
+    if any(spool.waiting(settings, system.name)):
+        return cursors, swept, {}
+    return cursors, swept, rejudge.due(connection, system.name, _contracts(system, settings))
+
+
+def _contracts(system: System, settings: Settings) -> dict[str, Contract]:
+    return contracts_of(system.connector, settings.systems_file.parent / "contracts")
 
 
 def extract_system(
@@ -49,19 +59,21 @@ def extract_system(
     clock: Clock,
     cursors: Mapping[str, str | None] | None = None,
     swept: Mapping[str, datetime] | None = None,
+    refused: Mapping[str, pa.Table] | None = None,
 ) -> Extracted:
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
-    ``cursors``: where to go on, by entity, and ``swept``: when deleted records were last looked
-    for, as ``starting_point`` tells both; by default it is asked here. With cursors alone nothing
-    is known of what the warehouse holds, and deleted records are not looked for.
+    ``cursors``: where to go on, by entity, ``swept``: when deleted records were last looked for,
+    and ``refused``: what is to be judged again, as ``starting_point`` tells them; by default it is
+    asked here. With cursors alone nothing is known of what the warehouse holds: deleted records are
+    not looked for, and nothing is judged again.
     """
     if cursors is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
-            cursors, swept = starting_point(connection, system.name)
+            cursors, swept, refused = starting_point(connection, system, settings)
     due = sweep.due(source, swept, clock.now()) if swept is not None else frozenset()
+    contracts = _contracts(system, settings)
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
-    contracts = contracts_of(system.connector, settings.systems_file.parent / "contracts")
     names = [e for e in source.entities if not system.entities or e in system.entities]
     reports: list[EntityReport] = []
     with (
@@ -87,6 +99,8 @@ def extract_system(
                 )
                 continue
             extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock)
+            if refused and name in refused:
+                extraction.judge_again(refused[name])
             report = extraction.run(source, extraction_id, cursors.get(name))
             if report.complete and name in due:
                 report = sweep.run(source, report, extraction_id, settings, writer, clock)
@@ -118,8 +132,21 @@ class _EntityExtraction:
         self._quarantined = 0
         self._unknown_fields: set[str] = set()
         self._cursor: str | None = None
+        self._withdrawn: list[str] = []
+        self._notices: list[str] = []
         self._offset: float | None = None
         self._uncertainty: float | None = None
+
+    def judge_again(self, refused: pa.Table) -> None:
+        """Land what the present contract takes of the rows in quarantine."""
+        assert self._contract is not None
+        typed = rejudge.judge(refused, self._contract, self._typer, self._clock.now())
+        self._writer.write(self._entity, typed.accepted)
+        self._writer.write(spool.QUARANTINE, typed.quarantined)
+        self._notices.append(
+            f"{typed.accepted.num_rows} of {refused.num_rows} rows in quarantine pass the changed "
+            f"contract and land now"
+        )
 
     def run(self, source: Source, extraction_id: str, cursor: str | None) -> EntityReport:
         started = self._clock.now()
@@ -141,6 +168,8 @@ class _EntityExtraction:
             error = f"reading {self._entity} of {source.system.name} failed: {failure!r}"
         is_landing = error is None or self._keep_what_came(extraction_id)
         keeps_cursor = error is None or (keeps_place and is_landing)
+        if keeps_cursor:
+            self._withdraw(source.system.name, extraction_id, started)
         return EntityReport(
             entity=self._entity,
             started_at=started,
@@ -156,6 +185,7 @@ class _EntityExtraction:
             error=error,
             notices=(
                 *(f"unknown field {name}" for name in sorted(self._unknown_fields)),
+                *self._notices,
                 *getattr(source, "notices", ())[told_before:],
             ),
         )
@@ -182,7 +212,22 @@ class _EntityExtraction:
             self._uncertainty = page.clock_uncertainty_seconds
         source_now = received + timedelta(seconds=self._offset or 0.0)
         self._waiting += [ReceivedRecord(record, received, source_now) for record in page.records]
+        self._withdrawn += page.withdrawn
         self._cursor = page.cursor
+
+    def _withdraw(self, system: str, extraction_id: str, at: datetime) -> None:
+        rows = [
+            {
+                "system": system,
+                "entity": self._entity,
+                "container": container,
+                "extraction_id": extraction_id,
+                "withdrawn_at": at,
+            }
+            for container in self._withdrawn
+        ]
+        schema = pa.schema([(name, arrow_type(kind)) for name, kind in WITHDRAWN_COLUMNS.items()])
+        self._writer.write(spool.WITHDRAWN, pa.Table.from_pylist(rows, schema=schema))
 
     def _flush(self, extraction_id: str) -> None:
         if not self._waiting or self._contract is None:

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-from registry.contracts import SYSTEM_COLUMNS, Contract, load_contracts
+from registry.contracts import SYSTEM_COLUMNS, Contract, arrow_type, load_contracts
 from registry.crash_points import crash_point
 from registry.systems import OWN_SYSTEM, Registry, System
 
@@ -51,6 +52,26 @@ QUARANTINE_COLUMNS: Mapping[str, str] = {
     "field": "VARCHAR",
     "reason": "VARCHAR",
     "raw": "VARCHAR",
+    "container": "VARCHAR",
+    # What it takes to judge the row again: ingestion/rejudge.py.
+    "sequence": "BIGINT",
+    "fields": "VARCHAR",
+    "extracted_at": "TIMESTAMPTZ",
+    "source_now": "TIMESTAMPTZ",
+    "contract": "VARCHAR",
+}
+
+# The reason code of a row with a problem (connectors.base.Record) of its own.
+REFUSED_BY_CONNECTOR = "refused_by_connector"
+
+# Containers (connectors.base.Record) of which what earlier extractions told counts no more.
+WITHDRAWN = "withdrawn_containers"
+WITHDRAWN_COLUMNS: Mapping[str, str] = {
+    "system": "VARCHAR",
+    "entity": "VARCHAR",
+    "container": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "withdrawn_at": "TIMESTAMPTZ",
 }
 
 # Records that a sweep did not find any more: table name and columns.
@@ -62,6 +83,11 @@ MISSING_COLUMNS: Mapping[str, str] = {
     "extraction_id": "VARCHAR",
     "missed_at": "TIMESTAMPTZ",
 }
+
+
+def quarantine_schema() -> pa.Schema:
+    """Columns of quarantined rows, in landing order."""
+    return pa.schema([(name, arrow_type(kind)) for name, kind in QUARANTINE_COLUMNS.items()])
 
 
 def raw_schema(system: str) -> str:
@@ -84,6 +110,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
             ("extractions", EXTRACTION_COLUMNS),
             ("quarantine", QUARANTINE_COLUMNS),
             (MISSING, MISSING_COLUMNS),
+            (WITHDRAWN, WITHDRAWN_COLUMNS),
         ):
             sql = union_view_sql(table, columns, dict.fromkeys(systems), stored)
             _replace_view(connection, table, sql)
@@ -219,6 +246,52 @@ def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> se
         """
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def refused_otherwise(
+    connection: duckdb.DuckDBPyConnection, system: str, contract: Contract
+) -> pa.Table:
+    """The rows in quarantine that another version of their contract refused, in landing order.
+
+    Without those that no contract can help: refused by the connector itself, or told anew by it
+    when the contract changes (those of a container).
+    """
+    schema = raw_schema(system)
+    stored = _stored_columns(connection, schema).get(schema, {})
+    if "fields" not in stored.get("quarantine", {}):
+        return quarantine_schema().empty_table()
+    landed = f"select _extraction_id, _sequence from {schema}.{contract.entity}"
+    if contract.entity not in stored:
+        landed = "select null as _extraction_id, null as _sequence where false"
+    finished = f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+    return (
+        connection.execute(
+            f"""
+        with refused as (
+            select * from {schema}.quarantine where entity = $entity and {finished}
+        )
+        select {", ".join(f'refused."{name}"' for name in QUARANTINE_COLUMNS)}
+        from refused
+        anti join (select * from refused where contract = $contract) as judged
+            on refused.extraction_id = judged.extraction_id and refused.sequence = judged.sequence
+        anti join ({landed}) as landed
+            on
+                refused.extraction_id = landed._extraction_id
+                and refused.sequence = landed._sequence
+        where
+            refused.fields is not null
+            and refused.container is null
+            and refused.reason_code <> '{REFUSED_BY_CONNECTOR}'
+        qualify row_number() over (
+            partition by refused.extraction_id, refused.sequence order by refused.quarantined_at
+        ) = 1
+        order by refused.extraction_id, refused.sequence
+        """,
+            {"entity": contract.entity, "contract": contract.fingerprint},
+        )
+        .to_arrow_table()
+        .cast(quarantine_schema())
+    )
 
 
 def configuration_hash(registry: Registry, contracts: Sequence[Contract]) -> str:

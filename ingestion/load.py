@@ -20,7 +20,13 @@ import pyarrow.parquet
 from connectors.base import Source
 from ingestion import spool
 from ingestion.extract import extract_system
-from ingestion.landing import EXTRACTION_COLUMNS, MISSING, landed_extractions, raw_schema
+from ingestion.landing import (
+    EXTRACTION_COLUMNS,
+    MISSING,
+    WITHDRAWN,
+    landed_extractions,
+    raw_schema,
+)
 from ingestion.report import Clock, EntityReport, Extracted, LoadReport
 from ingestion.warehouse import warehouse
 from registry.contracts import arrow_type
@@ -45,7 +51,11 @@ log = logging.getLogger(__name__)
 
 ROW_GROUP_ROWS = 50_000
 # Files of the spool that are no entity of the source, and the tables in which they land.
-OWN_TABLES = {spool.QUARANTINE: "quarantine", spool.MISSING: MISSING}
+OWN_TABLES = {
+    spool.QUARANTINE: "quarantine",
+    spool.MISSING: MISSING,
+    spool.WITHDRAWN: WITHDRAWN,
+}
 PACKAGES_KEPT = 5
 # A contract may gain columns; a column that changes its type is a mistake, and must be loud.
 SCHEMA_CONTRACT: Any = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}

@@ -7,6 +7,7 @@ of the source.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from connectors.base import Record
 from connectors.cursors import earliest_instant
-from ingestion.landing import QUARANTINE_COLUMNS
+from ingestion.landing import REFUSED_BY_CONNECTOR, quarantine_schema
 from registry.contracts import SYSTEM_COLUMNS, Column, Contract, arrow_type
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -73,11 +74,6 @@ def accepted_schema(contract: Contract) -> pa.Schema:
     )
 
 
-def quarantine_schema() -> pa.Schema:
-    """Columns of quarantined rows, in landing order."""
-    return pa.schema([(name, arrow_type(kind)) for name, kind in QUARANTINE_COLUMNS.items()])
-
-
 class BatchTyper:
     """Types the batches of one extraction; a context manager, because it holds a scratch database.
 
@@ -128,6 +124,7 @@ class BatchTyper:
             }
             accepted = self._rows(_accepted_sql(contract), parameters, ("system", "extraction_id"))
             quarantined = self._rows(_QUARANTINED_SQL, parameters, tuple(parameters))
+            quarantined = _with_what_was_told(quarantined, received, first_sequence, contract)
         finally:
             self._scratch.unregister("batch")
         return TypedBatch(
@@ -139,6 +136,26 @@ class BatchTyper:
     def _rows(self, sql: str, parameters: dict[str, Any], used: tuple[str, ...]) -> pa.Table:
         cursor = self._scratch.execute(sql, {name: parameters[name] for name in used})
         return cursor.to_arrow_table()
+
+
+def _with_what_was_told(
+    quarantined: pa.Table,
+    received: Sequence[ReceivedRecord],
+    first_sequence: int,
+    contract: Contract,
+) -> pa.Table:
+    """Refused rows with what it takes to judge them again, under another contract."""
+    refused = [received[number - first_sequence] for number in quarantined["sequence"].to_pylist()]
+    told = {
+        # As text where JSON has no such type: the contract sees the text in any case.
+        "fields": [json.dumps(dict(item.record.fields), default=str) for item in refused],
+        "source_now": [item.source_now for item in refused],
+        "contract": [contract.fingerprint] * len(refused),
+    }
+    schema = quarantine_schema()
+    for name, values in told.items():
+        quarantined = quarantined.append_column(name, pa.array(values, schema.field(name).type))
+    return quarantined.select(schema.names)
 
 
 def _as_text(
@@ -161,6 +178,7 @@ def _as_text(
     columns["record_id"] = _text_column([record.record_id for record in records])
     columns["reference"] = _text_column([record.reference for record in records])
     columns["raw"] = _text_column([record.raw for record in records])
+    columns["container"] = _text_column([record.container for record in records])
     columns["problem"] = _text_column([record.problem for record in records])
     columns["extracted_at"] = pa.array(
         [item.received_at for item in received], arrow_type("TIMESTAMPTZ")
@@ -254,7 +272,7 @@ found as (
         *,
         -- What the connector refuses need not be looked into: its fields may be anything.
         case when problem is not null
-        then [{{'code': 'refused_by_connector', 'field': '_record', 'reason': problem}}]
+        then [{{'code': '{REFUSED_BY_CONNECTOR}', 'field': '_record', 'reason': problem}}]
         else list_filter([
         {found}
         ], finding -> finding is not null)
@@ -389,7 +407,10 @@ select
     array_to_string(
         list_transform(findings, finding -> finding.field || ': ' || finding.reason), '; '
     ) as reason,
-    raw
+    raw,
+    container,
+    sequence,
+    extracted_at
 from judged
 where len(findings) > 0
 order by sequence

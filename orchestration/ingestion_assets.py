@@ -52,7 +52,10 @@ def extract_all(
 ) -> list[Extracted]:
     """Read all systems side by side (they wait on the network)."""
     with warehouse(installation.settings, "cursors") as connection:
-        starts = {system.name: starting_point(connection, system.name) for system in systems}
+        starts = {
+            system.name: starting_point(connection, system, installation.settings)
+            for system in systems
+        }
     with ThreadPoolExecutor(max_workers=len(systems) or 1) as pool:
         futures = [
             pool.submit(

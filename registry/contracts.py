@@ -7,8 +7,10 @@ dictionary.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -113,6 +115,12 @@ class Contract:
     def is_told_by(self, role: str) -> bool:
         """Whether an instance in this role offers the entity; most offer it in every role."""
         return not self.roles or role in self.roles
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a row may be judged otherwise than before."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:

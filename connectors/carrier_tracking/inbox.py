@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import SourceError
-from connectors.files.client import CHUNK_BYTES, FileState, compare, resume
+from connectors.files.client import CHUNK_BYTES, FileState, compare, is_anew, resume
 
 # Numbers keep the text that the source wrote.
 _decode = json.JSONDecoder(parse_float=Decimal).raw_decode
@@ -40,16 +40,16 @@ class InboxFile:
     """One file with what earlier passes read of it. Raises SourceError naming the file.
 
     ``state`` moves on with the documents. When all have been taken, ``waiting_bytes`` is the length
-    of a last one that is not finished yet, and ``cut_off`` says where documents were broken that a
-    rewritten file no longer reaches.
+    of a last one that is not finished yet. ``is_anew``: an earlier pass has read it, and it is read
+    from its beginning again.
     """
 
     def __init__(self, path: Path, name: str, known: FileState | None) -> None:
         self.name = name
         self.waiting_bytes = 0
-        self.cut_off: list[int] = []
         self._path = path
         self.change, self.state, self._seen = compare(path, name, known)
+        self.is_anew = is_anew(self.change, self.state, known)
         # Nobody has touched it since a pass that had to wait for its end.
         self._stood_still = self.change == "unchanged" and self.state.size < self._seen[0]
 
@@ -85,32 +85,11 @@ class InboxFile:
             raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
         self.waiting_bytes = len(rest.strip())
         if not self.waiting_bytes:
-            self.cut_off = self._forget(self.state.size, None)
             digest.update(rest)
             self.state = replace(
                 self.state, size=self.state.size + len(rest), sha256=digest.hexdigest()
             )
         self.state = replace(self.state, seen=self._seen)
-
-    def judge(self, document: Document, is_faulty: bool) -> list[int]:
-        """Note in ``state`` whether the document taken last is broken. Returns where others were
-        in its place, when the file was read before."""
-        settled = self._forget(document.offset, self.state.size)
-        if is_faulty:
-            faulty = (*self.state.faulty, document.offset)
-            self.state = replace(self.state, faulty=tuple(sorted(faulty)))
-        return [offset for offset in settled if not is_faulty or offset != document.offset]
-
-    def _forget(self, start: int, end: int | None) -> list[int]:
-        """Take the broken documents that began from ``start`` to before ``end`` off the state."""
-        found = [
-            offset
-            for offset in self.state.faulty
-            if offset >= start and (end is None or offset < end)
-        ]
-        faulty = tuple(offset for offset in self.state.faulty if offset not in found)
-        self.state = replace(self.state, faulty=faulty)
-        return found
 
     def _split(self, content: bytes, is_end: bool) -> Iterator[Document]:
         """Whole documents of a text, each with the blanks before it."""

@@ -7,7 +7,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from connectors.carrier_tracking import shapes, times
 from connectors.carrier_tracking.client import TrackingClient
 from connectors.carrier_tracking.inbox import InboxFile
 from connectors.files.client import list_drops
-from connectors.files.source import Cursor
-from connectors.reading import clocked_page, source_now, unknown_entity, unknown_key
+from connectors.files.progress import Cursor, FolderPass
+from connectors.reading import clocked_page, unknown_entity, unknown_key
 from registry.contracts import contract_of
 from registry.systems import System
 
 ENTITY = "tracking_events"
+# Answers of a carrier that nobody can read: what a complete pass has, is all there is of them.
+UNREADABLE_ANSWERS = "unreadable answers"
 _LOG = logging.getLogger(__name__)
 
 
@@ -98,50 +100,42 @@ class InboxSource(_TrackingSource):
         """
         if entity != ENTITY:
             raise unknown_entity(self, entity)
-        known = Cursor.load(cursor, _understanding(self.system))
-        # What a pass that is cut short does not come to stays known.
-        reached = Cursor(known.mappings, dict(known.files))
-        listed: set[str] = set()
+        progress = FolderPass(entity, Cursor.load(cursor, _understanding(self.system)))
         waiting: list[Record] = []
-        failures: list[SourceError] = []
-        for path in list_drops(self._folder, self._pattern, known.files):
-            name = path.relative_to(self._folder).as_posix()
-            listed.add(name)
+        for path in list_drops(self._folder, self._pattern, progress.known):
             try:
-                file = InboxFile(path, name, known.files.get(name))
-                if file.change == "rewritten":
-                    self._notice(f"{name} was rewritten: all of it is read again")
-                for document in file.documents():
-                    where = f"{name} at byte {document.offset}"
-                    problem, found = document.problem, None
-                    if problem is None:
-                        found = self._understand(document.content, where)
-                    settled = file.judge(document, is_faulty=found is None)
-                    waiting += [_settled(_place(name, offset)) for offset in settled]
-                    if found is None:
-                        place = _place(name, document.offset)
-                        found = [_unreadable(place, where, document.text, problem)]
-                    waiting += found
-                    reached.files[name] = file.state
+                for records in self._told(path, progress):
+                    waiting += records
                     if len(waiting) >= self.system.page_size:
-                        yield Page(entity, waiting, reached.dump())
+                        yield progress.page(waiting)
                         waiting = []
-                waiting += [_settled(_place(name, offset)) for offset in file.cut_off]
-                reached.files[name] = file.state
-                if file.waiting_bytes:
-                    self._notice(
-                        f"{name} ends in an unfinished document ({file.waiting_bytes:,} bytes): "
-                        "it waits for the next pass"
-                    )
             except SourceError as error:
-                failures.append(error)
-        for name in sorted(set(known.files) - listed):
-            waiting += [_settled(_place(name, o)) for o in reached.files.pop(name).faulty]
-        yield Page(entity, waiting, reached.dump())
-        if failures:
-            raise SourceError(
-                failures[0].kind, "; ".join(str(failure) for failure in failures)
-            ) from failures[0]
+                progress.failures.append(error)
+        yield progress.last_page(waiting)
+        progress.raise_failures()
+
+    def _told(self, path: Path, progress: FolderPass) -> Iterator[list[Record]]:
+        """What each document of one file says that is news. Raises SourceError naming the file."""
+        name = path.relative_to(self._folder).as_posix()
+        file = InboxFile(path, name, progress.begin(name))
+        if file.change == "rewritten":
+            self._notice(f"{name} was rewritten: all of it is read again")
+        for document in file.documents():
+            where = f"{name} at byte {document.offset}"
+            problem, found = document.problem, None
+            if problem is None:
+                found = self._understand(document.content, where)
+            if found is None:
+                place = f"{name}@{document.offset}"
+                found = [_unreadable(place, where, document.text, problem)]
+            progress.advance(name, file.state, file.is_anew)
+            yield [replace(record, container=name) for record in found]
+        progress.end(name, file.state, file.is_anew)
+        if file.waiting_bytes:
+            self._notice(
+                f"{name} ends in an unfinished document ({file.waiting_bytes:,} bytes): it waits "
+                f"for the next pass"
+            )
 
     def _about(self, number: str) -> Iterator[Record]:
         for page in self.pages(ENTITY, None):
@@ -151,11 +145,9 @@ class InboxSource(_TrackingSource):
 class PollSource(_TrackingSource):
     """A carrier's or tracker's interface, asked for every number of a list in every pass.
 
-    An answer always holds the whole history of a package. The cursor only says which answers are
-    in quarantine: the next pass settles those that no longer come.
+    An answer always holds the whole history of a package, so that there is no place to keep. A
+    complete pass settles the answers of no known shape that came before it and come no more.
     """
-
-    keeps_place_on_failure = True
 
     def __init__(self, system: System, client: TrackingClient) -> None:
         super().__init__(system)
@@ -169,30 +161,22 @@ class PollSource(_TrackingSource):
             raise unknown_entity(self, entity)
         self.client.unknown.clear()
         numbers = self.client.numbers()
-        before = set(json.loads(cursor).get("unreadable", ()) if cursor else ())
-        now: set[str] = set()
         for answer in self.client.ask(numbers):
             records = self._understand(answer, "an answer")
             if records is None:
                 records = [_unreadable_answer(answer)]
-                now.add(records[0].record_id)
-            yield clocked_page(self.client.http, entity, records, _unreadable_ones(before | now))
+            yield clocked_page(self.client.http, entity, records, None)
         if unknown := self.client.unknown:
             self._notice(
                 f"{len(unknown)} of {len(numbers)} tracking numbers are not known there, for "
                 f"example {unknown[0]}"
             )
-        at = source_now(self.client.http)
-        settled = [_settled(record_id, at) for record_id in sorted(before - now)]
-        yield clocked_page(self.client.http, entity, settled, _unreadable_ones(now))
+        last = clocked_page(self.client.http, entity, [], None)
+        yield replace(last, withdrawn=(UNREADABLE_ANSWERS,))
 
     def _about(self, number: str) -> Iterator[Record]:
         for answer in self.client.ask([number]):
             yield from self._understand(answer, "an answer") or ()
-
-
-def _place(name: str, offset: int) -> str:
-    return f"{name}@{offset}"
 
 
 def _unreadable(record_id: str, where: str, text: str, problem: str | None) -> Record:
@@ -204,39 +188,16 @@ def _unreadable(record_id: str, where: str, text: str, problem: str | None) -> R
 def _unreadable_answer(answer: Any) -> Record:
     text = json.dumps(answer, default=str)
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
-    return _unreadable(f"unreadable|{digest}", "an answer", text, None)
-
-
-def _unreadable_ones(record_ids: set[str]) -> str | None:
-    return json.dumps({"unreadable": sorted(record_ids)}) if record_ids else None
-
-
-def _settled(record_id: str, at: datetime | None = None) -> Record:
-    """A notice under the identity of what is in quarantine: nobody need wait for that any more.
-
-    ``at`` is the present on the source's clock, where it has one of its own.
-    """
-    now = (at or datetime.now(UTC)).isoformat()
-    fields = {
-        "event_id": record_id,
-        "carrier": "inbox",
-        "tracking_number": record_id,
-        "code": "inbox/withdrawn",
-        "occurred_at": now,
-        "occurred_from": now,
-        "occurred_to": now,
-        "local_time": now,
-        "time_method": "told",
-    }
-    return Record(record_id, fields, "it was repaired or taken away")
+    record = _unreadable(f"unreadable|{digest}", "an answer", text, None)
+    return replace(record, container=UNREADABLE_ANSWERS)
 
 
 def _understanding(system: System) -> str:
     """Changes whenever the same payload may give other records."""
     tables = [shapes.SHAPES, *(times.HERE / name for name in ("regions.csv", "countries.csv"))]
     parts = [path.read_bytes() for path in map(Path, tables)]
-    version = contract_of("carrier_tracking", ENTITY).version
-    parts.append(f"{version} {system.time_zone}".encode())
+    contract = contract_of("carrier_tracking", ENTITY, system.folder / "contracts")
+    parts.append(f"{contract.fingerprint} {system.time_zone}".encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

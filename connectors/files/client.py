@@ -36,35 +36,26 @@ class FileState:
     ``size`` counts the bytes consumed, up to the end of a record; ``sha256`` is their digest.
     ``seen`` is (size on disk, mtime in ns, ctime in ns) when it was read to its end: while the
     three stand still, the file is not opened (ctime is there because copying tools set the others
-    at will). Before the end is reached it is NOT_SEEN. ``faulty``: the bytes at which something
-    begins that is in quarantine and is to be settled once it is there no more.
+    at will). Before the end is reached it is NOT_SEEN.
     """
 
     size: int
     sha256: str
     rows: int
     seen: tuple[int, int, int]
-    faulty: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        content = asdict(self)
-        if not self.faulty:
-            del content["faulty"]
-        return content
+        return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> FileState:
-        return cls(
-            content["size"],
-            content["sha256"],
-            content["rows"],
-            tuple(content["seen"]),
-            tuple(content.get("faulty", ())),
-        )
+        size, sha256, rows = content["size"], content["sha256"], content["rows"]
+        return cls(size, sha256, rows, tuple(content["seen"]))
 
-    def unread(self) -> FileState:
-        """Nothing of the file has been read; what is in quarantine stays known."""
-        return FileState(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN, self.faulty)
+    @classmethod
+    def unread(cls) -> FileState:
+        """Nothing of the file has been read."""
+        return cls(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN)
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ class Drop:
 
     ``change`` is "unchanged", "new", "grown" or "rewritten". ``state`` moves on with the batches;
     when all have been taken, ``waiting_bytes`` is the length of a last record that is not finished
-    yet.
+    yet. ``is_anew``: an earlier pass has read it, and it is read from its beginning again.
     """
 
     path: Path
@@ -105,6 +96,7 @@ class Drop:
     change: str
     state: FileState
     seen: tuple[int, int, int]
+    is_anew: bool
     waiting_bytes: int = 0
 
     def batches(self) -> Iterator[Batch]:
@@ -139,7 +131,8 @@ def list_drops(folder: Path, pattern: str, known: dict[str, FileState]) -> list[
 def inspect(path: Path, name: str, mapping: FileMapping, known: FileState | None) -> Drop:
     """Compare a file with what was read of it. Raises SourceError when it cannot be opened."""
     # A Parquet file ends in its index: bytes after it do not continue it, they replace it.
-    return Drop(path, name, mapping, *compare(path, name, known, mapping.format != "parquet"))
+    change, state, seen = compare(path, name, known, mapping.format != "parquet")
+    return Drop(path, name, mapping, change, state, seen, is_anew(change, state, known))
 
 
 def compare(
@@ -153,7 +146,7 @@ def compare(
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if known is None:
-            return "new", FileState(0, hashlib.sha256().hexdigest(), 0, NOT_SEEN), seen
+            return "new", FileState.unread(), seen
         if known.seen == seen:
             return "unchanged", known, seen
         same_beginning = status.st_size >= known.size and _digest(path, known.size) == known.sha256
@@ -164,12 +157,17 @@ def compare(
             raise SourceError(
                 "truncated", f"{name} is empty, though {known.rows:,} rows had been read from it"
             )
-        return "rewritten", known.unread(), seen
+        return "rewritten", FileState.unread(), seen
     if status.st_size == known.size:
         return "unchanged", replace(known, seen=seen), seen
     if known.size and not may_grow:
-        return "rewritten", known.unread(), seen
+        return "rewritten", FileState.unread(), seen
     return "grown", replace(known, seen=NOT_SEEN), seen
+
+
+def is_anew(change: str, state: FileState, known: FileState | None) -> bool:
+    """Whether a file that earlier passes have read is to be read from its beginning again."""
+    return known is not None and change != "unchanged" and state.size == 0
 
 
 def _digest(path: Path, size: int) -> str:

@@ -1,4 +1,4 @@
-"""Reads dropped files as records of contract entities; the cursor says how far each was read."""
+"""Reads dropped files as records of contract entities: what is new in each since the last pass."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from connectors.base import Page, Record, SourceError
-from connectors.files.client import Batch, Drop, FileState, inspect, list_drops
+from connectors.files.client import Batch, Drop, inspect, list_drops
 from connectors.files.mapping import Mapper, load_mapping
-from connectors.reading import unknown_entity
+from connectors.files.progress import Cursor, FolderPass
+from connectors.reading import unknown_entity, unknown_key
 from registry.contracts import contract_of
 from registry.errors import ConfigurationError
 from registry.systems import System
@@ -20,31 +21,6 @@ from registry.systems import System
 _LOG = logging.getLogger(__name__)
 # One encoder for all rows: json.dumps makes a new one for every call with an option.
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-@dataclass
-class Cursor:
-    """How far every file of one entity has been read, under which mappings.
-
-    Another mapping means other values, so a change of it makes every file new.
-    """
-
-    mappings: str
-    files: dict[str, FileState] = field(default_factory=dict)
-
-    def dump(self) -> str:
-        files = {name: state.as_json() for name, state in sorted(self.files.items())}
-        return json.dumps({"mappings": self.mappings, "files": files}, separators=(",", ":"))
-
-    @classmethod
-    def load(cls, text: str | None, mappings: str) -> Cursor:
-        content = json.loads(text) if text else {}
-        files = {
-            name: FileState.from_json(state) for name, state in content.get("files", {}).items()
-        }
-        if content.get("mappings") != mappings:
-            files = {name: state.unread() for name, state in files.items() if state.faulty}
-        return cls(mappings, files)
 
 
 class FilesSource:
@@ -76,10 +52,9 @@ class FilesSource:
             mapping = load_mapping(path)
             contract = contract_of(system.connector, mapping.entity, system.folder / "contracts")
             self._mappers.setdefault(mapping.entity, []).append(Mapper(mapping, contract))
-            texts[mapping.entity] = texts.get(mapping.entity, contract.version) + path.read_text(
-                "utf-8"
-            )
-        self._digests = {
+            told = texts.get(mapping.entity, contract.fingerprint)
+            texts[mapping.entity] = told + path.read_text("utf-8")
+        self._readings = {
             entity: hashlib.sha256(text.encode()).hexdigest()[:16] for entity, text in texts.items()
         }
 
@@ -100,45 +75,47 @@ class FilesSource:
         """Rows of new files, of new ends of grown files and of rewritten files, in name order."""
         if entity not in self._mappers:
             raise unknown_entity(self, entity)
-        known = Cursor.load(cursor, self._digests[entity])
-        reached = Cursor(known.mappings)
-        failures: list[SourceError] = []
+        progress = FolderPass(entity, Cursor.load(cursor, self._readings[entity]))
         for mapper in self._mappers[entity]:
-            mapping = mapper.mapping
             try:
-                paths = list_drops(self._folder, mapping.files, known.files)
+                paths = list_drops(self._folder, mapper.mapping.files, progress.known)
             except SourceError as error:
-                failures.append(error)
+                progress.could_not_list(error)
                 continue
             for path in paths:
-                name = path.relative_to(self._folder).as_posix()
-                earlier = known.files.get(name)
                 try:
-                    drop = inspect(path, name, mapping, earlier)
-                    if drop.change == "rewritten":
-                        self._notice(f"{name} was rewritten: all of it is read again")
-                    if drop.change != "unchanged":
-                        for batch in drop.batches():
-                            reached.files[name] = batch.state
-                            yield Page(entity, _records(mapper, drop, batch), reached.dump())
-                    reached.files[name] = drop.state
-                    if drop.waiting_bytes:
-                        self._notice(
-                            f"{name} ends in an unfinished record ({drop.waiting_bytes:,} bytes): "
-                            "it waits for the next pass"
-                        )
+                    yield from self._told(path, mapper, progress)
                 except SourceError as error:
-                    failures.append(error)
-                    if earlier:
-                        reached.files.setdefault(name, earlier)
-        yield Page(entity, [], reached.dump())
-        if failures:
-            raise SourceError(
-                failures[0].kind, "; ".join(str(failure) for failure in failures)
-            ) from failures[0]
+                    progress.failures.append(error)
+        yield progress.last_page([])
+        progress.raise_failures()
+
+    def _told(self, path: Path, mapper: Mapper, progress: FolderPass) -> Iterator[Page]:
+        """What one file says that is news. Raises SourceError naming it."""
+        name = path.relative_to(self._folder).as_posix()
+        drop = inspect(path, name, mapper.mapping, progress.begin(name))
+        if drop.change == "rewritten":
+            self._notice(f"{name} was rewritten: all of it is read again")
+        if drop.change != "unchanged":
+            for batch in drop.batches():
+                progress.advance(name, batch.state, drop.is_anew)
+                yield progress.page(_records(mapper, drop, batch))
+        progress.end(name, drop.state, drop.is_anew)
+        if drop.waiting_bytes:
+            self._notice(
+                f"{name} ends in an unfinished record ({drop.waiting_bytes:,} bytes): it waits for "
+                f"the next pass"
+            )
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
-        """The last version of every record whose fields match ``key``, from all files."""
+        """The last version of every record whose fields match ``key``, from all files.
+
+        Any columns that the mappings fill.
+        """
+        mappers = self._mappers.get(entity, ())
+        known = {name for mapper in mappers for name in mapper.mapping.columns}
+        if not key or not set(key) <= known:
+            raise unknown_key(self, entity, key)
         found: dict[str, Record] = {}
         for page in self.pages(entity, None):
             for record in page.records:
@@ -182,14 +159,14 @@ def _records(mapper: Mapper, drop: Drop, batch: Batch) -> list[Record]:
             fields=fields,
             raw=_as_json(dict(zip(names, values, strict=True))),
             reference=reference,
+            container=drop.name,
         )
         for number, fields, identity, reference, values in rows
     ]
     for row in batch.broken:
         raw: dict[str, Any] = {"file": drop.name, "row": row.number, "text": row.text}
-        records.append(
-            Record(f"{drop.name}#{row.number}", {}, json.dumps(raw | {"problem": row.reason}))
-        )
+        text = json.dumps(raw | {"problem": row.reason})
+        records.append(Record(f"{drop.name}#{row.number}", {}, text, container=drop.name))
     return records
 
 

@@ -22,21 +22,18 @@ _UNFINISHED = (".tmp", ".part", ".filepart", ".writing")
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it was read: size, times (ns) and the interchanges in it (identity -> digest).
+    """A file as it was read: size, times (ns) and the interchanges in it (identity -> digest), but
+    for those that were refused: their numbers may come again.
 
-    ``faulty`` are the identities under which its bad interchanges are in quarantine;
     ``is_answered``: what it asks for has been acknowledged.
     """
 
     seen: tuple[int, int, int]
     interchanges: dict[str, str] = field(default_factory=dict)
-    faulty: tuple[str, ...] = ()
     is_answered: bool = True
 
     def as_json(self) -> dict[str, Any]:
         content: dict[str, Any] = {"seen": self.seen, "has": self.interchanges}
-        if self.faulty:
-            content["faulty"] = self.faulty
         if not self.is_answered:
             content["unanswered"] = True
         return content
@@ -46,7 +43,6 @@ class FileState:
         return cls(
             tuple(content["seen"]),
             content["has"],
-            tuple(content.get("faulty", ())),
             not content.get("unanswered", False),
         )
 
@@ -66,7 +62,7 @@ class Cursor:
     def load(cls, text: str | None, reading: str) -> Cursor:
         content = json.loads(text) if text else {}
         if content.get("reading") != reading:
-            # All is read anew; what is in quarantine stays known, so that it can be settled.
+            # All is read anew.
             return cls(
                 reading,
                 {

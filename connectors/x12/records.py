@@ -213,7 +213,6 @@ class Translator:
             "direction": direction,
             "partner": self._profile.partner,
             "standard": interchange.standard,
-            "state": "read",
             "control_number": interchange.control_number,
             "written_at": str(interchange.written_at),
             "position": str(interchange.position),

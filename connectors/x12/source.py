@@ -97,6 +97,8 @@ class X12Source:
         origins = self._origins()
         failures: list[SourceError] = []
         waiting: list[Record] = []
+        # Files that were told anew as a whole, and those that are gone.
+        withdrawn: list[str] = []
         told = _told_before(known)
         self._unanswered = 0
         for direction in DIRECTIONS:
@@ -119,19 +121,20 @@ class X12Source:
                     state, records = earlier, []
                 if state is not None:
                     reached.files[file.name] = state
-                waiting += records
+                if earlier is not None and state is not earlier:
+                    withdrawn.append(file.name)
+                waiting += [replace(record, container=file.name) for record in records]
                 if len(waiting) >= self.system.page_size:
                     # From there all of it is read again, should this pass not come to its end.
                     yield Page(entity, waiting, cursor)
                     waiting = []
-        if entity == INTERCHANGES:
-            waiting += self._withdrawn(known, reached)
+        withdrawn += [name for name in known.files if name not in reached.files]
         if self._unanswered:
             self._notice(
                 f"{self._unanswered} interchanges are not acknowledged: write_mode is "
                 f"{self.system.write_mode}"
             )
-        yield Page(entity, waiting, reached.dump())
+        yield Page(entity, waiting, reached.dump(), withdrawn=tuple(withdrawn))
         if failures:
             raise SourceError(
                 failures[0].kind, "; ".join(str(failure) for failure in failures)
@@ -176,12 +179,11 @@ class X12Source:
             return earlier, []
         payload = file.read()
         parts = identities(payload)
-        state = FileState(file.seen, {name: digest for name, digest, _ in parts if name})
         if entity != INTERCHANGES and not mentions(payload, _sets_of(entity)):
-            return state, []
+            return FileState(file.seen, {name: digest for name, digest, _ in parts if name}), []
         is_young = time.time_ns() - file.seen[1] < SETTLING_SECONDS * 1_000_000_000
         records: list[Record] = []
-        faulty: list[str] = []
+        good: dict[str, str] = {}
         is_answered = True
         for number, (identity, digest, chunk) in enumerate(parts, start=1):
             try:
@@ -199,9 +201,7 @@ class X12Source:
                     return earlier, []
                 if entity != INTERCHANGES:
                     continue
-                refused = self._refused(file, number, chunk, error)
-                records += refused
-                faulty += [record.record_id for record in refused]
+                records += self._refused(file, number, chunk, error)
                 if answering and error.code != "partner":
                     is_answered &= self._answer(
                         f"{identity or file.name}:{digest}", refusal(chunk, error.code)
@@ -214,15 +214,12 @@ class X12Source:
             )
             told = self._translator.told(interchange, file.direction, file.name, origin)
             if identity:
+                good[identity] = digest
                 told_before[identity] = (file.name, digest)
             records += told.records.get(entity, [])
-            if entity == INTERCHANGES:
-                faulty += [item.record_id for item in told.records[entity] if item.problem]
             if answering and wants_answer(interchange):
                 is_answered &= self._answer_all(interchange, digest, told)
-        if entity == INTERCHANGES and earlier is not None:
-            records += self._settled(file.name, set(earlier.faulty) - set(faulty))
-        return replace(state, faulty=tuple(faulty), is_answered=is_answered), records
+        return FileState(file.seen, good, is_answered), records
 
     def _read(self, chunk: bytes, direction: str) -> Interchange:
         is_edifact = chunk.startswith((b"UNA", b"UNB"))
@@ -265,34 +262,6 @@ class X12Source:
         if not named:
             return [Record(place, {}, text, None, reason)]
         return [Record(f"{place}/{reference}", {}, text, reference, reason) for reference in named]
-
-    def _withdrawn(self, known: Cursor, reached: Cursor) -> list[Record]:
-        """What says that bad interchanges are no longer waited for: their files were taken away."""
-        return [
-            record
-            for name, state in known.files.items()
-            if name not in reached.files
-            for record in self._settled(name, set(state.faulty))
-        ]
-
-    def _settled(self, file: str, faulty: set[str]) -> list[Record]:
-        direction = file.split("/", 1)[0]
-        return [
-            Record(
-                identity,
-                {
-                    "interchange_id": identity,
-                    "direction": direction,
-                    "partner": self.profile.partner,
-                    "standard": "x12",
-                    "state": "withdrawn",
-                    "position": "0",
-                    "file": file,
-                },
-                f"{file} was repaired or taken away",
-            )
-            for identity in sorted(faulty)
-        ]
 
     # ---- answering -------------------------------------------------------------------------
 
@@ -367,9 +336,9 @@ def partner_ledger(system: System, profile: PartnerProfile) -> Ledger:
 
 
 def _digest_of(profile: PartnerProfile, contracts: Mapping[str, Contract]) -> str:
-    versions = {entity: contract.version for entity, contract in sorted(contracts.items())}
+    held = {entity: contract.fingerprint for entity, contract in sorted(contracts.items())}
     text = profile.model_dump_json(exclude={"separators", "functional_acknowledgement"})
-    return hashlib.sha256(f"{text}{versions}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{text}{held}".encode()).hexdigest()[:16]
 
 
 def _sets_of(entity: str) -> frozenset[str]:
@@ -384,7 +353,6 @@ def _told_before(known: Cursor) -> dict[str, tuple[str, str]]:
     return {
         identity: (name, digest)
         for name, state in known.files.items()
-        if not state.faulty
         for identity, digest in state.interchanges.items()
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,9 +21,13 @@ TOKEN = "token-1"
 
 
 class CarrierServer:
-    """Answers on a free port. ``faults`` are served first, one a request to a tracking path."""
+    """Answers on a free port. ``faults`` are served first, one a request to a tracking path.
 
-    def __init__(self) -> None:
+    ``routes``: who answers about a path, instead of the sample payloads.
+    """
+
+    def __init__(self, routes: Mapping[str, Callable[..., Answer]] | None = None) -> None:
+        self._routes = _ROUTES if routes is None else routes
         self.requests: list[tuple[str, str, dict[str, list[str]], Any]] = []
         self.faults: list[tuple[int, dict[str, str]]] = []
         self.token_requests: list[tuple[str | None, dict[str, list[str]]]] = []
@@ -70,7 +74,9 @@ class CarrierServer:
                 else:
                     question = json.loads(body) if body else None
                     server.requests.append((self.command, parts.path, query, question))
-                    status, content = _route(parts.path)(self.headers, parts.path, query, question)
+                    status, content = _route(server._routes, parts.path)(
+                        self.headers, parts.path, query, question
+                    )
                 text = json.dumps(content).encode()
                 self.send_response(status)
                 for name, value in extra.items():
@@ -90,8 +96,8 @@ def _token(header: str | None, form: dict[str, list[str]]) -> Answer:
     return 401, {"errors": [{"message": "bad client"}]}
 
 
-def _route(path: str) -> Callable[..., Answer]:
-    for beginning, route in _ROUTES.items():
+def _route(routes: Mapping[str, Callable[..., Answer]], path: str) -> Callable[..., Answer]:
+    for beginning, route in routes.items():
         if path == beginning or (beginning.endswith("/") and path.startswith(beginning)):
             return route
     return lambda *_: (404, {"errors": [{"message": "no such path"}]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Inbox:
             **settings,
         )
         self.notices: list[str] = []
+        self.withdrawn: list[str] = []
 
     def write(self, name: str, text: str | bytes) -> Path:
         file = self.folder / name
@@ -46,12 +48,18 @@ class Inbox:
             handle.write(text.encode())
 
     def pages(self, cursor: str | None = None) -> list[Page]:
+        """Pages of records without their file."""
         source = InboxSource(self.system)
         self.notices = source.notices
-        return list(source.pages(ENTITY, cursor))
+        return [
+            replace(page, records=[replace(record, container=None) for record in page.records])
+            for page in source.pages(ENTITY, cursor)
+        ]
 
     def read(self, cursor: str | None = None) -> tuple[list[Record], str | None]:
+        """Records, and the cursor after them; ``withdrawn`` is renewed."""
         pages = self.pages(cursor)
+        self.withdrawn = [name for page in pages for name in page.withdrawn]
         return [record for page in pages for record in page.records], pages[-1].cursor
 
 
@@ -225,64 +233,59 @@ def test_a_touched_file_yields_nothing(box: Inbox) -> None:
     assert box.read(cursor)[0] == []
 
 
-def settled(found: list[Record]) -> list[str]:
-    return [r.record_id for r in found if r.fields.get("code") == "inbox/withdrawn"]
-
-
 def broken(found: list[Record]) -> list[str]:
     return [record.record_id for record in found if not record.fields]
 
 
-def test_rewriting_a_file_settles_what_was_broken_in_it_and_only_that(box: Inbox) -> None:
+def test_a_rewritten_file_withdraws_what_it_said_and_no_other_does(box: Inbox) -> None:
     box.write("a.ndjson", f"{usps(1)}\n{{not: json}}\n{{not: json, too}}\n")
     box.write("b.ndjson", "{not: json}\n")
     found, cursor = box.read()
-    first, second, other = broken(found)
+    first, _, other = broken(found)
     assert first.startswith("a.ndjson@") and other == "b.ndjson@0"
+    box.append("b.ndjson", f"{usps(3)}\n")
     found, cursor = box.read(cursor)
-    assert found == []
+    assert (numbers(found), box.withdrawn) == (["943"], [])
     box.write("a.ndjson", f"{usps(1)}\n{{not: json}}\n{usps(2)}\n")
     found, cursor = box.read(cursor)
-    assert (broken(found), settled(found)) == ([first], [second])
-    box.write("a.ndjson", f"{usps(1)}\n\n\n")
-    found, cursor = box.read(cursor)
-    assert (broken(found), settled(found)) == ([], [first])
-    assert box.read(cursor)[0] == []
+    # What is still broken is quarantined again.
+    assert (broken(found), box.withdrawn) == ([first], ["a.ndjson"])
+    assert box.read(cursor)[0] == [] and box.withdrawn == []
 
 
-def test_taking_a_file_away_settles_what_was_broken_in_it(box: Inbox) -> None:
+def test_a_file_that_is_taken_away_is_withdrawn(box: Inbox) -> None:
     box.write("a.ndjson", usps(1))
     file = box.write("b.ndjson", f'{{"parcel": "4711"}}\n{usps(2)}\n')
     found, cursor = box.read()
     assert broken(found) == ["b.ndjson@0"]
     file.rename(file.with_suffix(".rejected"))
     found, cursor = box.read(cursor)
-    assert settled(found) == ["b.ndjson@0"] and len(found) == 1
-    assert box.read(cursor)[0] == []
+    assert (found, box.withdrawn) == ([], ["b.ndjson"])
+    assert box.read(cursor)[0] == [] and box.withdrawn == []
 
 
-def test_what_was_broken_is_settled_when_another_reading_understands_it(box: Inbox) -> None:
+def test_another_reading_tells_all_files_anew(box: Inbox) -> None:
     box.write("a.ndjson", f"{{not: json}}\n{usps(1)}\n")
     _, cursor = box.read()
     box.system = box.system.model_copy(update={"time_zone": "America/Denver"})
     found, cursor = box.read(cursor)
-    assert (broken(found), settled(found)) == (["a.ndjson@0"], [])
+    assert (broken(found), box.withdrawn) == (["a.ndjson@0"], ["a.ndjson"])
     (box.folder / "a.ndjson").rename(box.folder / "b.ndjson")
     found, _ = box.read(cursor)
-    assert (broken(found), settled(found)) == (["b.ndjson@0"], ["a.ndjson@0"])
+    assert (broken(found), box.withdrawn) == (["b.ndjson@0"], ["a.ndjson"])
 
 
-def test_a_pass_that_is_cut_short_forgets_nothing_that_is_to_be_settled(tmp_path: Path) -> None:
+def test_a_pass_that_is_cut_short_withdraws_nothing_and_forgets_nothing(tmp_path: Path) -> None:
     box = Inbox(tmp_path, page_size=1)
     box.write("a.ndjson", "{not: json}\n{not: json, too}\n")
     box.write("b.ndjson", "{not: json}\n")
-    found, cursor = box.read()
-    was_broken = set(broken(found))
-    assert len(was_broken) == 3
+    _, cursor = box.read()
     box.write("a.ndjson", f"{usps(1)}\n{usps(2)}\n{usps(3)}\n")
     (box.folder / "b.ndjson").unlink()
-    pages = box.pages(cursor)
-    assert len(pages) > 3
-    for position, page in enumerate(pages):
-        before = [record for earlier in pages[: position + 1] for record in earlier.records]
-        assert set(settled(before + box.read(page.cursor)[0])) == was_broken
+    *cut, last = box.pages(cursor)
+    assert len(cut) == 3 and set(last.withdrawn) == {"a.ndjson", "b.ndjson"}
+    for page in cut:
+        assert page.withdrawn == ()
+        found, _ = box.read(page.cursor)
+        assert numbers(found) == ["941", "942", "943"]
+        assert set(box.withdrawn) == {"a.ndjson", "b.ndjson"}

@@ -15,7 +15,7 @@ from ingestion.landing import refresh_views
 from ingestion.load import load_system
 from ingestion.report import LoadReport
 from ingestion.warehouse import warehouse
-from registry.settings import PROJECT_ROOT, Settings
+from registry.settings import Settings
 from registry.systems import load_registry
 from writeback.clock import SystemClock
 
@@ -100,17 +100,17 @@ def test_what_breaks_the_contract_is_kept_whole_with_its_reason(here: Installati
     assert any("4711" in raw for *_, raw in kept) and any("{broken" in raw for *_, raw in kept)
 
 
-def test_a_settled_payload_lands_as_a_notice_that_says_nothing(here: Installation) -> None:
+def test_a_file_that_is_taken_away_lands_as_withdrawn(here: Installation) -> None:
     (here.inbox / "good.json").write_text(json.dumps(payload("usps")))
     file = here.inbox / "bad.json"
     file.write_text('{"parcel": "4711"}')
     assert here.load().quarantined == 1
     file.unlink()
     report = here.load(SystemClock())
-    assert (report.records, report.quarantined) == (1, 0)
-    [(code,)] = here.rows(
-        "select landed.code from landing.carrier_tracking__tracking_events as landed "
-        "inner join landing.quarantine as kept on landed._record_id = kept.record_id"
+    assert (report.records, report.quarantined, report.complete) == (0, 0, True)
+    [(refused_in, later)] = here.rows(
+        "select kept.extraction_id, withdrawn.extraction_id > kept.extraction_id "
+        "from landing.quarantine as kept "
+        "inner join landing.withdrawn_containers as withdrawn using (system, entity, container)"
     )
-    seeds = (PROJECT_ROOT / "dbt_project/seeds/status_map.csv").read_text().splitlines()
-    assert f"carrier_tracking,tracking_events,code,{code},no_milestone" in seeds
+    assert refused_in != report.extraction_id and later

@@ -235,8 +235,15 @@ def test_an_answer_of_no_known_shape_is_settled_when_it_comes_no_more(
     [refused] = [record for page in pages for record in page.records]
     assert refused.fields == {} and "4711" in refused.raw
     pages = list(asked.pages(ENTITY, pages[-1].cursor))
-    found = [record for page in pages for record in page.records]
-    assert found[:-1] == records("usps")
-    assert found[-1].record_id == refused.record_id
-    assert found[-1].fields["code"] == "inbox/withdrawn"
-    assert pages[-1].cursor is None
+    assert [record for page in pages for record in page.records] == records("usps")
+    assert refused.container in pages[-1].withdrawn
+
+
+def test_a_pass_that_does_not_end_settles_no_answer(server: CarrierServer, tmp_path: Path) -> None:
+    asked = source(server, tmp_path, "usps", ["9400100000000000000001"])
+    server.faults += [(500, {})] * READ_ATTEMPTS
+    withdrawn: list[str] = []
+    with pytest.raises(SourceError):
+        for page in asked.pages(ENTITY, None):
+            withdrawn += page.withdrawn
+    assert withdrawn == []

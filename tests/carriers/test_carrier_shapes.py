@@ -178,8 +178,7 @@ def test_the_map_holds_milestones_and_a_reason_for_each_code_that_needs_one() ->
     codes, reasons = seed("code"), seed("reason")
     assert set(codes.values()) == MILESTONES
     carriers = {shape.carrier for shape in catalogue().shapes}
-    # The inbox has a code of its own: a broken payload was repaired or taken away.
-    assert {code.split("/")[0] for code in codes} == carriers | {"inbox"}
+    assert {code.split("/")[0] for code in codes} == carriers
     # Where the code itself tells why.
     for code, found in codes.items():
         own = code.split("/")[0] in ("usps", "dhl_express")

@@ -229,7 +229,9 @@ class Tokens:
         return httpx.Response(200 if good else 401, json={})
 
 
-def oauth_client(tokens: Tokens, monotonic: Callable[[], float]) -> HttpClient:
+def oauth_client(
+    tokens: Callable[[httpx.Request], httpx.Response], monotonic: Callable[[], float]
+) -> HttpClient:
     system = System(
         name="swft",
         role="carrier",
@@ -261,6 +263,37 @@ def test_a_refused_token_is_wrong_credentials_and_a_write_was_not_sent():
     assert error.kind == "unauthorised" and "ID, SECRET" in str(error)
     with pytest.raises(NotSentError):
         client.send("POST", "x", json={})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, json={"error": "invalid_client"}),
+        httpx.Response(200, json={"access_token": None, "expires_in": 60}),
+        httpx.Response(200, json=["access_token"]),
+        httpx.Response(200, json={"token": "hush"}),
+        httpx.Response(200, json={"access_token": "t", "expires_in": "soon"}),
+        httpx.Response(200, text="<html>Please log in</html>"),
+        httpx.Response(204),
+    ],
+)
+def test_a_token_endpoint_that_gives_no_token_is_named_with_what_to_check(answer):
+    """A success without a token is no page of the source, and no reason to ask again."""
+    asked: list[str] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return answer
+
+    client = oauth_client(serve, lambda: 0.0)
+    error = failure(lambda: client.get_json("x"))
+    assert error.kind == "unauthorised"
+    assert "swft gave no token" in str(error) and "http://c.example/oauth/token" in str(error)
+    assert "ID, SECRET" in str(error) and "base_url" in str(error)
+    assert "hush" not in str(error)
+    with pytest.raises(NotSentError, match="gave no token"):
+        client.send("POST", "x", json={})
+    assert asked == ["/oauth/token"] * 2
 
 
 def test_the_token_bucket_never_exceeds_its_rate():

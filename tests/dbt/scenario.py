@@ -22,6 +22,8 @@ from ingestion.landing import (
     MISSING,
     MISSING_COLUMNS,
     QUARANTINE_COLUMNS,
+    WITHDRAWN,
+    WITHDRAWN_COLUMNS,
 )
 from registry.contracts import SYSTEM_COLUMNS, contract_of, load_contracts
 
@@ -206,6 +208,7 @@ class Scenario:
             QUARANTINE_COLUMNS,
             [_row(QUARANTINE_COLUMNS, **row) for row in self.quarantined],
         )
+        _table(connection, f"landing.{WITHDRAWN}", WITHDRAWN_COLUMNS, [])
         _table(
             connection,
             f"landing.{MISSING}",

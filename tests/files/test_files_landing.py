@@ -106,6 +106,24 @@ def test_a_bad_file_holds_the_watermark_but_not_the_good_files(settings: Setting
     assert rows(settings, LANDED) == [("P1/1",), ("P2/1",)]
 
 
+def test_a_repaired_file_and_one_taken_away_land_as_withdrawn(settings: Settings) -> None:
+    write(settings, "a.csv", HEADER + "P1,1\n")
+    write(settings, "b.csv", HEADER + row(2, "many"))
+    write(settings, "c.csv", HEADER + row(3, "many"))
+    load(settings)
+    write(settings, "a.csv", HEADER + row(1))
+    (settings.systems_file.parent / "drops" / "b.csv").unlink()
+    load(settings)
+    waiting = rows(
+        settings,
+        "select record_id from landing.quarantine as refused where not exists ("
+        "select 1 from landing.withdrawn_containers as withdrawn "
+        "where withdrawn.container = refused.container "
+        "and withdrawn.extraction_id > refused.extraction_id)",
+    )
+    assert waiting == [("P3/1",)]
+
+
 @pytest.mark.parametrize(
     "crash_at",
     [

@@ -13,6 +13,7 @@ import pytest
 from connectors.base import Page, SourceError
 from connectors.files import client
 from connectors.files.source import FilesSource
+from registry.contracts import CONTRACTS_FOLDER, load_contracts
 from registry.errors import ConfigurationError
 from registry.systems import System
 
@@ -261,12 +262,71 @@ def test_a_file_that_lost_its_content_is_an_error(folder: Folder) -> None:
         folder.read(cursor)
 
 
-def test_an_emptied_folder_is_an_error_and_not_a_quiet_day(folder: Folder) -> None:
+def test_an_emptied_folder_is_an_error_in_every_pass_and_no_quiet_day(folder: Folder) -> None:
     folder.write("a.csv", HEADER + row(1))
     _, cursor = folder.read()
     (folder.drops / "a.csv").unlink()
-    with pytest.raises(SourceError, match="is the folder still mounted"):
-        folder.read(cursor)
+    for _ in range(2):
+        with pytest.raises(SourceError, match="is the folder still mounted"):
+            for page in FilesSource(folder.system).pages(ENTITY, cursor):
+                assert page.withdrawn == ()
+                cursor = page.cursor
+    # Mounted again, it says nothing new.
+    folder.write("a.csv", HEADER + row(1))
+    assert folder.read(cursor)[0] == []
+
+
+def test_what_a_file_said_is_withdrawn_when_all_of_it_is_told_anew_or_it_is_gone(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CHUNK_BYTES", 64)
+    folder.write("a.csv", HEADER + row(1) + "P2,1\n" + row(3))
+    folder.write("b.csv", HEADER + "P4,1\n")
+    folder.write("c.csv", HEADER + row(5))
+    first = list(folder.source.pages(ENTITY, None))
+    assert {record.container for record in first[0].records} == {"a.csv"}
+    folder.append("c.csv", row(6))
+    folder.write("a.csv", HEADER + row(1) + row(2) + row(3) + row(7))
+    (folder.drops / "b.csv").unlink()
+    pages = list(FilesSource(folder.system).pages(ENTITY, first[-1].cursor))
+    assert len(pages) > 3 and pages[0].withdrawn == ()
+    # Cut after any page, the pass and the next one withdraw both, and each once.
+    for number, page in enumerate(pages):
+        rest = FilesSource(folder.system).pages(ENTITY, page.cursor)
+        withdrawn = [name for each in (*pages[: number + 1], *rest) for name in each.withdrawn]
+        assert sorted(withdrawn) == ["a.csv", "b.csv"]
+
+
+def test_a_rewritten_file_that_breaks_off_is_not_told_anew(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + "P1,1\n")
+    _, cursor = folder.read()
+    folder.write("a.csv", (HEADER + "P1,1,Šäfer,Bolt,1,open\n").encode("cp1252"))
+    with pytest.raises(SourceError, match="utf-8"):
+        for page in FilesSource(folder.system).pages(ENTITY, cursor):
+            assert page.withdrawn == ()
+            cursor = page.cursor
+    folder.write("a.csv", HEADER + row(1))
+    *_, last = FilesSource(folder.system).pages(ENTITY, cursor)
+    assert last.withdrawn == ("a.csv",)
+
+
+@pytest.mark.parametrize("changed", ["mapping", "contract"])
+def test_another_mapping_or_contract_tells_all_files_anew(
+    folder: Folder, tmp_path: Path, changed: str
+) -> None:
+    folder.write("a.csv", HEADER + "P1,1\n")
+    _, cursor = folder.read()
+    if changed == "mapping":
+        mapping = tmp_path / "orders.mapping.yaml"
+        mapping.write_text(mapping.read_text().replace("EUR", "CHF"))
+    else:
+        shipped = CONTRACTS_FOLDER / "files" / "purchase_order_lines.yaml"
+        own = tmp_path / "contracts" / "files" / "purchase_order_lines.yaml"
+        own.parent.mkdir(parents=True)
+        own.write_text(shipped.read_text().replace("minimum: 0", "minimum: 1"))
+        load_contracts.cache_clear()  # as in a new process
+    *_, last = FilesSource(folder.system).pages(ENTITY, cursor)
+    assert last.withdrawn == ("a.csv",)
 
 
 def test_a_row_that_cannot_be_split_becomes_a_record_for_quarantine(folder: Folder) -> None:

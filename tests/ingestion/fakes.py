@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.base import Page, Record, SourceError
 from connectors.documents import DocumentReader
-from registry.contracts import contracts_of
+from registry.contracts import CONTRACTS_FOLDER, contracts_of, load_contracts
 from registry.settings import Settings
 from registry.systems import Registry, System
 
@@ -113,6 +113,17 @@ def wms_documents(items: int = 5, positions: int = 3) -> dict[str, list[Any]]:
 
 def wms_system(name: str = "wms") -> System:
     return System(name=name, role="wms", connector="demo_wms", time_zone="America/New_York")
+
+
+def allow_negative_weights(folder: Path) -> None:
+    """Give the installation a contract of its own for items, as its next process will see it."""
+    own = folder / "contracts" / "demo_wms" / "items.yaml"
+    own.parent.mkdir(parents=True)
+    before, weight, after = (
+        (CONTRACTS_FOLDER / "demo_wms" / "items.yaml").read_text().partition("physicalName: Weight")
+    )
+    own.write_text(before + weight + after.replace("minimum: 0", "minimum: -10", 1))
+    load_contracts.cache_clear()
 
 
 def make_settings(folder: Path) -> Settings:

@@ -10,7 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fakes import START, FakeClock, FakeSource, wms_documents
+from fakes import (
+    START,
+    FakeClock,
+    FakeSource,
+    allow_negative_weights,
+    wms_documents,
+    wms_item,
+)
 
 from ingestion import spool
 from ingestion.load import load_system
@@ -76,6 +83,27 @@ def test_killed_again_and_again(point, tmp_path, settings, wms, query):
     assert query("select count(distinct _record_id) from landing.demo_wms__items") == [(5,)]
     assert_nothing_twice(query)
     assert_log_agrees(query)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_while_rows_are_judged_again_lands_them_once(point, tmp_path, settings, wms, query):
+    documents = wms_documents()
+    documents["items"][1] = wms_item(2, WeightGrams=-5)
+    source = FakeSource(wms, documents)
+    first = load_system(wms, source, settings, "before", FakeClock(START - timedelta(minutes=1)))
+    assert first.quarantined == 1
+    allow_negative_weights(tmp_path)
+    # Its source says nothing new of items.
+    assert run_child(tmp_path, point) == -signal.SIGKILL
+    for hour in (1, 2):
+        clock = FakeClock(START + timedelta(hours=hour))
+        assert load_system(wms, source, settings, "after", clock).complete
+    assert query(
+        "select _extraction_id, _sequence, weight_grams from landing.demo_wms__items "
+        "where _record_id = 'A0002'"
+    ) == [(first.extraction_id, 1, -5)]
+    assert query("select count(*) from landing.quarantine") == [(1,)]
+    assert_nothing_twice(query)
 
 
 def assert_nothing_twice(query):

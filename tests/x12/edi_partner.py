@@ -136,15 +136,21 @@ class Reader:
     def __init__(self, partner: Partner) -> None:
         self.partner = partner
         self.cursors: dict[str, str | None] = {}
+        self.withdrawn: set[str] = set()
         self.notices: list[str] = []
 
     def read(self, entity: str) -> list[Record]:
-        """What a pass brings of an entity; a failure is raised after the cursor was kept."""
+        """What a pass brings of an entity; a failure is raised after the cursor was kept.
+
+        ``withdrawn`` and ``notices`` are those of the last pass.
+        """
         source = self.partner.source()
+        self.withdrawn.clear()
         records: list[Record] = []
         try:
             for page in source.pages(entity, self.cursors.get(entity)):
                 records += page.records
+                self.withdrawn.update(page.withdrawn)
                 self.cursors[entity] = page.cursor
         finally:
             self.notices = source.notices

@@ -283,9 +283,18 @@ def test_a_set_that_names_no_order_is_kept_with_the_interchanges(supplier: Partn
     [record] = reader.refused("interchanges")
     assert record.reference is None and "BAK03 is required" in record.problem
     (supplier.folder / "inbound" / "it.edi").unlink()
-    [withdrawn] = reader.read("interchanges")[-1:]
-    assert withdrawn.record_id == record.record_id
-    assert withdrawn.fields["state"] == "withdrawn"
+    reader.read("interchanges")
+    assert reader.withdrawn == {record.container}
+
+
+def test_a_refused_interchange_may_be_sent_again_under_its_number(supplier: Partner) -> None:
+    text = supplier.text("inbound", document("855", ANSWER), number=7)
+    supplier.put("inbound", "a.edi", text.replace(b"SE*8*", b"SE*9*"))
+    reader = Reader(supplier)
+    assert reader.refused("interchanges") and not reader.read("acknowledgement_lines")
+    supplier.put("inbound", "b.edi", text)
+    assert not reader.refused("interchanges")
+    assert {r.reference for r in reader.good("acknowledgement_lines")} == {"PO-778"}
 
 
 def test_a_set_that_is_not_expected_is_refused(supplier: Partner) -> None:

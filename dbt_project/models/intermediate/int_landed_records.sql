@@ -50,7 +50,8 @@ landed as (
                 landed._system as system,
                 '{{ entity }}' as entity,
                 landed._record_id as record_id,
-                landed._extracted_at as seen_at
+                landed._extracted_at as seen_at,
+                landed._extraction_id || '#' || landed._sequence as place
             from {{ source('landing', connector ~ '__' ~ entity) }} as landed
             {% if not (loop.last and last_connector) %}
                 union all
@@ -63,7 +64,8 @@ select
     landed.system,
     landed.entity,
     landed.record_id,
-    max(landed.seen_at) as last_seen_at
+    max(landed.seen_at) as last_seen_at,
+    list(distinct landed.place) as places
 from landed
 inner join doubted
     on

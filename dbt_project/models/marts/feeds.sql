@@ -18,20 +18,13 @@ with attempts as (
     group by system, entity
 ),
 
--- A record stays on the list until a good version of it has been seen.
 unresolved as (
     select
-        quarantine.system,
-        quarantine.entity,
-        count(distinct quarantine.record_id) as unresolved_count
-    from {{ ref('stg_log__quarantine') }} as quarantine
-    left join {{ ref('int_landed_records') }} as landed
-        on
-            quarantine.system = landed.system
-            and quarantine.entity = landed.entity
-            and quarantine.record_id = landed.record_id
-    where landed.last_seen_at is null or landed.last_seen_at < quarantine.quarantined_at
-    group by quarantine.system, quarantine.entity
+        system,
+        entity,
+        count(distinct record_id) as unresolved_count
+    from {{ ref('int_open_quarantine') }}
+    group by system, entity
 ),
 
 build as (

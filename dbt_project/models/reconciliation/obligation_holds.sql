@@ -1,18 +1,11 @@
 -- Unmet duties that a record may meet which we have, but can't use yet. That is not absence.
 with quarantined as (
     select
-        quarantine.system,
-        quarantine.entity,
-        quarantine.reference,
-        'quarantined: ' || quarantine.reason_code as held_reason
-    from {{ ref('stg_log__quarantine') }} as quarantine
-    left join {{ ref('int_landed_records') }} as landed
-        on
-            quarantine.system = landed.system
-            and quarantine.entity = landed.entity
-            and quarantine.record_id = landed.record_id
-    -- A good version of the same record, seen since, settles it.
-    where landed.last_seen_at is null or landed.last_seen_at < quarantine.quarantined_at
+        system,
+        entity,
+        reference,
+        'quarantined: ' || reason_code as held_reason
+    from {{ ref('int_open_quarantine') }}
 ),
 
 unusable as (

@@ -25,6 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "deletable_entity": subject.deletable,
         "kind": subject.kinds,
         "reversible_kind": sorted(subject.reversible),
+        "damage": getattr(subject, "damages", ()),
     }.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values)

@@ -2,7 +2,8 @@
 
 A subject drives its product through the product's own interface, never through our connector. A new
 product is one module ``test_<connector>_contract.py`` with a subject, and the classes of
-``contract_suite`` that apply to it.
+``contract_suite`` that apply to it; ``exempt`` says why the others do not
+(test_every_connector.py holds every connector to that).
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ class Subject(ABC):
     ``entities``: all that its source offers. ``moving``: those of which the suite makes records.
     ``deletable``: those of which a record can vanish for good. ``kinds``: the corrections that the
     suite sends; ``reversible``: those of them after whose undo everything is as it was.
-    ``page_size``: small, so that a handful of records fills several pages. ``lateness``: seconds
-    before now in which all lies that ``make`` dates.
+    ``exempt``: the classes of the suite that can't apply, each with the reason. ``page_size``:
+    small, so that a handful of records fills several pages. ``lateness``: seconds before now in
+    which all lies that ``make`` dates.
     """
 
     connector: ClassVar[str]
@@ -36,6 +38,7 @@ class Subject(ABC):
     deletable: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = ()
     reversible: ClassVar[frozenset[str]] = frozenset()
+    exempt: ClassVar[Mapping[str, str]] = {"FolderContract": "it is asked and reads no files"}
     page_size: ClassVar[int] = 2
     lateness: ClassVar[float] = 3600.0
 
@@ -88,3 +91,34 @@ class Subject(ABC):
         target = make_target(self.system(**changes), self.environment)
         assert target is not None, f"{self.connector} takes no corrections"
         return target
+
+
+class FolderSubject(Subject):
+    """A folder in which others leave files.
+
+    ``damages``: the ways in which what lies there can be broken, for ``spoil``.
+    """
+
+    exempt: ClassVar[Mapping[str, str]] = {
+        "HttpReadingContract": "it reads files and speaks no HTTP",
+        "DeletionContract": "files say what is new: none says what exists, so nothing is missed",
+        "CorrectionContract": "it is read only: who leaves files here takes none",
+        "HttpCorrectionContract": "it is read only, and speaks no HTTP",
+    }
+    damages: ClassVar[tuple[str, ...]]
+    environment: Mapping[str, str] = {}
+
+    folder: Path
+    """Where the files are; all below it belong to the subject."""
+
+    @abstractmethod
+    def grow(self, entity: str) -> str:
+        """Append a record to a file that has some already. Returns its record id."""
+
+    @abstractmethod
+    def spoil(self, entity: str, damage: str) -> Path:
+        """A new file, read before all others, in which something is broken in the given way."""
+
+    @abstractmethod
+    def mend(self, entity: str, path: Path) -> list[str]:
+        """Write a spoilt file anew as it should have been. Returns the ids of its records."""

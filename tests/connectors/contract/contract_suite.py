@@ -1,11 +1,13 @@
 """The one contract that every connector keeps, as test classes over a subject.
 
-``ReadingContract`` for every connector; ``HttpReadingContract`` for those that read over HTTP;
-``DeletionContract`` for those of systems in which records vanish; ``CorrectionContract`` and
-``HttpCorrectionContract`` for those that take corrections. A product
-inherits in one class those that apply, and names its subject::
+``ReadingContract`` for every connector, ``CursorContract`` for those that read only what is new;
+``HttpReadingContract`` for those that read over HTTP, ``FolderContract`` (a ``ReadingContract``)
+for those that read files; ``DeletionContract`` for those of systems in which records vanish;
+``CorrectionContract`` and ``HttpCorrectionContract`` for those that take corrections. A product
+inherits in one class those that apply, names its subject, and the subject says why the others do
+not::
 
-    class TestMyProduct(ReadingContract, HttpReadingContract):
+    class TestMyProduct(ReadingContract, CursorContract, HttpReadingContract):
         subject_class = MySubject
 
 The fixture ``subject`` is the running product, one a class; ``entity`` and ``kind`` take every
@@ -15,20 +17,22 @@ value that the subject class names (see conftest.py).
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow.parquet
 import pytest
-from contract_subject import Subject
+from contract_subject import FolderSubject, Subject
 from faulty_proxy import Answer, CutBody, FaultyProxy, LoseAnswer
 
 from connectors.base import Page, Record, Result, Source, SourceError, SweptSource
 from connectors.factory import make_source
 from ingestion.extract import extract_system
+from ingestion.spool import QUARANTINE, WITHDRAWN
 from registry.contracts import Contract, contract_of
 from registry.settings import Settings
 from writeback.clock import SystemClock
@@ -119,6 +123,60 @@ def ingest(
     return landed, report
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One pass over all entities of a subject, as ingestion would land it."""
+
+    landed: set[str]
+    quarantined: list[dict[str, Any]]
+    withdrawn: set[str]
+    errors: list[str]
+    cursors: dict[str, str | None]
+
+
+def ingest_all(subject: Subject, cursors: Mapping[str, str | None], settings: Settings) -> Pass:
+    """One pass of all entities through ingestion, which goes on where ``cursors`` say."""
+    extracted = extract_system(
+        subject.system(), subject.source(), settings, "run", SystemClock(), cursors
+    )
+
+    def spooled(name: str) -> list[dict[str, Any]]:
+        path = extracted.folder / f"{name}.parquet"
+        return pyarrow.parquet.read_table(path).to_pylist() if path.exists() else []
+
+    reports = extracted.entities
+    return Pass(
+        landed={row["_record_id"] for r in reports for row in spooled(r.entity)},
+        quarantined=spooled(QUARANTINE),
+        withdrawn={row["container"] for row in spooled(WITHDRAWN)},
+        errors=[report.error for report in reports if report.error],
+        cursors={r.entity: r.cursor_to or cursors.get(r.entity) for r in reports},
+    )
+
+
+def waited_for(*passes: Pass) -> set[str]:
+    """The records in quarantine after some passes that nothing has settled, as the models decide
+    (dbt_project: int_open_quarantine)."""
+    waiting: dict[str, str | None] = {}
+    for each in passes:
+        waiting = {
+            record_id: container
+            for record_id, container in waiting.items()
+            if record_id not in each.landed and container not in each.withdrawn
+        }
+        waiting |= {row["record_id"]: row["container"] for row in each.quarantined}
+    return set(waiting)
+
+
+def assert_told(told: Pass, spoilt: Path) -> None:
+    """Something broken is in quarantine whole and with its reason, or an error names the file."""
+    if told.errors:
+        assert all(spoilt.name in error for error in told.errors)
+    else:
+        assert told.quarantined
+    assert all(row["reason"] and row["raw"] for row in told.quarantined)
+
+
 class _OverSubject:
     subject_class: ClassVar[type[Subject]]
 
@@ -203,7 +261,8 @@ class ReadingContract(_OverSubject):
     ) -> None:
         # What earlier tests made is settled first: the windows shall hold what this one makes.
         time.sleep(SETTLE_SECONDS)
-        cursor = self._reached(subject, entity)
+        before = read(subject.source(settle_seconds=SETTLE_SECONDS), entity)
+        cursor = before.cursor
         told: set[Version] = set()
         for count in (3, 1, 4):
             made = subject.make(entity, count)
@@ -216,9 +275,7 @@ class ReadingContract(_OverSubject):
         time.sleep(SETTLE_SECONDS)
         quiet = read(subject.source(settle_seconds=SETTLE_SECONDS), entity, cursor)
         # It reads the settle window again, and what it reads is nothing new.
-        assert set(quiet.versions) <= told
-        everything = read(subject.source(), entity)
-        assert len(quiet.versions) < len(everything.versions)
+        assert set(quiet.versions) <= set(before.versions) | told
 
     def test_records_of_one_instant_are_all_read(self, subject: Subject, entity: str) -> None:
         """More of them than a page holds, and more of the same instant after the cursor."""
@@ -285,6 +342,99 @@ class ReadingContract(_OverSubject):
     def _reached(self, subject: Subject, entity: str) -> str | None:
         """The cursor after everything that is there."""
         return read(subject.source(settle_seconds=SETTLE_SECONDS), entity).cursor
+
+
+class CursorContract(_OverSubject):
+    """A pass reads what is new, not everything."""
+
+    def test_a_pass_without_news_does_not_read_everything_again(
+        self, subject: Subject, entity: str
+    ) -> None:
+        subject.make(entity, 3)
+        time.sleep(SETTLE_SECONDS)
+        # The newest of all stay within the settle window for ever: it is measured from them.
+        subject.make(entity, 1)
+        everything = read(subject.source(settle_seconds=SETTLE_SECONDS), entity)
+        quiet = read(subject.source(settle_seconds=SETTLE_SECONDS), entity, everything.cursor)
+        assert set(quiet.versions) < set(everything.versions)
+
+
+class FolderContract(ReadingContract):
+    """What lies in a folder is read once, whatever its times say, and broken things cost only
+    themselves."""
+
+    def test_a_record_shown_late_is_not_lost(self, subject: Subject, entity: str) -> None:
+        """The cursor holds files and no time: one that comes late is news, however old it says it
+        is, and so what was seen need not be read again."""
+        assert isinstance(subject, FolderSubject)
+        start = self._reached(subject, entity)
+        made = subject.make(entity, 2)
+        for path in subject.folder.rglob("*.*"):
+            os.utime(path, (1, 1))
+        late = read(subject.source(), entity, start)
+        assert set(made) <= late.record_ids
+
+    def test_a_touched_file_is_no_news(self, subject: Subject, entity: str) -> None:
+        assert isinstance(subject, FolderSubject)
+        subject.make(entity, 1)
+        before = read(subject.source(), entity)
+        for path in subject.folder.rglob("*.*"):
+            path.touch()
+        assert set(read(subject.source(), entity, before.cursor).versions) <= set(before.versions)
+
+    def test_a_grown_file_tells_what_was_added(self, subject: Subject, entity: str) -> None:
+        assert isinstance(subject, FolderSubject)
+        subject.make(entity, 1)
+        before = read(subject.source(), entity)
+        added = subject.grow(entity)
+        after = read(subject.source(), entity, before.cursor)
+        assert {r for r, _ in set(after.versions) - set(before.versions)} == {added}
+
+    def test_what_is_broken_is_told_and_costs_nothing_else(
+        self, subject: Subject, entity: str, damage: str, settings: Settings
+    ) -> None:
+        """Twice: also in the passes after, until somebody mends it."""
+        assert isinstance(subject, FolderSubject)
+        start = ingest_all(subject, {}, settings)
+        spoilt = subject.spoil(entity, damage)
+        made = subject.make(entity, 2)
+        first = ingest_all(subject, start.cursors, settings)
+        assert set(made) <= first.landed
+        assert_told(first, spoilt)
+        later = subject.make(entity, 1)
+        second = ingest_all(subject, first.cursors, settings)
+        assert set(later) <= second.landed
+        # What can't be placed keeps its pass incomplete; what is in quarantine is told once.
+        assert bool(second.errors) == bool(first.errors)
+        assert not second.quarantined
+        mended = subject.mend(entity, spoilt)
+        third = ingest_all(subject, second.cursors, settings)
+        assert not third.errors
+        assert set(mended) <= third.landed
+        assert ingest_all(subject, third.cursors, settings).landed == set()
+
+    @pytest.mark.parametrize("remedy", ["mend", "take_away"])
+    def test_what_is_in_quarantine_is_waited_for_until_somebody_sees_to_it(
+        self, subject: Subject, entity: str, damage: str, remedy: str, settings: Settings
+    ) -> None:
+        assert isinstance(subject, FolderSubject)
+        start = ingest_all(subject, {}, settings)
+        spoilt = subject.spoil(entity, damage)
+        broken = ingest_all(subject, start.cursors, settings)
+        assert {row["container"] for row in broken.quarantined} == (
+            {spoilt.relative_to(subject.folder).as_posix()} if broken.quarantined else set()
+        )
+        # Other files that come and go release nothing.
+        subject.make(entity, 2)
+        after = ingest_all(subject, broken.cursors, settings)
+        assert waited_for(broken, after) == waited_for(broken)
+        if remedy == "mend":
+            subject.mend(entity, spoilt)
+        else:
+            spoilt.unlink()
+        released = ingest_all(subject, after.cursors, settings)
+        assert not released.errors
+        assert waited_for(broken, after, released) == set()
 
 
 class DeletionContract(_OverSubject):

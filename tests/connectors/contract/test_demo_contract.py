@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,6 +12,7 @@ import httpx
 from contract_subject import Subject
 from contract_suite import (
     CorrectionContract,
+    CursorContract,
     HttpCorrectionContract,
     HttpReadingContract,
     ReadingContract,
@@ -31,6 +32,10 @@ LEAVES_A_TRAIL = {"reverse_fulfilment", "void_invoice", "post_movement", "adjust
 class DemoSubject(Subject):
     """One system of a small distributor of its own."""
 
+    exempt: ClassVar[Mapping[str, str]] = {
+        **Subject.exempt,
+        "DeletionContract": "the pretend systems keep every record",
+    }
     role: ClassVar[str]
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -189,6 +194,11 @@ class DemoCarrier(DemoSubject):
     connector = "demo_carrier"
     entities = ("tracking_events",)
     moving = ("tracking_events",)
+    exempt: ClassVar[Mapping[str, str]] = {
+        **DemoSubject.exempt,
+        "CorrectionContract": "the carrier takes no corrections",
+        "HttpCorrectionContract": "the carrier takes no corrections",
+    }
     lateness = 60 * 86400.0  # new scans are told with the dates of an old parcel
 
     def make(self, entity: str, count: int) -> list[str]:
@@ -215,19 +225,37 @@ class DemoCarrier(DemoSubject):
             since = events[-1]["seq"]
 
 
-class TestDemoErp(ReadingContract, HttpReadingContract, CorrectionContract, HttpCorrectionContract):
+class TestDemoErp(
+    ReadingContract,
+    CursorContract,
+    HttpReadingContract,
+    CorrectionContract,
+    HttpCorrectionContract,
+):
     subject_class = DemoErp
 
 
-class TestDemoOms(ReadingContract, HttpReadingContract, CorrectionContract, HttpCorrectionContract):
+class TestDemoOms(
+    ReadingContract,
+    CursorContract,
+    HttpReadingContract,
+    CorrectionContract,
+    HttpCorrectionContract,
+):
     subject_class = DemoOms
 
 
-class TestDemoWms(ReadingContract, HttpReadingContract, CorrectionContract, HttpCorrectionContract):
+class TestDemoWms(
+    ReadingContract,
+    CursorContract,
+    HttpReadingContract,
+    CorrectionContract,
+    HttpCorrectionContract,
+):
     subject_class = DemoWms
 
 
-class TestDemoCarrier(ReadingContract, HttpReadingContract):
+class TestDemoCarrier(ReadingContract, CursorContract, HttpReadingContract):
     subject_class = DemoCarrier
 
 

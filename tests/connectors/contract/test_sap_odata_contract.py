@@ -12,6 +12,7 @@ from typing import Any, Self
 from contract_subject import Subject
 from contract_suite import (
     CorrectionContract,
+    CursorContract,
     DeletionContract,
     HttpCorrectionContract,
     HttpReadingContract,
@@ -122,6 +123,7 @@ class SapOData(Subject):
 
 class TestSapOData(
     ReadingContract,
+    CursorContract,
     DeletionContract,
     HttpReadingContract,
     CorrectionContract,

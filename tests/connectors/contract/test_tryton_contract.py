@@ -14,6 +14,7 @@ import pytest
 from contract_subject import Subject
 from contract_suite import (
     CorrectionContract,
+    CursorContract,
     DeletionContract,
     HttpCorrectionContract,
     HttpReadingContract,
@@ -194,6 +195,7 @@ class TrytonErp(Subject):
 
 class TestTrytonErp(
     ReadingContract,
+    CursorContract,
     DeletionContract,
     HttpReadingContract,
     CorrectionContract,

@@ -15,6 +15,7 @@ import pytest
 from contract_subject import Subject
 from contract_suite import (
     CorrectionContract,
+    CursorContract,
     DeletionContract,
     HttpCorrectionContract,
     HttpReadingContract,
@@ -162,7 +163,7 @@ class Vendure(Subject):
         return self.shop.place_order([("PART-1", quantity)], "buyer@example.test")
 
 
-class TestReading(ReadingContract, DeletionContract, HttpReadingContract):
+class TestReading(ReadingContract, CursorContract, DeletionContract, HttpReadingContract):
     subject_class = Vendure
 
 

@@ -9,6 +9,8 @@ select
     reason_code,
     field as field_name,
     reason,
+    container,
+    sequence,
     concat_ws('|', system, record_id, content_hash, extraction_id) as raw_key
 from {{ source('landing', 'quarantine') }}
 qualify row_number() over (

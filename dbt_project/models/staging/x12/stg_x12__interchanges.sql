@@ -8,7 +8,6 @@ select
     direction,
     partner,
     standard,
-    state,
     control_number,
     position as sender_position,
     sender,
