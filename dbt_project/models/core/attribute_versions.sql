@@ -156,10 +156,11 @@ spans as (
         lead(recorded_from) over object_history as ended_from,
         lead(recorded_to) over object_history as ended_to
     from field_changes
-    window object_history as (
-        partition by system, object_type, object_key, field
-        order by recorded_to, record_id, version_number
-    )
+    window
+        object_history as (
+            partition by system, object_type, object_key, field
+            order by recorded_to, record_id, version_number
+        )
     union all by name
     select
         keyed.*,
