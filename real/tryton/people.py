@@ -247,7 +247,13 @@ class Warehouse(Company):
         return ids
 
     def receive(self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]) -> str:
-        """Receive goods from a supplier; the number of the supplier shipment."""
+        """Receive goods from a supplier and put them away; the number of the supplier shipment."""
+        shipment = self.unload(reference, supplier, warehouse, lines)
+        self.session.click("stock.shipment.in", "do", [shipment])
+        return str(self.session.read("stock.shipment.in", [shipment], "number")[0]["number"])
+
+    def unload(self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]) -> int:
+        """Receive goods from a supplier at the dock; the supplier shipment."""
         place = self.warehouses[warehouse]
         party = self.parties[supplier]
         outside = self.session.search("stock.location", ("type", "=", "supplier"))[0]
@@ -280,8 +286,7 @@ class Warehouse(Company):
             },
         )
         self.session.click("stock.shipment.in", "receive", shipment)
-        self.session.click("stock.shipment.in", "do", shipment)
-        return str(self.session.read("stock.shipment.in", shipment, "number")[0]["number"])
+        return shipment[0]
 
     def _shipment(self, order: Order) -> dict[str, Any]:
         place = self.warehouses[order.warehouse]
