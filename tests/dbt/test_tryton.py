@@ -1,4 +1,5 @@
-"""A Tryton warehouse and an EDI supplier: what was received, and whether it was announced."""
+"""A Tryton warehouse and an EDI supplier: what was received, whether it was announced, and who and
+where Tryton's own codes name."""
 
 from __future__ import annotations
 
@@ -84,6 +85,40 @@ def say_receipt(
     scenario.say("wms", "receipt_lines", **(receipt | changes))
 
 
+def say_masters(scenario: Scenario) -> None:
+    known = {"active": True, "modified_at": ORDERED}
+    for number, code in enumerate(("ACME", "C001", None), 1):
+        scenario.say("wms", "parties", party_id=number, code=code, name=str(code), **known)
+    places = (("EAST", "warehouse"), ("NORTH", "warehouse"), ("EAST", "storage"))
+    for number, (code, kind) in enumerate(places, 1):
+        scenario.say(
+            "wms",
+            "locations",
+            location_id=number,
+            code=code,
+            name=code,
+            location_type=kind,
+            parent_id=1 if kind == "storage" else None,
+            **known,
+        )
+    scenario.say(
+        "wms",
+        "count_lines",
+        count_id=1,
+        count_number="WC1",
+        state="done",
+        warehouse="EAST",
+        date=RECEIVED.date(),
+        done_at=RECEIVED,
+        modified_at=RECEIVED,
+        line_id=7,
+        product_code="BOLT",
+        expected_quantity=Decimal(10),
+        quantity=Decimal(9),
+        line_modified_at=RECEIVED,
+    )
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Warehouse:
     """Between the two passes a receipt is cancelled, another one is put away."""
@@ -95,6 +130,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Ware
         say_receipt(scenario, move, "PO1", item)
     say_receipt(scenario, 4, "BY-PHONE", "BOLT")
     say_receipt(scenario, 5, None, "BOLT")
+    say_masters(scenario)
     scenario.read(FIRST)
     later = {"modified_at": FIRST + timedelta(minutes=5)}
     say_receipt(scenario, 1, "PO1", "BOLT", state="done", **later)
@@ -124,3 +160,38 @@ def test_what_came_and_was_not_announced_in_full_is_found(warehouse: Warehouse) 
     judged = warehouse.exceptions("open", "closed", "pending")
     assert {thing for rule, thing in judged if rule == "P03"} == {"PO1/2"}
     assert ("P03", "PO1/2") in warehouse.exceptions("open")
+
+
+def test_parties_are_known_before_they_trade(warehouse: Warehouse) -> None:
+    told = warehouse.rows(
+        "select party_id, party_type, method, first_recorded_at from core.dim_parties "
+        "where system = 'wms'"
+    )
+    assert set(told) == {
+        ("ACME", "vendor", "same_code", ORDERED),
+        ("C001", None, "same_code", ORDERED),
+    }
+
+
+def test_a_warehouse_that_no_seed_knows_is_work(warehouse: Warehouse) -> None:
+    """And no other place is."""
+    work = warehouse.rows(
+        "select field, source_value from marts.unmapped_codes where entity = 'locations'"
+    )
+    assert work == [("code", "NORTH")]
+    places = warehouse.rows(
+        "select place_id, location_type, location_id from staging.stg_tryton__locations"
+    )
+    assert set(places) == {
+        ("1", "warehouse", "EAST"),
+        ("2", "warehouse", None),
+        ("3", "storage", None),
+    }
+
+
+def test_a_count_is_told_beside_the_ledger_and_moves_nothing(warehouse: Warehouse) -> None:
+    assert warehouse.rows(
+        "select count_number, sku, location_id, expected_quantity::integer, "
+        "counted_quantity::integer, posted_at from staging.stg_tryton__count_lines"
+    ) == [("WC1", "BOLT", "EAST", 10, 9, RECEIVED)]
+    assert warehouse.rows("select count(*) from core.inventory_movements") == [(0,)]

@@ -28,3 +28,5 @@ union all
 {{ unmapped_locations('tryton', 'stock_movements', 'warehouse') }}
 union all
 {{ unmapped_locations('tryton', 'stock', 'warehouse') }}
+union all
+{{ unmapped_locations('tryton', 'locations', 'code', among="landed.location_type = 'warehouse'") }}
