@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.real
 DECISIVE = (
     b'"model.sale.sale.quote"',
     b'"model.sale.sale.cancel"',
+    b'"model.sale.sale.write"',
     b'"model.stock.shipment.out.do"',
     b'"model.stock.shipment.internal.do"',
     b'"model.account.invoice.post"',
@@ -56,9 +58,12 @@ class TrytonErp(Subject):
         "create_fulfilment",
         "create_invoice",
         "adjust_stock",
+        "set_reference",
     )
     # What was received or invoiced leaves a trail of two documents; these leave none.
-    reversible = frozenset({"create_order", "cancel_order", "update_price", "adjust_stock"})
+    reversible = frozenset(
+        {"create_order", "cancel_order", "update_price", "adjust_stock", "set_reference"}
+    )
 
     def __init__(self, company: TrytonCompany) -> None:
         self.company = company
@@ -146,6 +151,14 @@ class TrytonErp(Subject):
                     document=document,
                     lines=[{"line_record": "1", "quantity": "2"}],
                 )
+            case "set_reference":
+                order = company.order(1)
+                (sale,) = company.office.book([replace(order, reference="")])
+                return correction(
+                    kind,
+                    order_record=company.office.numbers([sale])[0],
+                    reference=order.reference,
+                )
         held = company.office.on_hand("EAST")["SKU-005"]
         return correction(
             kind,
@@ -159,6 +172,9 @@ class TrytonErp(Subject):
     def effects(self, request: CorrectionRequest) -> int:
         payload, session = request.payload, self.company.office.session
         match request.kind:
+            case "set_reference":
+                reference = ("reference", "=", payload["reference"])
+                return len(session.search("sale.sale", reference))
             case "create_order":
                 reference = ("reference", "=", payload["order_number"])
                 return len(session.search("sale.sale", reference, ("state", "=", "quotation")))
