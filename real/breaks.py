@@ -278,6 +278,15 @@ def _refused_document(story: Story) -> Made:
     return Made(frozenset({("P07", f"PO/{bought.group}"), ("P01", bought.number)}))
 
 
+def _announced_short(story: Story) -> Made:
+    # A single unit is never cut: of the second line all is announced.
+    bought = story.order_goods([("BRKT-050", 50), ("CABLE-5M", 1)], "WEST")
+    story.partner.work(SHORT)
+    story.receive_goods(bought)
+    line = f"{bought.number}/1"
+    return Made(frozenset({("P02", line), ("P03", line)}))
+
+
 # The partner is given a minute to answer, and tells time in minutes: it is broken first.
 BREAKS = (
     Break("answered_short", "The supplier grants less than was ordered",
@@ -286,6 +295,8 @@ BREAKS = (
           SHOWN, _silent_partner),
     Break("order_rejected", "The supplier's 997 rejects our order",
           SHOWN, _refused_document),
+    Break("announced_short", "The supplier grants and announces less than the WMS receives",
+          SHOWN, _announced_short),
     Break("order_absent_in_erp", "Placed and paid in Vendure, never booked in the ERP",
           CORRECTED, _absent_in_erp, ("create_order",)),
     Break("order_twice_in_erp", "Booked twice in the ERP",

@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -148,5 +147,9 @@ class PostgresServer:
         run([programs / "initdb", "-D", self._data, *options], self._home, user=user)
 
     def _accepts(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        """It listens before it is ready, and refuses statements until then."""
+        try:
+            self._sql("select 1")
+        except RealSystemError:
+            return False
+        return True

@@ -255,10 +255,9 @@ class Story:
         return bought
 
     def receive_goods(self, bought: Purchase) -> None:
-        """The goods come in: the warehouse receives them, the office posts the receipt."""
-        reference = f"RECEIPT-{bought.number}"
-        self.floor.receive(reference, SUPPLIER, bought.warehouse, bought.lines)
-        self.office.receive(bought.purchase, reference)
+        """All the goods come in: the warehouse receives them, the office posts the receipt."""
+        self.floor.receive(bought.number, SUPPLIER, bought.warehouse, bought.lines)
+        self.office.receive(bought.purchase, bought.number)
 
     # ---- all of it ---------------------------------------------------------------------------
 

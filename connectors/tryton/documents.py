@@ -16,6 +16,7 @@ from connectors.tryton.wire import Row, reference
 
 SHIPMENT = "stock.shipment.out"
 RETURN = "stock.shipment.out.return"
+RECEIPT = "stock.shipment.in"
 CANCELLED = "cancelled"
 # The reference of a return shipment that takes a whole fulfilment back, before its number.
 REVERSAL = "REVERSAL "
@@ -28,11 +29,21 @@ BUTTONS = {"receive": "received"}
 CROSSING = {
     SHIPMENT: "done",
     RETURN: "received",
-    "stock.shipment.in": "received",
+    RECEIPT: "received",
     "stock.shipment.in.return": "done",
     "stock.shipment.internal": "done",
     "stock.inventory": "done",
 }
+
+# What a line of a sale and of a purchase have in common.
+ORDER_LINE_FIELDS = (
+    *("type", "sequence", "product.code", "quantity", "unit.symbol", "unit.factor"),
+    *("unit_price", MODIFIED),
+)
+MOVE_FIELDS = (
+    *("product.code", "internal_quantity", "from_location", "to_location", "origin", "state"),
+    MODIFIED,
+)
 
 Document = dict[str, Any]
 
@@ -114,22 +125,8 @@ class Documents:
         by moves that were cancelled and ignored for good."""
         ids = [row["id"] for row in headers]
         times = self._transitions("sale.sale", ids)
-        lines = self._parts(
-            "sale.line",
-            "sale",
-            ids,
-            [
-                "type",
-                "sequence",
-                "product.code",
-                "quantity",
-                "unit.symbol",
-                "unit.factor",
-                "unit_price",
-                "moves_ignored",
-                MODIFIED,
-            ],
-        )
+        fields = [*ORDER_LINE_FIELDS, "moves_ignored"]
+        lines = self._parts("sale.line", "sale", ids, fields)
         ignored = self._ignored_moves(line for some in lines.values() for line in some)
         documents = []
         for header in headers:
@@ -200,22 +197,10 @@ class Documents:
 
     def _with_moves(self, headers: Sequence[Row], states: Sequence[str] | None) -> list[Document]:
         times = self._transitions(SHIPMENT, [row["id"] for row in headers])
-        owners = [f"{SHIPMENT},{row['id']}" for row in headers]
-        moves = self._parts(
-            "stock.move",
-            "shipment",
-            owners,
-            ["product.code", "internal_quantity", "to_location", "origin", "state", MODIFIED],
-        )
+        moves = self._moves(SHIPMENT, headers, "to_location", "customer")
         documents = []
-        for header, owner in zip(headers, owners, strict=True):
+        for header in headers:
             entered = times.get(header["id"], {})
-            lines = [
-                move
-                for move in moves.get(owner, [])
-                if self.places[move["to_location"]]["type"] == "customer"
-                and (states is None or move["state"] in states)
-            ]
             document = {
                 **header,
                 "waiting_at": entered.get("first waiting"),
@@ -223,11 +208,44 @@ class Documents:
                 "picked_at": entered.get("picked"),
                 "packed_at": entered.get("packed"),
                 "done_at": entered.get("done"),
-                "cancelled_at": (entered.get(CANCELLED) if header["state"] == CANCELLED else None),
-                "lines": lines,
+                "cancelled_at": _cancelled_at(header, entered),
+                "lines": [
+                    move
+                    for move in moves.get(header["id"], [])
+                    if states is None or move["state"] in states
+                ],
             }
             _forget_later(document, header["state"])
             documents.append(document)
+        return [document for document in documents if document["lines"]]
+
+    def _moves(
+        self, model: str, headers: Sequence[Row], end: str, outside: str
+    ) -> dict[int, list[Row]]:
+        """Moves of shipments of which one end is a place of the outside world, by the shipment;
+        the others are within the warehouse."""
+        owners = {f"{model},{row['id']}": row["id"] for row in headers}
+        moves = self._parts("stock.move", "shipment", list(owners), MOVE_FIELDS)
+        return {
+            owners[owner]: [row for row in rows if self.places[row[end]]["type"] == outside]
+            for owner, rows in moves.items()
+        }
+
+    def receipts(self, headers: Sequence[Row]) -> list[Document]:
+        """Supplier shipments that were received, be it that they were cancelled since, with what
+        came in."""
+        times = self._transitions(RECEIPT, [row["id"] for row in headers])
+        received = [row for row in headers if "received" in times.get(row["id"], {})]
+        moves = self._moves(RECEIPT, received, "from_location", "supplier")
+        documents = [
+            {
+                **header,
+                "received_at": times[header["id"]]["received"],
+                "cancelled_at": _cancelled_at(header, times[header["id"]]),
+                "lines": moves.get(header["id"], []),
+            }
+            for header in received
+        ]
         return [document for document in documents if document["lines"]]
 
     def invoices(self, headers: Sequence[Row]) -> list[Document]:
@@ -285,36 +303,19 @@ class Documents:
         """Purchases with their lines."""
         ids = [row["id"] for row in headers]
         times = self._transitions("purchase.purchase", ids)
-        lines = self._parts(
-            "purchase.line",
-            "purchase",
-            ids,
-            [
-                "type",
-                "sequence",
-                "product.code",
-                "quantity",
-                "unit.symbol",
-                "unit.factor",
-                "unit_price",
-                MODIFIED,
-            ],
-        )
-        documents = [
-            {
+        lines = self._parts("purchase.line", "purchase", ids, ORDER_LINE_FIELDS)
+        documents = []
+        for header in headers:
+            entered = times.get(header["id"], {})
+            document = {
                 **header,
-                "quoted_at": times.get(header["id"], {}).get("first quotation"),
-                "confirmed_at": times.get(header["id"], {}).get("first confirmed"),
-                "done_at": times.get(header["id"], {}).get("done"),
-                "cancelled_at": (
-                    times.get(header["id"], {}).get(CANCELLED)
-                    if header["state"] == CANCELLED
-                    else None
-                ),
+                "quoted_at": entered.get("first quotation"),
+                "confirmed_at": entered.get("first confirmed"),
+                "done_at": entered.get("done"),
+                "cancelled_at": _cancelled_at(header, entered),
                 "lines": [line for line in lines.get(header["id"], []) if line["type"] == "line"],
             }
-            for header in headers
-        ]
+            documents.append(document)
         return [document for document in documents if document["lines"]]
 
     def movements(self, headers: Sequence[Row]) -> list[Document]:
@@ -427,6 +428,11 @@ class Documents:
 def _ids_of(model: str, references: Iterable[object]) -> set[int]:
     places = (reference(value) for value in references)
     return {place[1] for place in places if place is not None and place[0] == model}
+
+
+def _cancelled_at(header: Row, entered: Mapping[str, str]) -> str | None:
+    """When a document was cancelled; none while it stands."""
+    return entered.get(CANCELLED) if header["state"] == CANCELLED else None
 
 
 def _is_draft(state: str) -> bool:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.tryton.documents import CROSSING, RETURN, REVERSAL, SHIPMENT, Builder, Documents
+from connectors.tryton.documents import (
+    CROSSING,
+    RECEIPT,
+    RETURN,
+    REVERSAL,
+    SHIPMENT,
+    Builder,
+    Documents,
+)
 from connectors.tryton.wire import Domain, Row, reference
 
 SALE_LINE = "sale.line"
@@ -180,6 +188,12 @@ ENTITIES: Mapping[str, Entity] = {
         Documents.shipments,
         {"shipment_number": _equals("number"), "reference": _equals("reference")},
         (["state", "=", "done"],),
+    ),
+    "receipt_lines": Entity(
+        RECEIPT,
+        (*SHIPMENT_FIELDS, "supplier.code"),
+        Documents.receipts,
+        {"shipment_number": _equals("number"), "reference": _equals("reference")},
     ),
     "count_lines": Entity(
         "stock.inventory",

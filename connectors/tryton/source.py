@@ -92,8 +92,8 @@ class TrytonSource:
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """Keys: sale_lines sale_number or reference; fulfilment_lines reference, shipment_number
         or sale_number; invoice_lines invoice_number, shipment_reference or sale_number;
-        purchase_lines purchase_number or reference; warehouse_order_lines and shipment_lines
-        reference or shipment_number; stock_movements document or posting; count_lines
+        purchase_lines purchase_number or reference; warehouse_order_lines, shipment_lines and
+        receipt_lines reference or shipment_number; stock_movements document or posting; count_lines
         count_number; products, parties and locations code; stock product_code with warehouse.
         """
         if entity not in self._entities:

@@ -11,6 +11,7 @@ from connectors.tryton.adjusting import Adjustments
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.desk import Desk
 from connectors.tryton.invoicing import Invoices
+from connectors.tryton.referencing import References
 from connectors.tryton.sales import Sales
 from connectors.tryton.session import NotDoneError, TrytonSession
 from connectors.tryton.shipping import Fulfilments, WarehouseOrders
@@ -31,6 +32,7 @@ class TrytonTarget(HttpTarget):
             self.actions |= Sales(desk).actions()
             self.actions |= Fulfilments(desk).actions()
             self.actions |= Invoices(desk).actions()
+            self.actions |= References(desk).actions()
 
     def apply(self, request: CorrectionRequest) -> Outcome:
         """See connectors.base.Target."""

@@ -37,13 +37,14 @@
     group by landed._system, landed.{{ field }}
 {%- endmacro %}
 
-{% macro unmapped_locations(connector, entity, field) -%}
+{# `among`: a condition on the landed records, where not all of them are of interest. #}
+{% macro unmapped_locations(connector, entity, field, among='true') -%}
     {{ _unmapped_select(connector, entity, field) }}
     anti join {{ ref('location_map') }} as known
         on
             known.connector = '{{ connector }}'
             and landed.{{ field }} = known.source_location
-    where landed.{{ field }} is not null
+    where landed.{{ field }} is not null and {{ among }}
     group by landed._system, landed.{{ field }}
 {%- endmacro %}
 

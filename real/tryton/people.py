@@ -240,6 +240,10 @@ class Warehouse(Company):
     def carrier(self) -> int:
         return self.session.search("carrier")[0]
 
+    @cached_property
+    def supplier_location(self) -> int:
+        return self.session.search("stock.location", ("type", "=", "supplier"))[0]
+
     def create_orders(self, orders: Sequence[Order]) -> list[int]:
         """Release orders to the floor; one shipment each, waiting."""
         ids = self.session.create(SHIPMENT, *(self._shipment(order) for order in orders))
@@ -247,41 +251,49 @@ class Warehouse(Company):
         return ids
 
     def receive(self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]) -> str:
-        """Receive goods from a supplier; the number of the supplier shipment."""
+        """Receive goods from a supplier and put them away; the number of the supplier shipment."""
+        shipment = self.unload(reference, supplier, warehouse, lines)
+        self.session.click("stock.shipment.in", "do", [shipment])
+        return str(self.session.read("stock.shipment.in", [shipment], "number")[0]["number"])
+
+    def unload(self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]) -> int:
+        """Receive goods from a supplier at the dock; the supplier shipment."""
+        delivery = self.delivery(reference, supplier, warehouse, lines)
+        shipment = self.session.create("stock.shipment.in", delivery)
+        self.session.click("stock.shipment.in", "receive", shipment)
+        return shipment[0]
+
+    def delivery(
+        self, reference: str, supplier: str, warehouse: str, lines: Sequence[Line]
+    ) -> dict[str, Any]:
+        """A supplier shipment as it is entered."""
         place = self.warehouses[warehouse]
         party = self.parties[supplier]
-        outside = self.session.search("stock.location", ("type", "=", "supplier"))[0]
-        shipment = self.session.create(
-            "stock.shipment.in",
-            {
-                "reference": reference,
-                "supplier": party,
-                "contact_address": self.addresses[party],
-                "warehouse": place["id"],
-                "warehouse_input": place["input_location"],
-                "warehouse_storage": place["storage_location"],
-                "incoming_moves": [
-                    (
-                        "create",
-                        [
-                            {
-                                "product": self.products[line.sku],
-                                "quantity": float(line.quantity),
-                                "unit": self.unit,
-                                "unit_price": line.price,
-                                "currency": self.currency,
-                                "from_location": outside,
-                                "to_location": place["input_location"],
-                            }
-                            for line in lines
-                        ],
-                    )
-                ],
-            },
-        )
-        self.session.click("stock.shipment.in", "receive", shipment)
-        self.session.click("stock.shipment.in", "do", shipment)
-        return str(self.session.read("stock.shipment.in", shipment, "number")[0]["number"])
+        return {
+            "reference": reference,
+            "supplier": party,
+            "contact_address": self.addresses[party],
+            "warehouse": place["id"],
+            "warehouse_input": place["input_location"],
+            "warehouse_storage": place["storage_location"],
+            "incoming_moves": [
+                (
+                    "create",
+                    [
+                        {
+                            "product": self.products[line.sku],
+                            "quantity": float(line.quantity),
+                            "unit": self.unit,
+                            "unit_price": line.price,
+                            "currency": self.currency,
+                            "from_location": self.supplier_location,
+                            "to_location": place["input_location"],
+                        }
+                        for line in lines
+                    ],
+                )
+            ],
+        }
 
     def _shipment(self, order: Order) -> dict[str, Any]:
         place = self.warehouses[order.warehouse]

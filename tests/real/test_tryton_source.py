@@ -180,6 +180,35 @@ def test_a_line_whose_moves_were_cancelled_and_ignored_is_cancelled(
     assert line["cancelled_at"]
 
 
+def test_a_receipt_is_told_and_told_again_when_it_was_cancelled(company: TrytonCompany) -> None:
+    floor, source = company.floor, company.source("wms")
+    lines = company.order(4, 6).lines
+    shipment = floor.unload("PO-RECEIPT", "S001", "WEST", lines)
+    told, cursor = read(source, "receipt_lines")
+    held = newest(told, reference="PO-RECEIPT", product_code="SKU-002")
+    assert (held["state"], held["quantity"], held["warehouse"]) == ("received", "6", "WEST")
+    assert (held["supplier_code"], held["cancelled_at"]) == ("S001", None)
+    received = instant(held["received_at"])
+
+    floor.session.click("stock.shipment.in", "cancel", [shipment])
+    told, cursor = read(source, "receipt_lines", cursor)
+    held = newest(told, reference="PO-RECEIPT", product_code="SKU-002")
+    assert held["state"] == "cancelled"
+    assert instant(held["received_at"]) == received
+    assert instant(held["cancelled_at"]) > received  # type: ignore[operator]
+
+    # Not yet there, a delivery is no receipt.
+    floor.session.click("stock.shipment.in", "draft", [shipment])
+    floor.session.write("stock.shipment.in", [shipment], {"reference": "PO-AGAIN"})
+    told, cursor = read(source, "receipt_lines", cursor)
+    assert newest(told, reference="PO-AGAIN", product_code="SKU-002")["state"] == "draft"
+    floor.session.click("stock.shipment.in", "receive", [shipment])
+    told, _ = read(source, "receipt_lines", cursor)
+    again = newest(told, reference="PO-AGAIN", product_code="SKU-002")
+    assert (again["state"], again["cancelled_at"]) == ("received", None)
+    assert instant(again["received_at"]) > received  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(("role", "document"), [("erp", "ASN-1"), ("wms", "WC")])
 def test_movements_are_those_that_cross_a_wall(
     traded: TrytonCompany, role: str, document: str

@@ -481,6 +481,78 @@ def test_a_doubled_invoice_is_credited_and_issued_again(
     assert sorted(charged) == ["cancelled", "posted", "posted"]
 
 
+# ---- references ------------------------------------------------------------------------------
+
+
+def test_a_shipment_that_left_gets_the_number_of_the_warehouse(
+    company: TrytonCompany, erp: Target
+) -> None:
+    _, sale, number = company.released(2)
+    ((shipment,),) = company.office.open_shipments([sale])
+    company.office.complete([shipment])
+    source = company.source("erp")
+    (line,) = fields_of(source, "fulfilment_lines", sale_number=number)
+    assert not line["reference"]
+    request = correction(
+        "set_reference", fulfilment_record=line["shipment_number"], reference=f"WD-{number}"
+    )
+    outcome = applied(erp, request)
+    (line,) = fields_of(source, "fulfilment_lines", reference=f"WD-{number}")
+    assert line["sale_number"] == number
+    assert erp.apply(request).code == "already_there"
+    undone(erp, request, outcome)
+    assert fields_of(source, "fulfilment_lines", reference=f"WD-{number}") == []
+
+
+def test_a_purchase_gets_another_reference_than_it_was_given(
+    company: TrytonCompany, erp: Target
+) -> None:
+    office = company.office
+    purchase = office.buy("SO-TYPO", "S001", "EAST", company.order(1).lines)
+    number = office.purchase_number(purchase)
+    change = {"reference": "SO-4711", "old_reference": "SO-TYPO"}
+    request = correction("set_reference", purchase_record=number, **change)
+    undone(erp, request, applied(erp, request))
+    assert fields_of(company.source("erp"), "purchase_lines", reference="SO-TYPO")
+
+
+def test_a_reference_that_somebody_gave_or_took_is_left_alone(
+    company: TrytonCompany, erp: Target
+) -> None:
+    taken, _, holder = company.quoted(1)
+    order = company.order(1)
+    (sale,) = company.office.book([replace(order, reference="")])
+    number = company.sale(sale, "number")["number"]
+
+    double = correction("set_reference", order_record=number, reference=taken.reference)
+    assert not erp.read(double).precondition_met
+    refused = erp.apply(double)
+    assert (refused.result, refused.code) == (Result.REFUSED, "version_conflict")
+    assert holder in refused.message
+
+    request = correction("set_reference", order_record=number, reference=order.reference)
+    company.office.session.write("sale.sale", [sale], {"reference": "BY-HAND"})
+    assert not erp.read(request).precondition_met
+    for refused in (erp.apply(request), erp.undo(request, number)):
+        assert (refused.result, refused.code) == (Result.REFUSED, "version_conflict")
+        assert "BY-HAND" in refused.message
+    assert company.sale(sale, "reference")["reference"] == "BY-HAND"
+
+    company.office.session.write("sale.sale", [sale], {"reference": None})
+    company.office.cancel([sale])
+    assert not erp.read(request).precondition_met
+    assert erp.apply(request).code == "version_conflict"
+
+
+def test_it_must_be_clear_what_gets_which_reference(erp: Target) -> None:
+    for payload in (
+        {"order_record": "SO1"},
+        {"reference": "WEB-1"},
+        {"order_record": "SO1", "purchase_record": "PO1", "reference": "WEB-1"},
+    ):
+        assert erp.apply(correction("set_reference", **payload)).code == "inconsistent_payload"
+
+
 # ---- stock -----------------------------------------------------------------------------------
 
 

@@ -90,6 +90,7 @@ class TrytonCompany:
             people.count("EAST", {"SKU-009": int(people.on_hand("EAST")["SKU-009"]) - 1})
         purchase = self.office.buy("SUP-1", "S001", "EAST", order.lines)
         self.office.receive(purchase, "ASN-1")
+        self.floor.receive(self.office.purchase_number(purchase), "S001", "EAST", order.lines)
 
     # ---- what happens in the company ---------------------------------------------------------
 

@@ -24,7 +24,8 @@
     ]),
     ('tryton', [
         'sale_lines', 'fulfilment_lines', 'invoice_lines', 'purchase_lines', 'warehouse_order_lines',
-        'shipment_lines', 'stock_movements', 'stock', 'products',
+        'shipment_lines', 'receipt_lines', 'stock_movements', 'stock', 'products', 'parties',
+        'locations', 'count_lines',
     ]),
 ] %}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pytest
 from contract_subject import Subject
@@ -27,23 +28,67 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "real"))
 from tryton_company import TrytonCompany, correction, running_company
 
 from connectors.base import CorrectionRequest
+from real.tryton.people import Company
 from registry.systems import System
 
 pytestmark = pytest.mark.real
 
-# A correction is several calls; the last of them is the one that carries it.
-DECISIVE = (
-    b'"model.sale.sale.quote"',
-    b'"model.sale.sale.cancel"',
-    b'"model.stock.shipment.out.do"',
-    b'"model.stock.shipment.internal.do"',
-    b'"model.account.invoice.post"',
-)
 _amounts = count(1)
 
 
-class TrytonErp(Subject):
+class TrytonSubject(Subject):
+    """One database. A correction is several calls; ``decisive`` are those that carry it."""
+
     connector = "tryton"
+    role: ClassVar[str]
+    decisive: ClassVar[tuple[bytes, ...]]
+
+    def __init__(self, company: TrytonCompany) -> None:
+        self.company = company
+        self.base_url = company.databases[self.role].url
+        self.environment = company.environment(self.role)
+
+    @classmethod
+    @contextmanager
+    def running(cls, folder: Path) -> Iterator[Self]:
+        company = running_company()
+        company.trade()
+        yield cls(company)
+
+    def system(self, **changes: Any) -> System:
+        return self.company.system(self.role, **changes)
+
+    def is_write(self, asked: Asked) -> bool:
+        return any(name in asked.body for name in self.decisive)
+
+    def adjustment(self, people: Company) -> CorrectionRequest:
+        held = people.on_hand("EAST")["SKU-005"]
+        return correction(
+            "adjust_stock",
+            target_item="SKU-005",
+            target_location="EAST",
+            quantity_delta="-1",
+            expected_quantity=str(held),
+            new_quantity=str(held - 1),
+        )
+
+    def adjustments(self, people: Company, request: CorrectionRequest) -> int:
+        key = request.idempotency_key.removeprefix("tly-")[:12].upper()
+        reference = ("reference", "=", f"TLY-{key}")
+        done = ("state", "=", "done")
+        return len(people.session.search("stock.shipment.internal", reference, done))
+
+
+class TrytonErp(TrytonSubject):
+    role = "erp"
+    decisive = (
+        b'"model.sale.sale.quote"',
+        b'"model.sale.sale.cancel"',
+        b'"model.sale.sale.write"',
+        b'"model.stock.shipment.out.do"',
+        b'"model.stock.shipment.internal.do"',
+        b'"model.account.invoice.post"',
+    )
     entities = (
         *("locations", "parties", "products", "sale_lines", "fulfilment_lines", "invoice_lines"),
         *("purchase_lines", "count_lines", "stock_movements", "stock"),
@@ -57,24 +102,12 @@ class TrytonErp(Subject):
         "create_fulfilment",
         "create_invoice",
         "adjust_stock",
+        "set_reference",
     )
     # What was received or invoiced leaves a trail of two documents; these leave none.
-    reversible = frozenset({"create_order", "cancel_order", "update_price", "adjust_stock"})
-
-    def __init__(self, company: TrytonCompany) -> None:
-        self.company = company
-        self.base_url = company.databases["erp"].url
-        self.environment = company.environment("erp")
-
-    @classmethod
-    @contextmanager
-    def running(cls, folder: Path) -> Iterator[Self]:
-        company = running_company()
-        company.trade()
-        yield cls(company)
-
-    def system(self, **changes: Any) -> System:
-        return self.company.system("erp", **changes)
+    reversible = frozenset(
+        {"create_order", "cancel_order", "update_price", "adjust_stock", "set_reference"}
+    )
 
     # ---- reading ---------------------------------------------------------------------------
 
@@ -147,19 +180,22 @@ class TrytonErp(Subject):
                     document=document,
                     lines=[{"line_record": "1", "quantity": "2"}],
                 )
-        held = company.office.on_hand("EAST")["SKU-005"]
-        return correction(
-            kind,
-            target_item="SKU-005",
-            target_location="EAST",
-            quantity_delta="-1",
-            expected_quantity=str(held),
-            new_quantity=str(held - 1),
-        )
+            case "set_reference":
+                order = company.order(1)
+                (sale,) = company.office.book([replace(order, reference="")])
+                return correction(
+                    kind,
+                    order_record=company.office.numbers([sale])[0],
+                    reference=order.reference,
+                )
+        return self.adjustment(company.office)
 
     def effects(self, request: CorrectionRequest) -> int:
         payload, session = request.payload, self.company.office.session
         match request.kind:
+            case "set_reference":
+                reference = ("reference", "=", payload["reference"])
+                return len(session.search("sale.sale", reference))
             case "create_order":
                 reference = ("reference", "=", payload["order_number"])
                 return len(session.search("sale.sale", reference, ("state", "=", "quotation")))
@@ -185,12 +221,69 @@ class TrytonErp(Subject):
                     "stock.shipment.out",
                 )
                 return len(session.search("account.invoice", charged, ("state", "=", "posted")))
-        key = request.idempotency_key.removeprefix("tly-")[:12].upper()
-        reference = ("reference", "=", f"TLY-{key}")
-        return len(session.search("stock.shipment.internal", reference, ("state", "=", "done")))
+        return self.adjustments(self.company.office, request)
 
-    def is_write(self, asked: Asked) -> bool:
-        return any(name in asked.body for name in DECISIVE)
+
+class TrytonWms(TrytonSubject):
+    role = "wms"
+    decisive = (
+        b'"model.stock.shipment.out.wait"',
+        b'"model.stock.shipment.internal.do"',
+    )
+    entities = (
+        *("locations", "parties", "products", "warehouse_order_lines", "shipment_lines"),
+        *("receipt_lines", "count_lines", "stock_movements", "stock"),
+    )
+    moving = ("warehouse_order_lines", "receipt_lines")
+    deletable = ("warehouse_order_lines",)
+    kinds = ("create_warehouse_order", "adjust_stock")
+    reversible = frozenset(kinds)
+
+    def make(self, entity: str, count: int) -> list[str]:
+        floor, orders = self.company.floor, [self.company.order(3) for _ in range(count)]
+        if entity == "warehouse_order_lines":
+            shipments = floor.create_orders(orders)
+            return self._moves_of("stock.shipment.out", shipments, "to_location", "customer")
+        deliveries = [
+            floor.delivery(order.reference, "S001", order.warehouse, order.lines)
+            for order in orders
+        ]
+        shipments = floor.session.create("stock.shipment.in", *deliveries)
+        floor.session.click("stock.shipment.in", "receive", shipments)
+        return self._moves_of("stock.shipment.in", shipments, "from_location", "supplier")
+
+    def _moves_of(self, model: str, shipments: list[int], end: str, outside: str) -> list[str]:
+        moves = self.company.floor.session.search(
+            "stock.move",
+            ("shipment", "in", [f"{model},{shipment}" for shipment in shipments]),
+            (f"{end}.type", "=", outside),
+        )
+        return [str(move) for move in moves]
+
+    def delete(self, entity: str, record_id: str) -> None:
+        self.company.floor.session("model.stock.move.delete", [int(record_id)])
+
+    def correction(self, kind: str) -> CorrectionRequest:
+        if kind == "adjust_stock":
+            return self.adjustment(self.company.floor)
+        line = {"host_line": "1", "target_item": "SKU-001", "quantity": "3", "uom": "EA"}
+        return correction(
+            kind,
+            host_order=self.company.order(3).reference,
+            location="EAST",
+            lines=[line],
+        )
+
+    def effects(self, request: CorrectionRequest) -> int:
+        if request.kind == "adjust_stock":
+            return self.adjustments(self.company.floor, request)
+        return len(
+            self.company.floor.session.search(
+                "stock.shipment.out",
+                ("reference", "=", request.payload["host_order"]),
+                ("state", "=", "waiting"),
+            )
+        )
 
 
 class TestTrytonErp(
@@ -202,3 +295,13 @@ class TestTrytonErp(
     HttpCorrectionContract,
 ):
     subject_class = TrytonErp
+
+
+class TestTrytonWms(
+    ReadingContract,
+    DeletionContract,
+    HttpReadingContract,
+    CorrectionContract,
+    HttpCorrectionContract,
+):
+    subject_class = TrytonWms

@@ -1,5 +1,6 @@
 -- Milestones of order lines as Tryton tells them: as ERP sales, fulfilments and invoices, as WMS
--- orders to the warehouse, shipments and the packages in them. Each entity belongs to one role.
+-- orders to the warehouse, shipments and the packages in them, receipts. Each entity belongs to one
+-- role.
 with sale_milestones as (
     select
         *,
@@ -295,6 +296,48 @@ packages as (
         )
     from shipments
     where is_first_line and tracking_number is not null
+),
+
+receipts as (
+    select
+        system,
+        'receipt_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else 'received' end as milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        -- A receipt that was cancelled may be received anew.
+        coalesce(canonical_status, '') <> 'reversed' as is_set,
+        'order_line' as object_type,
+        -- The line of the order that the supplier was sent with this item.
+        'po_item' as link_type,
+        po_number || '|' || sku as link_key,
+        cast(null as varchar) as link_system,
+        shipment_number as document,
+        shipment_number as own_document,
+        cast(line_number as varchar) as line_record,
+        party_code as party_id,
+        cast(null as varchar) as party_reference,
+        sku as item_id,
+        location_id,
+        quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        received_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        received_from as recorded_from,
+        received_to as recorded_to,
+        case when canonical_status = 'reversed' then coalesce(cancelled_from, updated_from) end
+            as reversed_from,
+        case when canonical_status = 'reversed' then coalesce(cancelled_to, updated_to) end
+            as reversed_to,
+        cast(null as varchar) as origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_tryton__receipt_lines') }}
+    where po_number is not null
 )
 
 select * from sales
@@ -308,3 +351,5 @@ union all
 select * exclude (tracking_number, is_first_line) from shipments
 union all
 select * exclude (tracking_number, is_first_line) from packages
+union all
+select * from receipts

@@ -1,5 +1,12 @@
--- Customers and vendors as Tryton codes them.
-with traded as (
+-- Parties as Tryton codes them; what they are to us shows when they trade.
+with known as (
+    select
+        system,
+        party_code,
+        cast(null as varchar) as party_type,
+        updated_at as recorded_at
+    from {{ ref('stg_tryton__parties') }}
+    union all
     select
         system,
         party_code,
@@ -13,6 +20,13 @@ with traded as (
         'vendor' as party_type,
         confirmed_at as recorded_at
     from {{ ref('stg_tryton__purchase_lines') }}
+    union all
+    select
+        system,
+        party_code,
+        'vendor' as party_type,
+        received_at as recorded_at
+    from {{ ref('stg_tryton__receipt_lines') }}
 )
 
 select
@@ -22,6 +36,6 @@ select
     min(party_type) as party_type,
     'same_code' as method,
     min(recorded_at) as first_recorded_at
-from traded
+from known
 where party_code is not null
 group by system, party_code

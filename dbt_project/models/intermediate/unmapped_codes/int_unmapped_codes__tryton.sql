@@ -11,6 +11,8 @@ union all
 union all
 {{ unmapped_statuses('tryton', 'shipment_lines', 'state') }}
 union all
+{{ unmapped_statuses('tryton', 'receipt_lines', 'state') }}
+union all
 {{ unmapped_movement_types('tryton', 'stock_movements', 'movement_type') }}
 union all
 {{ unmapped_locations('tryton', 'sale_lines', 'warehouse') }}
@@ -21,6 +23,10 @@ union all
 union all
 {{ unmapped_locations('tryton', 'shipment_lines', 'warehouse') }}
 union all
+{{ unmapped_locations('tryton', 'receipt_lines', 'warehouse') }}
+union all
 {{ unmapped_locations('tryton', 'stock_movements', 'warehouse') }}
 union all
 {{ unmapped_locations('tryton', 'stock', 'warehouse') }}
+union all
+{{ unmapped_locations('tryton', 'locations', 'code', among="landed.location_type = 'warehouse'") }}
