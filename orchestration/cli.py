@@ -235,7 +235,14 @@ def corrections_reject(key: str, actor: Actor, comment: Comment = "", home: Home
 
 @sandbox_app.command("up")
 def sandbox_up(
-    home: Home = None, port: Port = 8700, orders: Orders = 5000, seed: Seed = None
+    home: Home = None,
+    port: Port = 8700,
+    world: Annotated[str, typer.Option("--world", help="World file, or name of one.")] = "demo",
+    orders: Annotated[int | None, typer.Option(min=50, help="Orders, if not the file's.")] = None,
+    seed: Seed = None,
+    live: Annotated[
+        float | None, typer.Option(min=1.0, help="Go on, this many times as fast as real time.")
+    ] = None,
 ) -> None:
     """Serve the pretend distributor until interrupted, and write the systems file for it."""
     from threading import Event
@@ -243,7 +250,8 @@ def sandbox_up(
     from orchestration.pretend import pretend_distributor
 
     folder = load_settings(home).home
-    with pretend_distributor(folder, port, orders=orders, seed=seed) as (settings, handle):
+    choices = {"orders": orders, "seed": seed, "live": live}
+    with pretend_distributor(folder, port, world, **choices) as (settings, handle):
         for name, url in handle.urls.items():
             _say(f"{name:8} {url}")
         _say(f"look at an order, break it: {handle.urls['admin']}/")

@@ -45,13 +45,18 @@ def _secrets(credentials: Any) -> dict[str, str]:
 
 @contextmanager
 def pretend_distributor(
-    home: Path, base_port: int, orders: int = 5000, seed: int | None = None
+    home: Path, base_port: int, world: str = "demo", **changes: Any
 ) -> Iterator[tuple[Settings, Any]]:
-    """Run the sandbox in a thread of this process; yields our settings for it and its handle."""
-    from sandbox.server import running_sandbox
-    from sandbox.settings import Settings as World
+    """Run the sandbox in a thread of this process; yields our settings for it and its handle.
 
-    choices = World(orders=orders) if seed is None else World(orders=orders, seed=seed)
+    ``world``: a world file or the name of one; ``changes`` (orders, seed, live) are made to it if
+    they are not None. Raises SandboxError.
+    """
+    from sandbox.server import running_sandbox
+    from sandbox.worldfile import read_world
+
+    with _told():
+        choices = read_world(world, **changes)
     with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
         yield write_configuration(home, handle.urls, _secrets(handle.credentials)), handle

@@ -8,28 +8,24 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.server import run_forever
-from sandbox.settings import Settings
+from sandbox.worldfile import read_world
 
 
 def main() -> int:
     """Parse the command line and serve. Returns the exit code."""
-    defaults = Settings()
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--home", type=Path, default=Path(".tallyman/sandbox"))
     parser.add_argument("--base-port", type=int, default=8800, help="0: any free ports")
-    parser.add_argument("--orders", type=int, default=defaults.orders)
-    parser.add_argument("--seed", type=int, default=defaults.seed)
-    parser.add_argument("--faults-per-kind", type=int, default=defaults.faults_per_kind)
-    parser.add_argument("--decoys-per-kind", type=int, default=defaults.decoys_per_kind)
-    given = parser.parse_args()
-    settings = Settings(
-        seed=given.seed,
-        orders=given.orders,
-        faults_per_kind=given.faults_per_kind,
-        decoys_per_kind=given.decoys_per_kind,
-    )
+    parser.add_argument("--world", default="demo", help="a world file, or the name of a world")
+    parser.add_argument("--orders", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--live", type=float, help="go on, this many times as fast as real time")
+    parser.add_argument("--faults-per-kind", type=int)
+    parser.add_argument("--decoys-per-kind", type=int)
+    given = vars(parser.parse_args())
+    home, base_port, world = given.pop("home"), given.pop("base_port"), given.pop("world")
     try:
-        run_forever(given.home, given.base_port, settings)
+        run_forever(home, base_port, read_world(world, **given))
     except SandboxError as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import heapq
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from sandbox.events import Event
 from sandbox.numbers import Numbers
 from sandbox.scene import Scene
 from sandbox.settings import Settings
+from sandbox.simulation.company import Company
 from sandbox.store import Store
 from sandbox.views.base import View
 from sandbox.views.carrier import CarrierView
@@ -52,6 +54,7 @@ class Distributor:
         self._pending: list[tuple[float, int, str, Event]] = []
         self._versions: list[tuple[str, str, str, int | None, str]] = []
         self._used: set[str] = set()
+        self._company: Company | None = None
         fresh = self.store.get("anchor") is None
         if fresh:
             self.numbers = Numbers(settings.orders)
@@ -81,11 +84,16 @@ class Distributor:
         self.store.close()
 
     def advance(self) -> None:
-        """Let the systems hear what has fallen due since the last request.
+        """Let happen what has happened since the last request, and the systems hear what is due.
 
         Nobody can have looked in between, so what is recorded at its due time was never late.
         """
-        while self._pending and self._pending[0][0] <= clock.now():
+        now = clock.now()
+        if self._company is not None and (events := self._company.go_on(now)):
+            self.store.begin()
+            self.store.set("lived_until", now)
+            self._record(events, -math.inf)
+        while self._pending and self._pending[0][0] <= now:
             due, event_id, system, event = heapq.heappop(self._pending)
             self.store.begin()
             self.views[system].hear(event, due, due)
@@ -159,6 +167,7 @@ class Distributor:
         self.numbers.counts.clear()
         self.numbers.counts.update(history.numbers.counts)
         self.items, self._used = history.items, history.used
+        self._company = history.company if self.settings.live else None
         tables = [table for view in self.views.values() for table in view.tables.values()]
         for table in tables:
             table.begin_bulk()
@@ -186,6 +195,11 @@ class Distributor:
         self._used = set(self.store.get("used"))
         self._pending = self.store.scheduled()
         heapq.heapify(self._pending)
+        if choices["live"]:
+            # A simulation can't be stored, but lived through again: it comes to the same state.
+            history = build_history(Settings.of_world(choices), self.store.get("anchor"))
+            self._company = history.company
+            self._company.go_on(self.store.get("lived_until") or self.store.get("anchor"))
         for system, entity, record_id, sequence, text in self.store.documents():
             self.views[system].tables[entity].load(record_id, sequence, text)
         for view in self.views.values():

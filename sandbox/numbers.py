@@ -20,6 +20,9 @@ _FORMATS = {
     "decoy": "DCY-{:04d}",
 }
 
+LIVE_NUMBERS_FROM = 1_000_000
+"""What a live world numbers lies above this, so that it never meets what is injected meanwhile."""
+
 
 class Numbers:
     """Counters by name. ``orders`` is the size of the history, which leaves room for its own."""
@@ -43,3 +46,8 @@ class Numbers:
         """The next number of a kind that has no form of its own."""
         count = self.counts[name] = self.counts.get(name, 0) + 1
         return count
+
+    def leave_room(self) -> None:
+        """Go on counting so much higher that nobody who counts on from here comes into the way."""
+        for name in _FORMATS:
+            self.counts[name] = self.counts.get(name, 0) + LIVE_NUMBERS_FROM

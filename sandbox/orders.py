@@ -13,8 +13,8 @@ from sandbox.numbers import Numbers
 
 Line = dict[str, Any]
 
-_ORIGIN_ZONE = {"EAST": "America/New_York", "WEST": "America/Los_Angeles"}
-_DESTINATION_ZONES = (
+ORIGIN_ZONE = {"EAST": "America/New_York", "WEST": "America/Los_Angeles"}
+DESTINATION_ZONES = (
     "America/New_York",
     "America/Chicago",
     "America/Denver",
@@ -23,7 +23,7 @@ _DESTINATION_ZONES = (
 
 # Typical lag and hard limit in seconds by system and subject. Every limit is below the grace of
 # the rule that waits for it, so that lateness alone never is a fault.
-_LAGS = {
+LAGS = {
     "oms": (4.0, 30.0),
     "oms_status": (90.0, 20 * MINUTE),
     "erp_order": (60.0, 18 * MINUTE),
@@ -37,7 +37,7 @@ _LAGS = {
 
 def lag(rng: random.Random, subject: str) -> float:
     """How much later a system records something: log-normal, so with a heavy tail, but capped."""
-    typical, limit = _LAGS[subject]
+    typical, limit = LAGS[subject]
     return min(limit, typical * rng.lognormvariate(0.0, 0.9))
 
 
@@ -163,7 +163,7 @@ class OrderWriter:
         """When one system records what happened at a moment."""
         return {system: at + lag(self.rng, subject)}
 
-    # Steps. Each returns the moment at which it happened.
+    # What the systems record of a step that happened at a moment.
 
     def place(self, order: Order, at: float) -> float:
         """The customer orders."""
@@ -179,11 +179,10 @@ class OrderWriter:
         )
         return at
 
-    def accept(self, order: Order, after: float, pace: float = 1.0) -> float:
-        """The OMS accepts it and tells the ERP."""
-        at = after + MINUTE + pace * self.rng.uniform(0, 20 * MINUTE)
+    def accepted(self, order: Order, at: float) -> Event:
+        """The OMS has accepted it and tells the ERP."""
         oms = at + lag(self.rng, "oms")
-        self.add(
+        return self.add(
             order,
             at,
             "order_accepted",
@@ -192,13 +191,11 @@ class OrderWriter:
             po=order.po,
             lines=order.lines,
         )
-        return at
 
-    def release(self, order: Order, after: float, pace: float = 1.0) -> float:
-        """The ERP releases it to the warehouse."""
-        at = after + 40 * MINUTE + pace * self.rng.uniform(0, 18 * HOUR)
+    def handed_over(self, order: Order, at: float) -> Event:
+        """The ERP has released it to the warehouse."""
         erp = at + 1.0
-        self.add(
+        return self.add(
             order,
             at,
             "order_released",
@@ -206,26 +203,13 @@ class OrderWriter:
             location=order.location,
             lines=order.lines,
         )
-        return at
 
-    def pick_and_pack(self, order: Order, after: float, pace: float = 1.0) -> float:
-        """The warehouse picks and packs."""
-        picked = after + 25 * MINUTE + pace * self.rng.uniform(0, 6 * HOUR)
-        self.add(order, picked, "order_picked", self.hears(picked, "wms", "wms"))
-        packed = picked + 5 * MINUTE + pace * self.rng.uniform(0, 2 * HOUR)
-        self.add(order, packed, "order_packed", self.hears(packed, "wms", "wms"))
-        return packed
+    def handled(self, order: Order, at: float, kind: str) -> Event:
+        """The warehouse has picked (``order_picked``) or packed it (``order_packed``)."""
+        return self.add(order, at, kind, self.hears(at, "wms", "wms"))
 
-    def ship(
-        self,
-        order: Order,
-        after: float,
-        pace: float = 1.0,
-        lines: list[Line] | None = None,
-        last: bool = True,
-    ) -> float:
-        """A parcel leaves; WMS, then ERP and OMS record it. ``lines``: part of the order."""
-        at = after + 5 * MINUTE + pace * self.rng.uniform(0, 3 * HOUR)
+    def parcel(self, order: Order, lines: list[Line] | None = None, last: bool = True) -> Shipment:
+        """A parcel with its numbers in all systems. ``lines``: part of the order."""
         numbers = self.numbers
         parcel = Shipment(
             shipment=numbers.next("shipment"),
@@ -235,8 +219,17 @@ class OrderWriter:
             lines=[{**line, "last": line.get("last", last)} for line in lines or order.lines],
         )
         order.shipments.append(parcel)
+        return parcel
+
+    def labelled(self, order: Order, at: float) -> Event:
+        """The newest parcel has its label; the carrier knows of it."""
+        return self.scan(order, at, "OC", ORIGIN_ZONE[order.location])
+
+    def left(self, order: Order, at: float, last: bool = True) -> Event:
+        """The newest parcel has left the warehouse; WMS, then ERP and OMS record it."""
+        parcel = order.shipments[-1]
         wms = at + lag(self.rng, "wms")
-        self.add(
+        return self.add(
             order,
             at,
             "shipped",
@@ -252,13 +245,11 @@ class OrderWriter:
             lines=parcel.lines,
             last=last,
         )
-        return at
 
-    def invoice(self, order: Order, shipped: float, pace: float = 1.0, parcel: int = -1) -> float:
-        """The ERP bills a parcel, some time after it posted the goods issue."""
-        at = shipped + 20 * MINUTE + pace * self.rng.uniform(0, 6 * HOUR)
+    def billed(self, order: Order, at: float, parcel: int = -1) -> Event:
+        """The ERP has billed a parcel."""
         shipment = order.shipments[parcel]
-        self.add(
+        return self.add(
             order,
             at,
             "invoiced",
@@ -267,7 +258,6 @@ class OrderWriter:
             shipment=shipment.shipment,
             lines=shipment.lines,
         )
-        return at
 
     def scan(
         self,
@@ -295,6 +285,48 @@ class OrderWriter:
             completes=[line["line"] for line in shipment.lines if line["last"]],
         )
 
+    def dropped(self, order: Order, at: float, zone: str, parcel: int = -1) -> Event:
+        """The carrier has delivered a parcel, and the OMS is told."""
+        event = self.scan(order, at, "DL", zone, parcel)
+        event.seen["oms"] = event.seen["carrier"] + lag(self.rng, "oms_status")
+        return event
+
+    # Steps whose delay is drawn. Each returns the moment at which it happened.
+
+    def accept(self, order: Order, after: float, pace: float = 1.0) -> float:
+        """The OMS accepts it."""
+        return self.accepted(order, after + MINUTE + pace * self.rng.uniform(0, 20 * MINUTE)).at
+
+    def release(self, order: Order, after: float, pace: float = 1.0) -> float:
+        """The ERP releases it to the warehouse."""
+        at = after + 40 * MINUTE + pace * self.rng.uniform(0, 18 * HOUR)
+        return self.handed_over(order, at).at
+
+    def pick_and_pack(self, order: Order, after: float, pace: float = 1.0) -> float:
+        """The warehouse picks and packs."""
+        picked = after + 25 * MINUTE + pace * self.rng.uniform(0, 6 * HOUR)
+        self.handled(order, picked, "order_picked")
+        packed = picked + 5 * MINUTE + pace * self.rng.uniform(0, 2 * HOUR)
+        return self.handled(order, packed, "order_packed").at
+
+    def ship(
+        self,
+        order: Order,
+        after: float,
+        pace: float = 1.0,
+        lines: list[Line] | None = None,
+        last: bool = True,
+    ) -> float:
+        """A parcel leaves. ``lines``: part of the order."""
+        at = after + 5 * MINUTE + pace * self.rng.uniform(0, 3 * HOUR)
+        self.parcel(order, lines, last)
+        return self.left(order, at, last).at
+
+    def invoice(self, order: Order, shipped: float, pace: float = 1.0, parcel: int = -1) -> float:
+        """The ERP bills a parcel, some time after it posted the goods issue."""
+        at = shipped + 20 * MINUTE + pace * self.rng.uniform(0, 6 * HOUR)
+        return self.billed(order, at, parcel).at
+
     def carry(
         self,
         order: Order,
@@ -309,8 +341,8 @@ class OrderWriter:
         ``until`` is the last code; ``delivered`` fixes the moment of delivery.
         """
         rng = self.rng
-        origin = _ORIGIN_ZONE[order.location]
-        destination = rng.choice(_DESTINATION_ZONES)
+        origin = ORIGIN_ZONE[order.location]
+        destination = rng.choice(DESTINATION_ZONES)
         at = shipped
         self.scan(order, shipped - 3 * MINUTE, "OC", origin, parcel)
         steps = (
@@ -324,9 +356,10 @@ class OrderWriter:
             at += least + pace * rng.uniform(0, spread)
             if code == "DL" and delivered is not None:
                 at = delivered
-            event = self.scan(order, at, code, zone, parcel)
             if code == "DL":
-                event.seen["oms"] = event.seen["carrier"] + lag(rng, "oms_status")
+                self.dropped(order, at, zone, parcel)
+            else:
+                self.scan(order, at, code, zone, parcel)
             if code == until:
                 break
         return at

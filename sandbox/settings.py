@@ -31,9 +31,11 @@ class Credentials:
 class Settings:
     """The choices. Equal settings give equal worlds, but for the moment at which they end (now).
 
-    ``days`` is the length of the history; ``faults_per_kind`` and ``decoys_per_kind`` say how many
-    of every kind it holds and ``mix`` overrides both by kind (0: none). Live events happen between
-    ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
+    ``days`` is the length of the history, in which ``peak_days`` days have ``peak_factor`` times
+    the orders of the others; ``live`` is how many times as fast as real time the world goes on
+    after it (0: it stops at its first start). ``faults_per_kind`` and ``decoys_per_kind`` say how
+    many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
+    between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
     ``hang_seconds``: how long a request that is never answered keeps its connection.
     """
 
@@ -41,6 +43,9 @@ class Settings:
     orders: int = 5000
     items: int = 120
     days: float = 45.0
+    peak_days: int = 2
+    peak_factor: float = 10.0
+    live: float = 0.0
     faults_per_kind: int = 3
     decoys_per_kind: int = 4
     mix: Mapping[str, int] = field(default_factory=dict)
@@ -51,15 +56,25 @@ class Settings:
     credentials: Credentials = field(default_factory=Credentials)
 
     def world_choices(self) -> dict[str, Any]:
-        """The choices that shape the history: fixed for a state folder at its first start."""
-        return {
-            "seed": self.seed,
-            "orders": self.orders,
-            "items": self.items,
-            "days": self.days,
-            "faults_per_kind": self.faults_per_kind,
-            "decoys_per_kind": self.decoys_per_kind,
-            "mix": dict(self.mix),
-            "live_after_seconds": self.live_after_seconds,
-            "live_spread_seconds": self.live_spread_seconds,
-        }
+        """The choices that shape the world: fixed for a state folder at its first start."""
+        return {name: getattr(self, name) for name in _WORLD} | {"mix": dict(self.mix)}
+
+    @classmethod
+    def of_world(cls, choices: Mapping[str, Any]) -> Settings:
+        """Settings with the ``world_choices`` of a state folder."""
+        return cls(**choices)
+
+
+_WORLD = (
+    "seed",
+    "orders",
+    "items",
+    "days",
+    "peak_days",
+    "peak_factor",
+    "live",
+    "faults_per_kind",
+    "decoys_per_kind",
+    "live_after_seconds",
+    "live_spread_seconds",
+)

@@ -47,7 +47,8 @@ def test_a_healthy_world_breaks_no_rule(tmp_path: Path, seed: int) -> None:
         assert violations(books) == set()
         assert len(books.oms_orders) == 800
         statuses = {order["status"] for order in books.oms_orders}
-        assert statuses == {"PLACED", "ACCEPTED", "DELIVERED", "CANCELLED"}
+        # Some parcels are on their way when the world stops, and perhaps an order is minutes old.
+        assert statuses | {"PLACED"} == {"PLACED", "ACCEPTED", "SHIPPED", "DELIVERED", "CANCELLED"}
         assert {line["Uom"] for row in books.shipments for line in row["Lines"]} == {"EA", "CS"}
         reader.close()
 

@@ -1,0 +1,1 @@
+"""The distributor as a discrete-event simulation: processes that share time, stock and people."""

@@ -1,0 +1,53 @@
+"""Cycle counts and damage: now and then a position is counted, or something breaks."""
+
+from __future__ import annotations
+
+from sandbox.catalogue import LOCATIONS, Item
+from sandbox.events import Event
+from sandbox.numbers import Numbers
+from sandbox.orders import lag
+from sandbox.simulation.engine import Engine, Process
+from sandbox.simulation.purchasing import RECEIPT_SETTLES
+from sandbox.simulation.stock import Stock
+
+
+class Counts:
+    """The counters; on average ``every`` seconds they find something."""
+
+    def __init__(
+        self, engine: Engine, numbers: Numbers, items: list[Item], stock: Stock, every: float
+    ) -> None:
+        self.engine = engine
+        self.numbers = numbers
+        self.items = items
+        self.stock = stock
+        self.every = every
+
+    def run(self) -> Process:
+        """Count, for ever."""
+        rng = self.engine.rng
+        while True:
+            yield self.engine.wait(0.0, 2 * self.every)
+            yield from self.engine.settles(RECEIPT_SETTLES)
+            item, location = rng.choice(self.items).number, rng.choice(LOCATIONS)
+            reason = rng.choice(("CC", "CC", "DMG"))
+            qty = -rng.randrange(1, 4) if reason == "DMG" else rng.choice((-3, -2, -1, 1, 2, 4))
+            # What is promised to somebody is looked for until it is found.
+            if self.stock.levels[item, location].available + qty < 0:
+                continue
+            self.stock.correct((item, location), qty)
+            self._tell(item, location, qty, reason)
+
+    def _tell(self, item: int, location: str, qty: int, reason: str) -> None:
+        engine = self.engine
+        ref = self.numbers.next("adjustment")
+        wms = engine.now + lag(engine.rng, "wms")
+        engine.tell(
+            Event(
+                engine.now,
+                "stock_adjusted",
+                ref,
+                {"ref": ref, "item": item, "location": location, "qty": qty, "reason": reason},
+                {"wms": wms, "erp": wms + lag(engine.rng, "erp_stock")},
+            )
+        )

@@ -1,0 +1,85 @@
+"""Customers order, change their minds, and wait: the life of a healthy order from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sandbox.clock import HOUR, MINUTE
+from sandbox.orders import LAGS, Order, OrderWriter
+from sandbox.simulation.carriers import Carrier
+from sandbox.simulation.engine import Engine, Process
+from sandbox.simulation.stock import Stock
+from sandbox.simulation.warehouse import Warehouse
+
+
+def longest(*subjects: str) -> float:
+    """The longest time in which one system after the other records something."""
+    return 1.0 + sum(LAGS[subject][1] for subject in subjects)
+
+
+_ACCEPTANCE = longest("oms", "erp_order")
+_HANDOVER = longest("wms_order")
+_CANCELLATION = longest("erp_order", "wms_order")
+
+# Shares of orders that are cancelled at once, once booked, and once they are in the warehouse.
+_REGRETTED, _CANCELLED, _CANCELLED_LATE = 0.01, 0.035, 0.015
+
+
+class Customers:
+    """All customers; ``arrivals`` are (order number, virtual moment), oldest first."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        writer: OrderWriter,
+        stock: Stock,
+        warehouses: dict[str, Warehouse],
+        carriers: dict[str, Carrier],
+    ) -> None:
+        self.engine = engine
+        self.writer = writer
+        self.stock = stock
+        self.warehouses = warehouses
+        self.carriers = carriers
+
+    def order(self, arrivals: Iterable[tuple[int, float]]) -> Process:
+        """One order after the other."""
+        for number, moment in arrivals:
+            yield self.engine.wait(max(0.0, moment - self.engine.now))
+            order = self.writer.start(number)
+            self.writer.place(order, self.engine.now)
+            self.engine.tell(order.find("order_placed"))
+            self.engine.start(self._life(order))
+
+    def _life(self, order: Order) -> Process:
+        engine, writer = self.engine, self.writer
+        fate = engine.rng.random()
+        if fate < _REGRETTED:
+            yield engine.wait(40.0)
+            yield from engine.settles(1.0)
+            self._cancel(order, "oms")
+            return
+        yield engine.wait(MINUTE, 20 * MINUTE)
+        yield from engine.settles(_ACCEPTANCE)
+        engine.tell(writer.accepted(order, engine.now))
+        if fate < _REGRETTED + _CANCELLED:
+            yield engine.wait(25 * MINUTE, 13 * MINUTE)
+            yield from engine.settles(_CANCELLATION)
+            self._cancel(order, "oms", "erp")
+            return
+        yield engine.wait(40 * MINUTE, 12 * HOUR)
+        yield self.stock.allocate(order)
+        yield from engine.settles(_HANDOVER)
+        engine.tell(writer.handed_over(order, engine.now))
+        if fate < _REGRETTED + _CANCELLED + _CANCELLED_LATE:
+            yield engine.wait(20 * MINUTE)
+            yield from engine.settles(_CANCELLATION)
+            self._cancel(order, "oms", "erp", "wms")
+            self.stock.free(order)
+            return
+        yield from self.warehouses[order.location].handle(order)
+        yield from self.carriers[order.location].carry(order)
+
+    def _cancel(self, order: Order, *systems: str) -> None:
+        self.writer.cancel(order, self.engine.now, systems=systems)
+        self.engine.tell(order.events[-1])
