@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 LOCATIONS = ("EAST", "WEST")
 ERP_WAREHOUSE = {"EAST": "E1", "WEST": "W1"}
+SUPPLIERS = ("V10", "V20", "V30", "V40")
 LOCATION_OF_ERP_WAREHOUSE = {code: name for name, code in ERP_WAREHOUSE.items()}
 
 _NOUNS = (
@@ -59,6 +60,11 @@ def draw_items(seed: int, count: int) -> list[Item]:
         )
         for number in range(1, count + 1)
     ]
+
+
+def supplier_of(item: int) -> str:
+    """The supplier of an item number, as the ERP names it."""
+    return SUPPLIERS[item % len(SUPPLIERS)]
 
 
 def oms_sku(item: int) -> str:

@@ -19,10 +19,15 @@ from sandbox.scene import Scene
 from sandbox.settings import Settings
 from sandbox.simulation.company import Company
 from sandbox.store import Store
-from sandbox.views.base import View
+from sandbox.views.base import Books, View
 from sandbox.views.carrier import CarrierView
+from sandbox.views.counts import WmsCounts
 from sandbox.views.erp import ErpView
 from sandbox.views.oms import OmsView
+from sandbox.views.periods import ErpPeriods
+from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
+from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
+from sandbox.views.transfers import ErpTransfers, WmsTransfers
 from sandbox.views.wms import WmsView
 from sandbox.world import KINDS, build_history, live_moments, stage_one
 
@@ -65,6 +70,7 @@ class Distributor:
         self.views: dict[str, View] = {
             view.system: view for view in (self.oms, self.erp, self.wms, self.carrier)
         }
+        self._keep_books(settings.processes if fresh else self.store.get("settings")["processes"])
         with _no_garbage_collection():
             if fresh:
                 self._create()
@@ -73,6 +79,23 @@ class Distributor:
         for view in self.views.values():
             for table in view.tables.values():
                 table.on_write = self._recorder(view.system)
+
+    def _keep_books(self, processes: Iterable[str]) -> None:
+        """Give the views the documents of the business processes that this world tells of."""
+        kept: dict[str, tuple[tuple[View, Books], ...]] = {
+            "purchasing": ((self.erp, ErpPurchasing()), (self.wms, WmsPurchasing())),
+            "transfers": ((self.erp, ErpTransfers(self.erp)), (self.wms, WmsTransfers(self.wms))),
+            "counts": ((self.wms, WmsCounts()),),
+            "returns": (
+                (self.oms, OmsReturns()),
+                (self.wms, WmsReturns(self.wms)),
+                (self.erp, ErpReturns(self.erp)),
+            ),
+            "periods": ((self.erp, ErpPeriods()),),
+        }
+        for process in processes:
+            for view, books in kept[process]:
+                view.keep(books)
 
     @property
     def scheduled_count(self) -> int:

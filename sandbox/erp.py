@@ -22,15 +22,11 @@ Quantity = Annotated[Decimal, Field(gt=0, decimal_places=3, max_digits=15)]
 SignedQuantity = Annotated[Decimal, Field(decimal_places=3, max_digits=15)]
 Price = Annotated[Decimal, Field(ge=0, decimal_places=4, max_digits=15)]
 
-# The filters of each entity; the first one given must be its id or indexed.
-FILTERS = {
-    "sales_orders": ("doc_no", "ext_ref"),
-    "fulfilments": ("ful_no", "doc_no", "ship_ref"),
-    "invoices": ("inv_no", "doc_no", "ship_ref"),
-    "stock_movements": ("mv_no", "ref", "item_no"),
-    "stock": ("item_no",),
-    "items": ("item_no",),
-}
+
+def filters_of(table: Table) -> tuple[str, ...]:
+    """The fields by which documents are found; the first one given must be one of them."""
+    identity = table.identity if len(table.identity) == 1 else ()
+    return (*identity, *table.indexes)
 
 
 class _Body(BaseModel):
@@ -117,8 +113,9 @@ def build_app(distributor: Distributor) -> FastAPI:
         modified_from: str | None = None,
     ) -> Response:
         """A page by number; with a filter, all that match on one page."""
-        if entity not in FILTERS:
-            raise ProblemError(404, f"there is no entity {entity}; there are {', '.join(FILTERS)}")
+        if entity not in view.tables:
+            known = ", ".join(view.tables)
+            raise ProblemError(404, f"there is no entity {entity}; there are {known}")
         table = view.tables[entity]
         skip = (page - 1) * per_page
         filters = {
@@ -339,9 +336,9 @@ def _snapshot(view: ErpView, skip: int, limit: int) -> list[str]:
 
 def _filtered(table: Table, filters: dict[str, str]) -> list[str]:
     """Texts of the documents that match all filters."""
-    first = next((name for name in FILTERS[table.entity] if name in filters), None)
+    first = next((name for name in filters_of(table) if name in filters), None)
     if first is None:
-        allowed = ", ".join(FILTERS[table.entity])
+        allowed = ", ".join(filters_of(table))
         raise ProblemError(400, f"{table.entity} can be found by {allowed}")
     found = table.by(first, filters[first])
     for name in filters:

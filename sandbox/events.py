@@ -19,7 +19,21 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     stock_adjusted      ref, item, location, qty, reason                   WMS, ERP
     stock_drifted       item, location, qty: on hand moves, no movement    ERP
     shipment_resent     shipment: same document once more in the feed      WMS
-    shipment_misdated   shipment, shipped_at: wrong until corrected        WMS
+    shipment_redated    shipment, shipped_at: wrong until corrected        WMS
+    item_repriced       item, gtin, price                                  ERP, OMS
+
+Of business processes that not every world tells of (``Settings.processes``):
+
+    purchase_ordered, purchase_acknowledged   purchase, supplier, location, lines, promised_at   ERP
+    shipment_announced  the same, notice                                   WMS
+    stock_received      also purchase, notice, line                        WMS, ERP
+    supplier_invoiced   the same, invoice                                  ERP
+    transfer_ordered, transfer_shipped, transfer_received
+                        transfer, item, qty, from, to                      ERP, WMS
+    stock_counted       count, item, location, held, counted, ref          WMS
+    return_authorised, return_received, return_credited
+                        return, location, invoice, reason, lines, credit   OMS, WMS, ERP
+    period_opened, period_closed   period, accrued (cents)                 ERP
 """
 
 from __future__ import annotations

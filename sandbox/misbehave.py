@@ -35,6 +35,16 @@ _FIELDS = {
     ("wms", "transactions"): ("Qty", "TranType", "Sku"),
     ("wms", "inventory"): ("OnHand", "Whse", "Whse"),
     ("wms", "items"): ("CasePack", "Desc", "Desc"),
+    ("oms", "returns"): ("version", "status", "reason"),
+    ("erp", "purchase_orders"): ("row_version", "stat", "vend_no"),
+    ("erp", "goods_receipts"): ("qty", "whs", "item_no"),
+    ("erp", "vendor_invoices"): ("amt", "curr", "vend_no"),
+    ("erp", "transfers"): ("qty", "stat", "item_no"),
+    ("erp", "credit_memos"): ("amt", "stat", "curr"),
+    ("erp", "periods"): ("row_version", "stat", "curr"),
+    ("wms", "receipts"): ("Version", "Status", "Whse"),
+    ("wms", "returns"): ("Version", "Status", "Whse"),
+    ("wms", "counts"): ("CountedQty", "Whse", "Sku"),
     ("carrier", "events"): ("seq", "code", "timestamp"),
 }
 

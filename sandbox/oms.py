@@ -71,6 +71,17 @@ def build_app(distributor: Distributor) -> FastAPI:
     ) -> Response:
         return list_page(request, view.products, updatedAfter, cursor, limit)
 
+    @app.get("/v1/returns")
+    async def returns(
+        request: Request,
+        updatedAfter: str | None = None,
+        cursor: str | None = None,
+        limit: Limit = 500,
+    ) -> Response:
+        if "returns" not in view.tables:
+            raise ProblemError(404, "this OMS keeps no returns")
+        return list_page(request, view.tables["returns"], updatedAfter, cursor, limit)
+
     @app.get("/v1/orders/{record_id}")
     async def order(record_id: str) -> Response:
         if record_id not in view.orders:

@@ -9,6 +9,9 @@ from typing import Any
 SYSTEMS = ("oms", "erp", "wms", "carrier")
 """The systems in the order of their ports: admin is the base port, then these."""
 
+PROCESSES = ("purchasing", "transfers", "counts", "returns", "periods")
+"""Business processes that a world may tell of beside order to cash, in this order."""
+
 SERVICES = ("admin", *SYSTEMS)
 
 WMS_CLOCK_FAST_SECONDS = 150.0
@@ -36,7 +39,8 @@ class Settings:
     after it (0: it stops at its first start). ``faults_per_kind`` and ``decoys_per_kind`` say how
     many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
-    ``hang_seconds``: how long a request that is never answered keeps its connection.
+    ``processes``: which of PROCESSES there are. ``hang_seconds``: how long a request that is never
+    answered keeps its connection.
     """
 
     seed: int = 20260
@@ -49,6 +53,7 @@ class Settings:
     faults_per_kind: int = 3
     decoys_per_kind: int = 4
     mix: Mapping[str, int] = field(default_factory=dict)
+    processes: tuple[str, ...] = ()
     live_after_seconds: float = 15.0
     live_spread_seconds: float = 10.0
     requests_per_second: float = 200.0
@@ -57,12 +62,15 @@ class Settings:
 
     def world_choices(self) -> dict[str, Any]:
         """The choices that shape the world: fixed for a state folder at its first start."""
-        return {name: getattr(self, name) for name in _WORLD} | {"mix": dict(self.mix)}
+        return {name: getattr(self, name) for name in _WORLD} | {
+            "mix": dict(self.mix),
+            "processes": list(self.processes),
+        }
 
     @classmethod
     def of_world(cls, choices: Mapping[str, Any]) -> Settings:
         """Settings with the ``world_choices`` of a state folder."""
-        return cls(**choices)
+        return cls(**{**choices, "processes": tuple(choices["processes"])})
 
 
 _WORLD = (

@@ -45,6 +45,7 @@ class Table:
         self.identity = identity
         self.order_field = order_field
         self.sequence_field = sequence_field
+        self.indexes = indexes
         self.on_write: Callable[[str, str, int | None, str], None] | None = None
         self._texts: dict[str, str] = {}
         self._working: dict[str, Document] = {}

@@ -18,7 +18,6 @@ from sandbox.views.wms import clock_ms
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0)]
-FEEDS = ("orders", "shipments", "transactions", "items")
 
 
 class NewLine(BaseModel):
@@ -73,9 +72,10 @@ def build_app(distributor: Distributor) -> FastAPI:
         request: Request, entity: str, offset: Offset = 0, limit: Limit = 500
     ) -> Response:
         """Versions with a ``Seq`` above ``offset``."""
-        if entity not in FEEDS:
-            raise ProblemError(404, f"there is no feed {entity}; there are {', '.join(FEEDS)}")
-        table = view.tables[entity]
+        table = view.tables.get(entity)
+        if table is None or table.sequence_field is None:
+            known = ", ".join(name for name, found in view.tables.items() if found.sequence_field)
+            raise ProblemError(404, f"there is no feed {entity}; there are {known}")
         texts = table.feed_after(offset, limit)
         reached, high_water = offset + len(texts), table.high_water
         texts = page_texts(request, entity, texts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sandbox.errors import SandboxError
-from sandbox.settings import Settings
+from sandbox.settings import PROCESSES, Settings
 from sandbox.world import KINDS
 
 _WORLDS = Path(__file__).parent / "worlds"
@@ -66,6 +66,9 @@ def _choices(name: str, document: dict[str, Any]) -> dict[str, Any]:
         if (table, key) == ("faults", "mix"):
             found["mix"] = _mix(name, value)
             continue
+        if (table, key) == (None, "processes"):
+            found["processes"] = _processes(name, value)
+            continue
         place = f"[{table}] {key}" if table else key
         choice = _CHOICES.get((table, key))
         if choice is None:
@@ -94,6 +97,14 @@ def _mix(name: str, mix: Any) -> dict[str, int]:
     return {
         kind: _number(name, f"[faults.mix] {kind}", value, True, 0) for kind, value in mix.items()
     }
+
+
+def _processes(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not set(value) <= set(PROCESSES):
+        raise SandboxError(
+            f"the world file {name}: processes must be a list of any of {', '.join(PROCESSES)}"
+        )
+    return tuple(process for process in PROCESSES if process in value)
 
 
 def _number(name: str, place: str, value: Any, whole: bool, least: float) -> Any:

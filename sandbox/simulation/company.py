@@ -20,8 +20,12 @@ from sandbox.simulation.counts import Counts
 from sandbox.simulation.customers import Customers
 from sandbox.simulation.demand import Demand
 from sandbox.simulation.engine import Engine, Process, Timeline
+from sandbox.simulation.periods import Periods
+from sandbox.simulation.prices import Prices
 from sandbox.simulation.purchasing import Purchasing, receipt
-from sandbox.simulation.stock import Position, Stock, physical
+from sandbox.simulation.returns import Returns
+from sandbox.simulation.stock import Position, Stock, moves_of
+from sandbox.simulation.transfers import Transfers
 from sandbox.simulation.warehouse import Warehouse
 
 _UNITS_AN_ORDER = 17
@@ -51,7 +55,9 @@ class Company:
         self.numbers = numbers
         rng = random.Random(f"{settings.seed}:simulation")
         self.engine = Engine(rng, math.inf if settings.live else timeline.length)
+        items = list(items)
         writer = OrderWriter(rng, numbers, items)
+        told = frozenset(settings.processes)
         a_day = settings.orders / settings.days
         here = a_day / len(LOCATIONS)
         self.stock = Stock(self.engine)
@@ -65,10 +71,20 @@ class Company:
             for location in LOCATIONS
         }
         daily = here * _UNITS_AN_ORDER / len(items)
-        purchasing = Purchasing(self.engine, numbers, items, self.stock, daily)
+        purchasing = Purchasing(
+            self.engine, numbers, items, self.stock, daily, "purchasing" in told
+        )
         finds = max(5, len(items) // 2)
-        counts = Counts(self.engine, numbers, items, self.stock, settings.days * DAY / finds)
-        customers = Customers(self.engine, writer, self.stock, warehouses, carriers)
+        counts = Counts(
+            self.engine,
+            numbers,
+            items,
+            self.stock,
+            settings.days * DAY / finds,
+            "counts" in told,
+        )
+        returns = Returns(self.engine, numbers, self.stock) if "returns" in told else None
+        customers = Customers(self.engine, writer, self.stock, warehouses, carriers, returns)
 
         self._open(items, purchasing, sorted(staged, key=lambda event: event.at))
         self.stock.when_low = purchasing.replenish
@@ -81,6 +97,11 @@ class Company:
             self.engine.start(carrier.collect())
         self.engine.start(billing.run())
         self.engine.start(counts.run())
+        self.engine.start(Prices(self.engine, items).run())
+        if "transfers" in told:
+            self.engine.start(Transfers(self.engine, numbers, items, self.stock).run())
+        if "periods" in told:
+            self.engine.start(Periods(self.engine, timeline, purchasing).run())
 
     def history(self) -> list[Event]:
         """Let the history happen; returns it in real moments.
@@ -108,8 +129,7 @@ class Company:
         moves = [
             (round(self.timeline.virtual(event.at), 3), position, qty)
             for event in staged
-            if physical(event.kind, event.seen)
-            for position, qty in _moved(event)
+            for position, qty in moves_of(event)
         ]
         leaving: Counter[Position] = Counter()
         for _, position, qty in moves:
@@ -133,14 +153,6 @@ class Company:
                 self.stock.leave(position, -qty)
             else:
                 self.stock.arrive(position, qty)
-
-
-def _moved(event: Event) -> list[tuple[Position, int]]:
-    """Positions and signed eaches of an event that moves units."""
-    data = event.as_told_to("wms")
-    if event.kind == "shipped":
-        return [((line["item"], data["location"]), -line["qty"]) for line in data["lines"]]
-    return [((data["item"], data["location"]), data["qty"])]
 
 
 def _created(item: Item) -> Event:

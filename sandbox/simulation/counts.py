@@ -12,16 +12,26 @@ from sandbox.simulation.stock import Stock
 
 
 class Counts:
-    """The counters; on average ``every`` seconds they find something."""
+    """The counters; on average ``every`` seconds they find something.
+
+    ``told``: whether the warehouse system tells of counts too, not only of what they correct.
+    """
 
     def __init__(
-        self, engine: Engine, numbers: Numbers, items: list[Item], stock: Stock, every: float
+        self,
+        engine: Engine,
+        numbers: Numbers,
+        items: list[Item],
+        stock: Stock,
+        every: float,
+        told: bool,
     ) -> None:
         self.engine = engine
         self.numbers = numbers
         self.items = items
         self.stock = stock
         self.every = every
+        self.told = told
 
     def run(self) -> Process:
         """Count, for ever."""
@@ -35,12 +45,28 @@ class Counts:
             # What is promised to somebody is looked for until it is found.
             if self.stock.levels[item, location].available + qty < 0:
                 continue
+            held = self.stock.levels[item, location].on_hand
             self.stock.correct((item, location), qty)
-            self._tell(item, location, qty, reason)
+            ref = self.numbers.next("adjustment")
+            if reason == "CC" and self.told:
+                self._count(item, location, held, qty, ref)
+            self._adjust(item, location, qty, reason, ref)
 
-    def _tell(self, item: int, location: str, qty: int, reason: str) -> None:
+    def _count(self, item: int, location: str, held: int, qty: int, ref: str) -> None:
+        now = self.engine.now
+        number = self.numbers.next("count")
+        data = {
+            "count": number,
+            "item": item,
+            "location": location,
+            "held": held,
+            "counted": held + qty,
+            "ref": ref,
+        }
+        self.engine.tell(Event(now, "stock_counted", number, data, {"wms": now}))
+
+    def _adjust(self, item: int, location: str, qty: int, reason: str, ref: str) -> None:
         engine = self.engine
-        ref = self.numbers.next("adjustment")
         wms = engine.now + lag(engine.rng, "wms")
         engine.tell(
             Event(

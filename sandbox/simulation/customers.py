@@ -8,6 +8,7 @@ from sandbox.clock import HOUR, MINUTE
 from sandbox.orders import LAGS, Order, OrderWriter
 from sandbox.simulation.carriers import Carrier
 from sandbox.simulation.engine import Engine, Process
+from sandbox.simulation.returns import Returns
 from sandbox.simulation.stock import Stock
 from sandbox.simulation.warehouse import Warehouse
 
@@ -35,12 +36,14 @@ class Customers:
         stock: Stock,
         warehouses: dict[str, Warehouse],
         carriers: dict[str, Carrier],
+        returns: Returns | None,
     ) -> None:
         self.engine = engine
         self.writer = writer
         self.stock = stock
         self.warehouses = warehouses
         self.carriers = carriers
+        self.returns = returns
 
     def order(self, arrivals: Iterable[tuple[int, float]]) -> Process:
         """One order after the other."""
@@ -79,6 +82,8 @@ class Customers:
             return
         yield from self.warehouses[order.location].handle(order)
         yield from self.carriers[order.location].carry(order)
+        if self.returns is not None:
+            self.returns.delivered(order)
 
     def _cancel(self, order: Order, *systems: str) -> None:
         self.writer.cancel(order, self.engine.now, systems=systems)

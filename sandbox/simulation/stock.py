@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import simpy
 
+from sandbox.events import Event
 from sandbox.orders import Order
 from sandbox.simulation.engine import Engine, Process
 
@@ -141,6 +142,19 @@ def demand_of(order: Order) -> dict[Position, int]:
     return {(line["item"], order.location): line["qty"] for line in order.lines}
 
 
-def physical(kind: str, seen: Mapping[str, float]) -> bool:
-    """Whether an event moves units: only what the warehouse knows of does."""
-    return kind in ("shipped", "stock_received", "stock_adjusted") and "wms" in seen
+def moves_of(event: Event) -> list[tuple[Position, int]]:
+    """Positions and signed eaches that an event moves: only what a warehouse knows of does."""
+    if "wms" not in event.seen:
+        return []
+    data = event.as_told_to("wms")
+    if event.kind == "shipped":
+        return [((line["item"], data["location"]), -line["qty"]) for line in data["lines"]]
+    if event.kind == "return_received":
+        return [((line["item"], data["location"]), line["qty"]) for line in data["lines"]]
+    if event.kind == "transfer_shipped":
+        return [((data["item"], data["from"]), -data["qty"])]
+    if event.kind == "transfer_received":
+        return [((data["item"], data["to"]), data["qty"])]
+    if event.kind in ("stock_received", "stock_adjusted"):
+        return [((data["item"], data["location"]), data["qty"])]
+    return []

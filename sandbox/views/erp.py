@@ -353,6 +353,11 @@ class ErpView(View):
         for location in LOCATIONS:
             self.stock.put({"item_no": item_no, "whs": ERP_WAREHOUSE[location], "qoh": quantity(0)})
 
+    def on_item_repriced(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        item = self.items.edit(erp_item(data["item"]))
+        item["list_prc"] = price(data["price"])
+        self.touch(self.items, item, stamp)
+
     def on_order_accepted(self, data: dict[str, Any], when: float, stamp: float) -> None:
         header = {
             "ext_ref": data["order"],

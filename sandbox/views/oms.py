@@ -63,6 +63,11 @@ class OmsView(View):
             }
         )
 
+    def on_item_repriced(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        product = self.products.edit(oms_sku(data["item"]))
+        product["listPrice"] = money(data["price"])
+        self.touch(product, stamp)
+
     def on_order_placed(self, data: dict[str, Any], when: float, stamp: float) -> None:
         self.orders.put(
             {

@@ -100,9 +100,10 @@ class WmsView(View):
         position["Damaged"] += damaged
         self.inventory.put(position)
 
-    def _transact(
+    def transact(
         self, item: int, whse: str, kind: str, qty: int, reason: str | None, ref: str, when: float
     ) -> None:
+        """A line of the stock ledger, and the inventory that it changes."""
         self.transactions.put(
             {
                 "TranId": self.numbers.next_int("transaction"),
@@ -199,7 +200,7 @@ class WmsView(View):
         )
         for line in data["lines"]:
             item, qty = line["item"], line["qty"]
-            self._transact(item, data["location"], "SHIP", -qty, None, data["shipment"], when)
+            self.transact(item, data["location"], "SHIP", -qty, None, data["shipment"], when)
         if data["last"]:
             self._allocate(order, -1)
             order["Status"] = "SHIPPED"
@@ -215,9 +216,9 @@ class WmsView(View):
         self.touch(self.shipments, shipment, stamp)
 
     def on_stock_received(self, data: dict[str, Any], when: float, stamp: float) -> None:
-        self._transact(data["item"], data["location"], "RCPT", data["qty"], None, data["ref"], when)
+        self.transact(data["item"], data["location"], "RCPT", data["qty"], None, data["ref"], when)
 
     def on_stock_adjusted(self, data: dict[str, Any], when: float, stamp: float) -> None:
-        self._transact(
+        self.transact(
             data["item"], data["location"], "ADJ", data["qty"], data["reason"], data["ref"], when
         )

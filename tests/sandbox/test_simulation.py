@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.events import Event
-from sandbox.settings import Settings
+from sandbox.settings import PROCESSES, Settings
 from sandbox.simulation.demand import Demand
-from sandbox.simulation.stock import physical
 from sandbox.truth import GRACE_SECONDS
 from sandbox.world import build_history
 
@@ -31,13 +31,13 @@ PRESENCE = (
 )
 
 
-def healthy(seed: int, orders: int = 300, **more: float) -> Settings:
+def healthy(seed: int, orders: int = 300, **more: Any) -> Settings:
     return Settings(seed=seed, orders=orders, faults_per_kind=0, decoys_per_kind=0, **more)
 
 
 def shape(events: Iterable[Event]) -> list[tuple[object, ...]]:
     """What happened, without the moments."""
-    moments = {"scanned_at": None, "shipped_at": None}
+    moments = {"scanned_at": None, "shipped_at": None, "promised_at": None}
     timeless = [
         (event.kind, event.subject, {**event.data, **moments}, sorted(event.seen))
         for event in sorted(events, key=lambda event: event.at)
@@ -56,10 +56,11 @@ def test_equal_seeds_give_equal_worlds_at_any_moment() -> None:
 
 def test_nothing_healthy_is_recorded_after_the_world_has_stopped() -> None:
     for seed in range(20):
+        processes = PROCESSES if seed % 2 else ()
         late = [
             (event.kind, event.subject)
-            for event in build_history(healthy(seed), NOW).events
-            if max(event.at, *event.seen.values()) > NOW
+            for event in build_history(healthy(seed, processes=processes), NOW).events
+            if max([event.at, *event.seen.values()]) > NOW
         ]
         assert late == []
 
@@ -88,20 +89,26 @@ def moved(events: Iterable[Event], until: float) -> dict[tuple[int, str], int]:
     """Eaches by position that entered, less those that left, by the events alone."""
     totals: dict[tuple[int, str], int] = defaultdict(int)
     for event in events:
-        if not physical(event.kind, event.seen) or event.at > until:
-            continue
         data = event.data
-        if event.kind == "shipped":
+        if "wms" not in event.seen or event.at > until:
+            continue
+        if event.kind in ("shipped", "return_received"):
+            sign = -1 if event.kind == "shipped" else 1
             for line in data["lines"]:
-                totals[line["item"], data["location"]] -= line["qty"]
-        else:
+                totals[line["item"], data["location"]] += sign * line["qty"]
+        elif event.kind in ("stock_received", "stock_adjusted"):
             totals[data["item"], data["location"]] += data["qty"]
+        elif event.kind == "transfer_shipped":
+            totals[data["item"], data["from"]] -= data["qty"]
+        elif event.kind == "transfer_received":
+            totals[data["item"], data["to"]] += data["qty"]
     return totals
 
 
+@pytest.mark.parametrize("processes", [(), PROCESSES])
 @pytest.mark.parametrize("seed", range(3))
-def test_units_are_conserved_at_any_time(seed: int) -> None:
-    history = build_history(Settings(seed=seed, orders=400, live=1.0), NOW)
+def test_units_are_conserved_at_any_time(seed: int, processes: tuple[str, ...]) -> None:
+    history = build_history(Settings(seed=seed, orders=400, live=1.0, processes=processes), NOW)
     events, company = history.events, history.company
     for hours in (0, 1, 7, 30, 200):
         moment = NOW + hours * HOUR
