@@ -43,6 +43,10 @@ JsonPath = Annotated[
 ]
 Port = Annotated[int, typer.Option("--port", help="First of the five ports; 0 takes free ones.")]
 Orders = Annotated[int, typer.Option("--orders", min=50, help="Orders of history.")]
+World = Annotated[str, typer.Option("--world", help="World file of the sandbox, or its name.")]
+WorldOrders = Annotated[
+    int | None, typer.Option("--orders", min=50, help="Orders of history, if not the world's.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the pretend world.")]
 
 
@@ -61,7 +65,8 @@ def demo(
     home: Home = None,
     json_path: JsonPath = None,
     port: Port = 0,
-    orders: Orders = 5000,
+    world: World = "demo",
+    orders: WorldOrders = None,
     seed: Seed = None,
 ) -> None:
     """Run the whole loop against the pretend distributor, and score it against the known truth."""
@@ -70,7 +75,8 @@ def demo(
 
     settings = load_settings(home)
     target = json_path or settings.home / "demo.json"
-    result = run_demo(settings.home, target, port, _say, orders=orders, seed=seed)
+    choices = {"world": world, "orders": orders, "seed": seed}
+    result = run_demo(settings.home, target, port, _say, **choices)
     print_summary(result.summary, console)
     if not result.changed:
         console.print("\n[bold]Nothing changed since the last run, and nothing was sent.[/bold]")
@@ -237,8 +243,8 @@ def corrections_reject(key: str, actor: Actor, comment: Comment = "", home: Home
 def sandbox_up(
     home: Home = None,
     port: Port = 8700,
-    world: Annotated[str, typer.Option("--world", help="World file, or name of one.")] = "demo",
-    orders: Annotated[int | None, typer.Option(min=50, help="Orders, if not the file's.")] = None,
+    world: World = "demo",
+    orders: WorldOrders = None,
     seed: Seed = None,
     live: Annotated[
         float | None, typer.Option(min=1.0, help="Go on, this many times as fast as real time.")

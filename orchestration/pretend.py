@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,14 +20,25 @@ class SandboxError(TallymanError):
 
 
 TEMPLATE = PROJECT_ROOT / "examples" / "demo" / "systems.toml"
+PARTNER_TEMPLATES = PROJECT_ROOT / "examples" / "full"
 
 
-def write_configuration(home: Path, urls: dict[str, str], credentials: dict[str, str]) -> Settings:
-    """Write the systems file and pretend secrets of a running sandbox; returns the settings."""
+def write_configuration(
+    home: Path,
+    urls: dict[str, str],
+    credentials: dict[str, str],
+    partners: dict[str, Path] | None = None,
+) -> Settings:
+    """Write the systems file and pretend secrets of a running sandbox; returns the settings.
+
+    ``partners``: the folder of each supplier that exchanges X12 files; it gets a profile too.
+    """
     home.mkdir(parents=True, exist_ok=True)
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, url in urls.items():
         text = text.replace(f"{{{name}_url}}", url)
+    for partner, folder in (partners or {}).items():
+        text += _partner(home, partner, folder)
     (home / "systems.toml").write_text(text, encoding="utf-8")
     secrets = home / "secrets.env"
     secrets.write_text(
@@ -36,6 +48,21 @@ def write_configuration(home: Path, urls: dict[str, str], credentials: dict[str,
     )
     secrets.chmod(0o600)
     return load_settings(home, home / "systems.toml")
+
+
+def _partner(home: Path, partner: str, folder: Path) -> str:
+    """Write a partner's profile; returns its entry of the systems file."""
+    name = f"supplier_{partner.lower()}"
+    profile = home / f"{name}.yaml"
+    values = {"name": name, "id": partner, "folder": str(folder), "profile": str(profile)}
+    texts = {}
+    for kind in ("yaml", "toml"):
+        template = PARTNER_TEMPLATES / f"supplier.{kind}"
+        texts[kind] = template.read_text(encoding="utf-8")
+        for key, value in values.items():
+            texts[kind] = texts[kind].replace(f'"{{{key}}}"', json.dumps(value))
+    profile.write_text(texts["yaml"], encoding="utf-8")
+    return texts["toml"]
 
 
 def _secrets(credentials: Any) -> dict[str, str]:
@@ -59,7 +86,8 @@ def pretend_distributor(
         choices = read_world(world, **changes)
     with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
-        yield write_configuration(home, handle.urls, _secrets(handle.credentials)), handle
+        secrets = _secrets(handle.credentials)
+        yield write_configuration(home, handle.urls, secrets, handle.partners), handle
 
 
 def inject(home: Path, kind: str, count: int) -> list[dict[str, Any]]:

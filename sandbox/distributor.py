@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import clock
-from sandbox.catalogue import Item, draw_items
+from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.events import Event
+from sandbox.mailbox import Mailbox
 from sandbox.numbers import Numbers
 from sandbox.scene import Scene
 from sandbox.settings import Settings
@@ -27,6 +28,7 @@ from sandbox.views.oms import OmsView
 from sandbox.views.periods import ErpPeriods
 from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
+from sandbox.views.suppliers import SuppliersView
 from sandbox.views.transfers import ErpTransfers, WmsTransfers
 from sandbox.views.wms import WmsView
 from sandbox.world import KINDS, build_history, live_moments, stage_one
@@ -70,15 +72,33 @@ class Distributor:
         self.views: dict[str, View] = {
             view.system: view for view in (self.oms, self.erp, self.wms, self.carrier)
         }
-        self._keep_books(settings.processes if fresh else self.store.get("settings")["processes"])
+        choices = settings.world_choices() if fresh else self.store.get("settings")
+        self._keep_books(choices["processes"])
+        suppliers = SuppliersView(self.numbers)
+        partners = SUPPLIERS if "suppliers" in choices["partners"] else ()
+        if partners:
+            self.views[suppliers.system] = suppliers
+        interchanges = suppliers.interchanges
+        self._mailbox = Mailbox(home / "partners", partners, interchanges, self.store)
         with _no_garbage_collection():
             if fresh:
                 self._create()
             else:
                 self._take_back()
+        self._mailbox.deliver()
         for view in self.views.values():
             for table in view.tables.values():
                 table.on_write = self._recorder(view.system)
+
+    @property
+    def partner_folders(self) -> dict[str, Path]:
+        """The folder of each trading partner with whom X12 files are exchanged, by its name."""
+        return self._mailbox.folders
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the world goes on by itself."""
+        return self._company is not None
 
     def _keep_books(self, processes: Iterable[str]) -> None:
         """Give the views the documents of the business processes that this world tells of."""
@@ -131,6 +151,7 @@ class Distributor:
             self._versions.clear()
             self.store.set("numbers", self.numbers.counts)
         self.store.commit()
+        self._mailbox.deliver()
 
     def inject(self, name: str, count: int) -> list[dict[str, Any]]:
         """Stage ``count`` more of a kind, overdue as far as its dates can make it.

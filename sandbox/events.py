@@ -25,9 +25,10 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
 Of business processes that not every world tells of (``Settings.processes``):
 
     purchase_ordered, purchase_acknowledged   purchase, supplier, location, lines, promised_at   ERP
-    shipment_announced  the same, notice                                   WMS
+    purchase_arrived    the order's interchange at the supplier            suppliers
+    shipment_announced  the same, notice                                   WMS, suppliers
     stock_received      also purchase, notice, line                        WMS, ERP
-    supplier_invoiced   the same, invoice                                  ERP
+    supplier_invoiced   the same, invoice                                  ERP, suppliers
     transfer_ordered, transfer_shipped, transfer_received
                         transfer, item, qty, from, to                      ERP, WMS
     stock_counted       count, item, location, held, counted, ref          WMS

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import compare_digest
 
@@ -27,14 +27,20 @@ from sandbox.http import Gate
 from sandbox.misbehave import Misbehaviour
 from sandbox.settings import SERVICES, WMS_CLOCK_FAST_SECONDS, Credentials, Settings
 
+_TICK_SECONDS = 0.5
+
 
 @dataclass(frozen=True)
 class SandboxHandle:
-    """A running sandbox. ``urls``: base URLs by service (admin, oms, erp, wms, carrier)."""
+    """A running sandbox. ``urls``: base URLs by service (admin, oms, erp, wms, carrier).
+
+    ``partners``: the folder of each trading partner with whom X12 files are exchanged, by its name.
+    """
 
     home: Path
     urls: dict[str, str]
     credentials: Credentials
+    partners: dict[str, Path] = field(default_factory=dict)
 
     def wait_ready(self, timeout: float = 15.0) -> None:
         """Return when every service answers its health check. Raises SandboxError."""
@@ -170,11 +176,14 @@ class _Fleet:
             service: f"http://127.0.0.1:{listener.getsockname()[1]}"
             for service, listener in self._sockets.items()
         }
-        self.handle = SandboxHandle(home, urls, settings.credentials)
+        self.handle = SandboxHandle(
+            home, urls, settings.credentials, self._distributor.partner_folders
+        )
         (home / "endpoints.json").write_text(json.dumps(urls, indent=2) + "\n")
 
     async def serve(self) -> None:
         """Serve until ``stop``."""
+        living = asyncio.create_task(self._live())
         try:
             await asyncio.gather(
                 *(
@@ -183,7 +192,14 @@ class _Fleet:
                 )
             )
         finally:
+            living.cancel()
             self._distributor.close()
+
+    async def _live(self) -> None:
+        """Let a live world go on while nobody asks: files appear without a request."""
+        while self._distributor.is_live:
+            self._distributor.advance()
+            await asyncio.sleep(_TICK_SECONDS)
 
     def stop(self) -> None:
         """Ask the servers to end. May be called from any thread."""

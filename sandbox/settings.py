@@ -12,6 +12,9 @@ SYSTEMS = ("oms", "erp", "wms", "carrier")
 PROCESSES = ("purchasing", "transfers", "counts", "returns", "periods")
 """Business processes that a world may tell of beside order to cash, in this order."""
 
+PARTNERS = ("suppliers",)
+"""Trading partners with whom a world may exchange X12 files."""
+
 SERVICES = ("admin", *SYSTEMS)
 
 WMS_CLOCK_FAST_SECONDS = 150.0
@@ -39,8 +42,8 @@ class Settings:
     after it (0: it stops at its first start). ``faults_per_kind`` and ``decoys_per_kind`` say how
     many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
-    ``processes``: which of PROCESSES there are. ``hang_seconds``: how long a request that is never
-    answered keeps its connection.
+    ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS.
+    ``hang_seconds``: how long a request that is never answered keeps its connection.
     """
 
     seed: int = 20260
@@ -54,6 +57,7 @@ class Settings:
     decoys_per_kind: int = 4
     mix: Mapping[str, int] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
+    partners: tuple[str, ...] = ()
     live_after_seconds: float = 15.0
     live_spread_seconds: float = 10.0
     requests_per_second: float = 200.0
@@ -65,12 +69,14 @@ class Settings:
         return {name: getattr(self, name) for name in _WORLD} | {
             "mix": dict(self.mix),
             "processes": list(self.processes),
+            "partners": list(self.partners),
         }
 
     @classmethod
     def of_world(cls, choices: Mapping[str, Any]) -> Settings:
         """Settings with the ``world_choices`` of a state folder."""
-        return cls(**{**choices, "processes": tuple(choices["processes"])})
+        lists = {name: tuple(choices[name]) for name in ("processes", "partners")}
+        return cls(**{**choices, **lists})
 
 
 _WORLD = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sandbox.errors import SandboxError
-from sandbox.settings import PROCESSES, Settings
+from sandbox.settings import PARTNERS, PROCESSES, Settings
 from sandbox.world import KINDS
 
 _WORLDS = Path(__file__).parent / "worlds"
@@ -33,6 +33,11 @@ _CHOICES: dict[tuple[str | None, str], _Choice] = {
     ("peaks", "factor"): _Choice("peak_factor", whole=False, least=1),
     ("faults", "each"): _Choice("faults_per_kind"),
     ("faults", "decoys_each"): _Choice("decoys_per_kind"),
+}
+
+_LISTS: dict[tuple[str | None, str], tuple[str, ...]] = {
+    (None, "processes"): PROCESSES,
+    (None, "partners"): PARTNERS,
 }
 
 
@@ -66,8 +71,8 @@ def _choices(name: str, document: dict[str, Any]) -> dict[str, Any]:
         if (table, key) == ("faults", "mix"):
             found["mix"] = _mix(name, value)
             continue
-        if (table, key) == (None, "processes"):
-            found["processes"] = _processes(name, value)
+        if (table, key) in _LISTS:
+            found[key] = _listed(name, key, value, _LISTS[table, key])
             continue
         place = f"[{table}] {key}" if table else key
         choice = _CHOICES.get((table, key))
@@ -99,12 +104,12 @@ def _mix(name: str, mix: Any) -> dict[str, int]:
     }
 
 
-def _processes(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not set(value) <= set(PROCESSES):
+def _listed(name: str, key: str, value: Any, known: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(value, list) or any(found not in known for found in value):
         raise SandboxError(
-            f"the world file {name}: processes must be a list of any of {', '.join(PROCESSES)}"
+            f"the world file {name}: {key} must be a list of any of {', '.join(known)}"
         )
-    return tuple(process for process in PROCESSES if process in value)
+    return tuple(found for found in known if found in value)
 
 
 def _number(name: str, place: str, value: Any, whole: bool, least: float) -> Any:

@@ -71,9 +71,9 @@ class Company:
             for location in LOCATIONS
         }
         daily = here * _UNITS_AN_ORDER / len(items)
-        purchasing = Purchasing(
-            self.engine, numbers, items, self.stock, daily, "purchasing" in told
-        )
+        hear = {"erp", "wms"} if "purchasing" in told else set()
+        hear |= {"suppliers"} & set(settings.partners)
+        purchasing = Purchasing(self.engine, numbers, items, self.stock, daily, frozenset(hear))
         finds = max(5, len(items) // 2)
         counts = Counts(
             self.engine,

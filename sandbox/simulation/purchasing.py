@@ -15,9 +15,10 @@ from sandbox.simulation.stock import SAFETY, Position, Stock
 
 RECEIPT_SETTLES = LAGS["wms"][1] + LAGS["erp_stock"][1]
 
-# Least seconds and spread of each step: to the order, the answer, the notice, the truck's arrival,
-# the next line off the truck, the supplier's invoice.
+# Least seconds and spread of each step: to the order, its 997, the answer, the notice, the truck's
+# arrival, the next line off the truck, the supplier's invoice.
 _COLLECT = (HOUR, 3 * HOUR)
+_TRANSLATE = (MINUTE, 30 * MINUTE)
 _ANSWER = (30 * MINUTE, 3 * HOUR)
 _SEND = (3 * HOUR, 18 * HOUR)
 _TRAVEL = (4 * HOUR, 16 * HOUR)
@@ -26,9 +27,9 @@ _BILL = (HOUR, 12 * HOUR)
 
 _MOST_LINES = 40
 _CHAIN = (
-    sum(sum(step) for step in (_ANSWER, _SEND, _TRAVEL, _BILL))
+    sum(sum(step) for step in (_TRANSLATE, _ANSWER, _SEND, _TRAVEL, _BILL))
     + _MOST_LINES * sum(_UNLOAD)
-    + RECEIPT_SETTLES
+    + 2 * RECEIPT_SETTLES
 )
 """Until a purchase order is wholly received and billed, at the latest."""
 
@@ -55,7 +56,7 @@ class Purchase:
 class Purchasing:
     """The buyer of all positions. ``daily``: units that leave a position on a usual day.
 
-    ``told``: whether systems hear of orders and answers too, not only of what is received.
+    ``told``: the systems that hear of orders and answers too, not only of what is received.
     ``accrued``: the value of what was received and is not yet billed, in cents.
     """
 
@@ -66,7 +67,7 @@ class Purchasing:
         items: list[Item],
         stock: Stock,
         daily: float,
-        told: bool,
+        told: frozenset[str],
     ) -> None:
         self.engine = engine
         self.numbers = numbers
@@ -119,13 +120,21 @@ class Purchasing:
         ]
         purchase = Purchase(self.numbers.next("purchase"), where[0], where[1], lines)
         promised = engine.now + sum(_ANSWER) + sum(_SEND) + sum(_TRAVEL)
-        self._tell(purchase, "purchase_ordered", {"erp": 1.0}, lines=lines, promised_at=promised)
+        self._tell(
+            purchase,
+            "purchase_ordered",
+            {"erp": 1.0, "suppliers": 2.0},
+            lines=lines,
+            promised_at=promised,
+        )
+        yield engine.wait(*_TRANSLATE)
+        self._tell(purchase, "purchase_arrived", {"suppliers": 0.0})
         yield engine.wait(*_ANSWER)
-        answered = {"erp": lag(engine.rng, "erp_order")}
+        answered = {"suppliers": 0.0, "erp": lag(engine.rng, "erp_order")}
         self._tell(purchase, "purchase_acknowledged", answered, lines=lines, promised_at=promised)
         yield engine.wait(*_SEND)
         notice = self.numbers.next("notice")
-        announced = {"wms": lag(engine.rng, "wms_order")}
+        announced = {"suppliers": 0.0, "wms": lag(engine.rng, "wms_order")}
         self._tell(purchase, "shipment_announced", announced, notice=notice, lines=lines)
         yield engine.wait(*_TRAVEL)
         for line in lines:
@@ -135,7 +144,8 @@ class Purchasing:
         yield engine.wait(*_BILL)
         self.accrued -= sum(line["qty"] * line["cost"] for line in lines)
         invoice = self.numbers.next("supplier_invoice")
-        self._tell(purchase, "supplier_invoiced", {"erp": 1.0}, invoice=invoice, lines=lines)
+        billed = {"suppliers": 0.0, "erp": lag(engine.rng, "erp_posting")}
+        self._tell(purchase, "supplier_invoiced", billed, invoice=invoice, lines=lines)
 
     def _receive(self, purchase: Purchase, notice: str, line: dict[str, int]) -> None:
         position = (line["item"], purchase.location)
@@ -148,7 +158,7 @@ class Purchasing:
 
     def _tell(self, purchase: Purchase, kind: str, lags: dict[str, float], **more: Any) -> None:
         at = self.engine.now
-        seen = {system: at + later for system, later in lags.items()} if self.told else {}
+        seen = {system: at + later for system, later in lags.items() if system in self.told}
         self.engine.tell(Event(at, kind, purchase.number, purchase.told(**more), seen))
 
 

@@ -1,0 +1,49 @@
+"""The folders of trading partners: what is committed becomes a file, also after a crash between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from sandbox.store import Store
+from sandbox.tables import Table
+from sandbox.views.suppliers import INBOUND, OUTBOUND
+
+
+class Mailbox:
+    """Writes the interchanges of a table below ``root``, once each.
+
+    ``folders``: the folder of each partner by its name; it is there before the first file. A crash
+    between a file and the note that it is written makes the same file once more. What a reader has
+    moved away meanwhile is not written again.
+    """
+
+    def __init__(
+        self, root: Path, partners: Iterable[str], interchanges: Table, store: Store
+    ) -> None:
+        self.root = root
+        self.folders = {name: root / name.lower() for name in partners}
+        self.interchanges = interchanges
+        self.store = store
+        for folder in self.folders.values():
+            for direction in (INBOUND, OUTBOUND):
+                (folder / direction).mkdir(parents=True, exist_ok=True)
+        self._delivered: int = store.get("delivered") or 0
+
+    def deliver(self) -> None:
+        """Write what is committed and not yet a file."""
+        waiting = self.interchanges.ids()[self._delivered :]
+        if not waiting:
+            return
+        for path in waiting:
+            document = json.loads(self.interchanges.text(path))
+            target = self.root / path
+            # Readers must never see half a file.
+            draft = target.with_suffix(".tmp")
+            draft.write_text(document["text"], encoding="ascii")
+            draft.replace(target)
+        self._delivered += len(waiting)
+        self.store.begin()
+        self.store.set("delivered", self._delivered)
+        self.store.commit()
