@@ -27,18 +27,19 @@ def write_configuration(
     home: Path,
     urls: dict[str, str],
     credentials: dict[str, str],
-    partners: dict[str, Path] | None = None,
+    partners: dict[str, dict[str, Path]] | None = None,
 ) -> Settings:
     """Write the systems file and pretend secrets of a running sandbox; returns the settings.
 
-    ``partners``: the folder of each supplier that exchanges X12 files; it gets a profile too.
+    ``partners``: by kind and name the folder of each that exchanges X12 files; it gets a profile.
     """
     home.mkdir(parents=True, exist_ok=True)
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, url in urls.items():
         text = text.replace(f"{{{name}_url}}", url)
-    for partner, folder in (partners or {}).items():
-        text += _partner(home, partner, folder)
+    for kind, folders in (partners or {}).items():
+        for partner, folder in folders.items():
+            text += _partner(home, kind, partner, folder)
     (home / "systems.toml").write_text(text, encoding="utf-8")
     secrets = home / "secrets.env"
     secrets.write_text(
@@ -50,17 +51,17 @@ def write_configuration(
     return load_settings(home, home / "systems.toml")
 
 
-def _partner(home: Path, partner: str, folder: Path) -> str:
+def _partner(home: Path, kind: str, partner: str, folder: Path) -> str:
     """Write a partner's profile; returns its entry of the systems file."""
-    name = f"supplier_{partner.lower()}"
+    name = f"{kind}_{partner.lower()}"
     profile = home / f"{name}.yaml"
     values = {"name": name, "id": partner, "folder": str(folder), "profile": str(profile)}
     texts = {}
-    for kind in ("yaml", "toml"):
-        template = PARTNER_TEMPLATES / f"supplier.{kind}"
-        texts[kind] = template.read_text(encoding="utf-8")
+    for form in ("yaml", "toml"):
+        template = PARTNER_TEMPLATES / f"{kind}.{form}"
+        texts[form] = template.read_text(encoding="utf-8")
         for key, value in values.items():
-            texts[kind] = texts[kind].replace(f'"{{{key}}}"', json.dumps(value))
+            texts[form] = texts[form].replace(f'"{{{key}}}"', json.dumps(value))
     profile.write_text(texts["yaml"], encoding="utf-8")
     return texts["toml"]
 

@@ -6,9 +6,13 @@ import random
 from dataclasses import dataclass
 
 LOCATIONS = ("EAST", "WEST")
-ERP_WAREHOUSE = {"EAST": "E1", "WEST": "W1"}
+"""The distributor's own warehouses."""
+
+THIRD_PARTY = "SOUTH"
+"""The warehouse of a logistics provider, in worlds that have it."""
+
+ERP_WAREHOUSE = {"EAST": "E1", "WEST": "W1", "SOUTH": "S1"}
 SUPPLIERS = ("V10", "V20", "V30", "V40")
-LOCATION_OF_ERP_WAREHOUSE = {code: name for name, code in ERP_WAREHOUSE.items()}
 
 _NOUNS = (
     "Bracket",
@@ -65,6 +69,11 @@ def draw_items(seed: int, count: int) -> list[Item]:
 def supplier_of(item: int) -> str:
     """The supplier of an item number, as the ERP names it."""
     return SUPPLIERS[item % len(SUPPLIERS)]
+
+
+def warehouse_system(location: str) -> str:
+    """The system that knows what happens at a location."""
+    return "threepl" if location == THIRD_PARTY else "wms"
 
 
 def oms_sku(item: int) -> str:

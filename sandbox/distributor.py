@@ -25,10 +25,13 @@ from sandbox.views.carrier import CarrierView
 from sandbox.views.counts import WmsCounts
 from sandbox.views.erp import ErpView
 from sandbox.views.oms import OmsView
+from sandbox.views.partners import PartnersView
 from sandbox.views.periods import ErpPeriods
 from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
 from sandbox.views.suppliers import SuppliersView
+from sandbox.views.thirdparty import NAME as THIRD_PARTY_NAME
+from sandbox.views.thirdparty import ThirdPartyView
 from sandbox.views.transfers import ErpTransfers, WmsTransfers
 from sandbox.views.wms import WmsView
 from sandbox.world import KINDS, build_history, live_moments, stage_one
@@ -74,31 +77,43 @@ class Distributor:
         }
         choices = settings.world_choices() if fresh else self.store.get("settings")
         self._keep_books(choices["processes"])
-        suppliers = SuppliersView(self.numbers)
-        partners = SUPPLIERS if "suppliers" in choices["partners"] else ()
-        if partners:
-            self.views[suppliers.system] = suppliers
-        interchanges = suppliers.interchanges
-        self._mailbox = Mailbox(home / "partners", partners, interchanges, self.store)
+        self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
             if fresh:
                 self._create()
             else:
                 self._take_back()
-        self._mailbox.deliver()
+        self._deliver()
         for view in self.views.values():
             for table in view.tables.values():
                 table.on_write = self._recorder(view.system)
 
     @property
-    def partner_folders(self) -> dict[str, Path]:
-        """The folder of each trading partner with whom X12 files are exchanged, by its name."""
-        return self._mailbox.folders
+    def partner_folders(self) -> dict[str, dict[str, Path]]:
+        """The folder of each partner with whom X12 files are exchanged, by its kind and name."""
+        return {kind: mailbox.folders for kind, mailbox in self._mailboxes.items()}
 
     @property
     def is_live(self) -> bool:
         """Whether the world goes on by itself."""
         return self._company is not None
+
+    def _trade_with(self, root: Path, partners: Iterable[str]) -> dict[str, Mailbox]:
+        """Give the world its trading partners; returns the mailbox of each kind."""
+        views: dict[str, tuple[PartnersView, tuple[str, ...]]] = {
+            "suppliers": (SuppliersView(self.numbers), SUPPLIERS),
+            "threepl": (ThirdPartyView(self.numbers), (THIRD_PARTY_NAME,)),
+        }
+        mailboxes = {}
+        for kind in partners:
+            view, names = views[kind]
+            self.views[kind] = view
+            mailboxes[kind] = Mailbox(root, names, view.interchanges, self.store, kind)
+        return mailboxes
+
+    def _deliver(self) -> None:
+        for mailbox in self._mailboxes.values():
+            mailbox.deliver()
 
     def _keep_books(self, processes: Iterable[str]) -> None:
         """Give the views the documents of the business processes that this world tells of."""
@@ -151,7 +166,7 @@ class Distributor:
             self._versions.clear()
             self.store.set("numbers", self.numbers.counts)
         self.store.commit()
-        self._mailbox.deliver()
+        self._deliver()
 
     def inject(self, name: str, count: int) -> list[dict[str, Any]]:
         """Stage ``count`` more of a kind, overdue as far as its dates can make it.

@@ -11,7 +11,6 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox import clock
-from sandbox.catalogue import LOCATION_OF_ERP_WAREHOUSE
 from sandbox.distributor import Distributor
 from sandbox.http import applied, is_silent, json_response, new_app, page_texts
 from sandbox.problems import ProblemError
@@ -209,7 +208,7 @@ def build_app(distributor: Distributor) -> FastAPI:
         order = _live_order(view, new.doc_no)
         if order["released"] is None:
             raise ProblemError(422, f"order {new.doc_no} is not released")
-        if new.whs not in LOCATION_OF_ERP_WAREHOUSE:
+        if any(f"{line['item_no']}@{new.whs}" not in view.stock for line in order["lines"]):
             raise ProblemError(422, f"there is no warehouse {new.whs}")
         _check_posting(order, new.lines, view.posted_quantities(view.fulfilments, new.doc_no))
         now = clock.now()

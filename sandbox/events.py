@@ -22,6 +22,11 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     shipment_redated    shipment, shipped_at: wrong until corrected        WMS
     item_repriced       item, gtin, price                                  ERP, OMS
 
+With a third-party warehouse ("threepl" instead of WMS for what is its own):
+
+    release_arrived, notice_arrived   what was sent to it, at its translator
+    stock_advised       advice, location, as_of, on_hand (item, eaches)
+
 Of business processes that not every world tells of (``Settings.processes``):
 
     purchase_ordered, purchase_acknowledged   purchase, supplier, location, lines, promised_at   ERP

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from sandbox.store import Store
 from sandbox.tables import Table
-from sandbox.views.suppliers import INBOUND, OUTBOUND
+from sandbox.views.partners import INBOUND, OUTBOUND
 
 
 class Mailbox:
     """Writes the interchanges of a table below ``root``, once each.
 
-    ``folders``: the folder of each partner by its name; it is there before the first file. A crash
-    between a file and the note that it is written makes the same file once more. What a reader has
-    moved away meanwhile is not written again.
+    ``name`` is that of the table's system. ``folders``: the folder of each partner by its name; it
+    is there before the first file. A crash between a file and the note that it is written makes the
+    same file once more. What a reader has moved away meanwhile is not written again.
     """
 
     def __init__(
-        self, root: Path, partners: Iterable[str], interchanges: Table, store: Store
+        self, root: Path, partners: Iterable[str], interchanges: Table, store: Store, name: str
     ) -> None:
         self.root = root
         self.folders = {name: root / name.lower() for name in partners}
@@ -29,7 +29,8 @@ class Mailbox:
         for folder in self.folders.values():
             for direction in (INBOUND, OUTBOUND):
                 (folder / direction).mkdir(parents=True, exist_ok=True)
-        self._delivered: int = store.get("delivered") or 0
+        self._name = f"delivered_{name}"
+        self._delivered: int = store.get(self._name) or 0
 
     def deliver(self) -> None:
         """Write what is committed and not yet a file."""
@@ -45,5 +46,5 @@ class Mailbox:
             draft.replace(target)
         self._delivered += len(waiting)
         self.store.begin()
-        self.store.set("delivered", self._delivered)
+        self.store.set(self._name, self._delivered)
         self.store.commit()

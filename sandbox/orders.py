@@ -6,14 +6,18 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.catalogue import LOCATIONS, Item
+from sandbox.catalogue import LOCATIONS, THIRD_PARTY, Item, warehouse_system
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.numbers import Numbers
 
 Line = dict[str, Any]
 
-ORIGIN_ZONE = {"EAST": "America/New_York", "WEST": "America/Los_Angeles"}
+ORIGIN_ZONE = {
+    "EAST": "America/New_York",
+    "WEST": "America/Los_Angeles",
+    "SOUTH": "America/Chicago",
+}
 DESTINATION_ZONES = (
     "America/New_York",
     "America/Chicago",
@@ -199,14 +203,18 @@ class OrderWriter:
             order,
             at,
             "order_released",
-            {"erp": erp, "wms": erp + lag(self.rng, "wms_order")},
+            {"erp": erp, warehouse_system(order.location): erp + lag(self.rng, "wms_order")},
             location=order.location,
             lines=order.lines,
         )
 
     def handled(self, order: Order, at: float, kind: str) -> Event:
-        """The warehouse has picked (``order_picked``) or packed it (``order_packed``)."""
-        return self.add(order, at, kind, self.hears(at, "wms", "wms"))
+        """The warehouse has picked (``order_picked``) or packed it (``order_packed``).
+
+        A third party tells nobody of such steps.
+        """
+        seen = {} if order.location == THIRD_PARTY else self.hears(at, "wms", "wms")
+        return self.add(order, at, kind, seen)
 
     def parcel(self, order: Order, lines: list[Line] | None = None, last: bool = True) -> Shipment:
         """A parcel with its numbers in all systems. ``lines``: part of the order."""
@@ -234,7 +242,7 @@ class OrderWriter:
             at,
             "shipped",
             {
-                "wms": wms,
+                warehouse_system(order.location): wms,
                 "erp": wms + lag(self.rng, "erp_posting"),
                 "oms": wms + lag(self.rng, "oms_status"),
             },

@@ -34,13 +34,13 @@ _TICK_SECONDS = 0.5
 class SandboxHandle:
     """A running sandbox. ``urls``: base URLs by service (admin, oms, erp, wms, carrier).
 
-    ``partners``: the folder of each trading partner with whom X12 files are exchanged, by its name.
+    ``partners``: the folder of each partner with whom X12 files are exchanged, by kind and name.
     """
 
     home: Path
     urls: dict[str, str]
     credentials: Credentials
-    partners: dict[str, Path] = field(default_factory=dict)
+    partners: dict[str, dict[str, Path]] = field(default_factory=dict)
 
     def wait_ready(self, timeout: float = 15.0) -> None:
         """Return when every service answers its health check. Raises SandboxError."""

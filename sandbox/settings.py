@@ -12,7 +12,7 @@ SYSTEMS = ("oms", "erp", "wms", "carrier")
 PROCESSES = ("purchasing", "transfers", "counts", "returns", "periods")
 """Business processes that a world may tell of beside order to cash, in this order."""
 
-PARTNERS = ("suppliers",)
+PARTNERS = ("suppliers", "threepl")
 """Trading partners with whom a world may exchange X12 files."""
 
 SERVICES = ("admin", *SYSTEMS)

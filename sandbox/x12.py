@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-FUNCTIONAL_IDS = {"810": "IN", "850": "PO", "855": "PR", "856": "SH", "997": "FA"}
+FUNCTIONAL_IDS = {
+    "810": "IN",
+    "846": "IB",
+    "850": "PO",
+    "855": "PR",
+    "856": "SH",
+    "940": "OW",
+    "943": "AR",
+    "944": "RE",
+    "945": "SW",
+    "947": "AW",
+    "997": "FA",
+}
 """GS01 by set: X12 data element 479."""
 
 VERSION = "004010"

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count
 
-from sandbox.catalogue import LOCATIONS, Item
+from sandbox.catalogue import LOCATIONS, THIRD_PARTY, Item
 from sandbox.clock import DAY, HOUR
 from sandbox.events import Event
 from sandbox.numbers import LIVE_NUMBERS_FROM, Numbers
 from sandbox.orders import OrderWriter
 from sandbox.settings import Settings
+from sandbox.simulation.advices import Advices
 from sandbox.simulation.billing import Billing
 from sandbox.simulation.carriers import Carrier
 from sandbox.simulation.counts import Counts
@@ -58,23 +59,30 @@ class Company:
         items = list(items)
         writer = OrderWriter(rng, numbers, items)
         told = frozenset(settings.processes)
+        third_party = "threepl" in settings.partners
+        self.locations = (*LOCATIONS, THIRD_PARTY) if third_party else LOCATIONS
         a_day = settings.orders / settings.days
-        here = a_day / len(LOCATIONS)
+        here = a_day / len(self.locations)
         self.stock = Stock(self.engine)
         billing = Billing(self.engine, writer)
         warehouses = {
             location: Warehouse(self.engine, writer, self.stock, billing, here)
-            for location in LOCATIONS
+            for location in self.locations
         }
         carriers = {
             location: Carrier(self.engine, writer, location, van=math.ceil(5 + here / 4))
-            for location in LOCATIONS
+            for location in self.locations
         }
         daily = here * _UNITS_AN_ORDER / len(items)
         hear = {"erp", "wms"} if "purchasing" in told else set()
-        hear |= {"suppliers"} & set(settings.partners)
+        hear |= set(settings.partners)
         purchasing = Purchasing(self.engine, numbers, items, self.stock, daily, frozenset(hear))
         finds = max(5, len(items) // 2)
+        returns = Returns(self.engine, numbers, self.stock) if "returns" in told else None
+        customers = Customers(self.engine, writer, self.stock, warehouses, carriers, returns)
+
+        self._open(items, purchasing, sorted(staged, key=lambda event: event.at))
+        self.stock.when_low = purchasing.replenish
         counts = Counts(
             self.engine,
             numbers,
@@ -83,11 +91,6 @@ class Company:
             settings.days * DAY / finds,
             "counts" in told,
         )
-        returns = Returns(self.engine, numbers, self.stock) if "returns" in told else None
-        customers = Customers(self.engine, writer, self.stock, warehouses, carriers, returns)
-
-        self._open(items, purchasing, sorted(staged, key=lambda event: event.at))
-        self.stock.when_low = purchasing.replenish
         live = zip(count(LIVE_NUMBERS_FROM + 1), demand.after(), strict=False)
         arrivals: Iterator[tuple[int, float]] = iter(healthy)
         self.engine.start(customers.order(arrivals))
@@ -100,6 +103,8 @@ class Company:
         self.engine.start(Prices(self.engine, items).run())
         if "transfers" in told:
             self.engine.start(Transfers(self.engine, numbers, items, self.stock).run())
+        if third_party:
+            self.engine.start(Advices(self.engine, numbers, items, self.stock).run())
         if "periods" in told:
             self.engine.start(Periods(self.engine, timeline, purchasing).run())
 
@@ -135,8 +140,8 @@ class Company:
         for _, position, qty in moves:
             leaving[position] += max(0, -qty)
         for item in items:
-            engine.tell(_created(item))
-            for location in LOCATIONS:
+            engine.tell(_created(item, self.locations))
+            for location in self.locations:
                 position = (item.number, location)
                 spoken_for = leaving[position]
                 qty = purchasing.whole_cases(item.number, purchasing.target + spoken_for)
@@ -155,7 +160,7 @@ class Company:
                 self.stock.arrive(position, qty)
 
 
-def _created(item: Item) -> Event:
+def _created(item: Item, locations: tuple[str, ...]) -> Event:
     return Event(
         OPENING,
         "item_created",
@@ -167,6 +172,7 @@ def _created(item: Item) -> Event:
             "case_pack": item.case_pack,
             "weight": item.weight,
             "price": item.price,
+            "locations": list(locations),
         },
         {"erp": OPENING, "oms": OPENING + 1.0, "wms": OPENING + 2.0},
     )

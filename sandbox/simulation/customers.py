@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sandbox.catalogue import THIRD_PARTY
 from sandbox.clock import HOUR, MINUTE
+from sandbox.events import Event
 from sandbox.orders import LAGS, Order, OrderWriter
 from sandbox.simulation.carriers import Carrier
 from sandbox.simulation.engine import Engine, Process
@@ -19,11 +21,15 @@ def longest(*subjects: str) -> float:
 
 
 _ACCEPTANCE = longest("oms", "erp_order")
-_HANDOVER = longest("wms_order")
+_TRANSLATION = 20 * MINUTE
+_HANDOVER = longest("wms_order") + MINUTE + _TRANSLATION
 _CANCELLATION = longest("erp_order", "wms_order")
 
 # Shares of orders that are cancelled at once, once booked, and once they are in the warehouse.
 _REGRETTED, _CANCELLED, _CANCELLED_LATE = 0.01, 0.035, 0.015
+
+_AT_THIRD_PARTY = 0.2
+"""Share of the orders that a third-party warehouse ships, where there is one."""
 
 
 class Customers:
@@ -50,6 +56,8 @@ class Customers:
         for number, moment in arrivals:
             yield self.engine.wait(max(0.0, moment - self.engine.now))
             order = self.writer.start(number)
+            if THIRD_PARTY in self.warehouses and self.engine.rng.random() < _AT_THIRD_PARTY:
+                order.location = THIRD_PARTY
             self.writer.place(order, self.engine.now)
             self.engine.tell(order.find("order_placed"))
             self.engine.start(self._life(order))
@@ -74,7 +82,9 @@ class Customers:
         yield self.stock.allocate(order)
         yield from engine.settles(_HANDOVER)
         engine.tell(writer.handed_over(order, engine.now))
-        if fate < _REGRETTED + _CANCELLED + _CANCELLED_LATE:
+        if order.location == THIRD_PARTY:
+            engine.start(self._translated(order))
+        elif fate < _REGRETTED + _CANCELLED + _CANCELLED_LATE:
             yield engine.wait(20 * MINUTE)
             yield from engine.settles(_CANCELLATION)
             self._cancel(order, "oms", "erp", "wms")
@@ -84,6 +94,12 @@ class Customers:
         yield from self.carriers[order.location].carry(order)
         if self.returns is not None:
             self.returns.delivered(order)
+
+    def _translated(self, order: Order) -> Process:
+        """The third party's translator has the release, and says so."""
+        yield self.engine.wait(LAGS["wms_order"][1] + MINUTE, _TRANSLATION)
+        now = self.engine.now
+        self.engine.tell(Event(now, "release_arrived", order.order, order.header, {"threepl": now}))
 
     def _cancel(self, order: Order, *systems: str) -> None:
         self.writer.cancel(order, self.engine.now, systems=systems)

@@ -18,7 +18,7 @@ from sandbox.events import Event
 
 Process = Generator[simpy.Event, Any, Any]
 
-_MOMENTS = ("scanned_at", "shipped_at", "promised_at", "due_at")
+_MOMENTS = ("scanned_at", "shipped_at", "promised_at", "as_of")
 """Fields of an event's data that hold moments."""
 
 

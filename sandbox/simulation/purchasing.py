@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.catalogue import Item, supplier_of
+from sandbox.catalogue import Item, supplier_of, warehouse_system
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.numbers import Numbers
@@ -27,7 +27,8 @@ _BILL = (HOUR, 12 * HOUR)
 
 _MOST_LINES = 40
 _CHAIN = (
-    sum(sum(step) for step in (_TRANSLATE, _ANSWER, _SEND, _TRAVEL, _BILL))
+    sum(sum(step) for step in (_TRANSLATE, _TRANSLATE, _ANSWER, _SEND, _TRAVEL, _BILL))
+    + LAGS["wms_order"][1]
     + _MOST_LINES * sum(_UNLOAD)
     + 2 * RECEIPT_SETTLES
 )
@@ -134,8 +135,13 @@ class Purchasing:
         self._tell(purchase, "purchase_acknowledged", answered, lines=lines, promised_at=promised)
         yield engine.wait(*_SEND)
         notice = self.numbers.next("notice")
-        announced = {"suppliers": 0.0, "wms": lag(engine.rng, "wms_order")}
+        keeper = warehouse_system(purchase.location)
+        announced = {"suppliers": 0.0, keeper: lag(engine.rng, "wms_order")}
         self._tell(purchase, "shipment_announced", announced, notice=notice, lines=lines)
+        if keeper == "threepl":
+            yield engine.wait(LAGS["wms_order"][1])
+            yield engine.wait(*_TRANSLATE)
+            self._tell(purchase, "notice_arrived", {keeper: 0.0}, notice=notice)
         yield engine.wait(*_TRAVEL)
         for line in lines:
             yield engine.wait(*_UNLOAD)
@@ -172,5 +178,5 @@ def receipt(engine: Engine, numbers: Numbers, at: float, position: Position, qty
         "stock_received",
         ref,
         {"ref": ref, "item": item, "location": location, "qty": qty},
-        {"wms": wms, "erp": wms + lag(engine.rng, "erp_stock")},
+        {warehouse_system(location): wms, "erp": wms + lag(engine.rng, "erp_stock")},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.catalogue import LOCATIONS, THIRD_PARTY
 from sandbox.clock import DAY, HOUR
 from sandbox.events import Event
 from sandbox.numbers import Numbers
@@ -43,11 +44,13 @@ class Returns:
         line = rng.choice(order.lines)
         qty = line["pack"] * rng.randrange(1, line["qty"] // line["pack"] + 1)
         number = self.numbers.next("return")
+        # A third party takes nothing back.
+        location = LOCATIONS[0] if order.location == THIRD_PARTY else order.location
         lines = [{"line": line["line"], "item": line["item"], "qty": qty, "price": line["price"]}]
         parcel = order.shipments[-1]
         data = order.header | {
             "return": number,
-            "location": order.location,
+            "location": location,
             "invoice": parcel.invoice,
             "reason": rng.choice(_REASONS),
             "lines": lines,
@@ -59,7 +62,7 @@ class Returns:
             {"oms": authorised, "wms": authorised + lag(rng, "wms_order")},
         )
         yield engine.wait(*_TRAVEL)
-        self.stock.arrive((line["item"], order.location), qty)
+        self.stock.arrive((line["item"], location), qty)
         wms = engine.now + lag(rng, "wms")
         self._tell(
             "return_received",

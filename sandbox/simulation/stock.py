@@ -144,9 +144,10 @@ def demand_of(order: Order) -> dict[Position, int]:
 
 def moves_of(event: Event) -> list[tuple[Position, int]]:
     """Positions and signed eaches that an event moves: only what a warehouse knows of does."""
-    if "wms" not in event.seen:
+    system = next((name for name in ("wms", "threepl") if name in event.seen), None)
+    if system is None:
         return []
-    data = event.as_told_to("wms")
+    data = event.as_told_to(system)
     if event.kind == "shipped":
         return [((line["item"], data["location"]), -line["qty"]) for line in data["lines"]]
     if event.kind == "return_received":

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item
 from sandbox.clock import local_naive
 from sandbox.numbers import Numbers
 from sandbox.tables import Document, Table
@@ -350,7 +350,7 @@ class ErpView(View):
                 "row_version": 1,
             }
         )
-        for location in LOCATIONS:
+        for location in data["locations"]:
             self.stock.put({"item_no": item_no, "whs": ERP_WAREHOUSE[location], "qoh": quantity(0)})
 
     def on_item_repriced(self, data: dict[str, Any], when: float, stamp: float) -> None:

@@ -24,16 +24,16 @@ WORLD = Settings(
     processes=("purchasing",),
     partners=("suppliers",),
 )
-TEMPLATE = Path(__file__).parents[2] / "examples" / "full" / "supplier.yaml"
+TEMPLATE = Path(__file__).parents[2] / "examples" / "full" / "suppliers.yaml"
 
 
 def source(folder: Path, name: str, root: Path) -> X12Source:
-    text = TEMPLATE.read_text().replace("{name}", f"supplier_{name.lower()}").replace("{id}", name)
+    text = TEMPLATE.read_text().replace("{name}", f"suppliers_{name.lower()}").replace("{id}", name)
     (root / f"{name}.yaml").write_text(text)
     assert yaml.safe_load(text)["them"] == {"id": name}
     return X12Source(
         System(
-            name=f"supplier_{name.lower()}",
+            name=f"suppliers_{name.lower()}",
             role="supplier",
             connector="x12",
             base_url=str(folder),
@@ -60,7 +60,7 @@ def test_every_purchase_is_read_whole_by_the_product(tmp_path: Path) -> None:
         for line in order["lines"]:
             expected[f"{order['po_no']}/{line['pos'] // 10}"] += int(float(line["ord_qty"]))
     told: dict[str, Counter[str]] = {}
-    for name, folder in distributor.partner_folders.items():
+    for name, folder in distributor.partner_folders["suppliers"].items():
         opened = source(folder, name, tmp_path)
         for entity in (
             "purchase_order_lines",
