@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,10 +17,11 @@ import pytest
 from sandbox import clock
 from sandbox.distributor import Distributor
 from sandbox.numbers import LIVE_NUMBERS_FROM
-from sandbox.settings import Settings
+from sandbox.settings import PARTNERS, PROCESSES, Settings
 from sandbox.world import build_history
 
 LIVE = Settings(orders=150, faults_per_kind=0, decoys_per_kind=0, live=3600.0)
+FULL = replace(LIVE, processes=PROCESSES, partners=PARTNERS)
 
 
 def told(home: Path) -> list[tuple[float, str, str, str, str]]:
@@ -63,17 +65,20 @@ def test_a_live_world_goes_on_at_its_factor(
     distributor.close()
 
 
-def test_a_restart_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("world", [LIVE, FULL], ids=["demo", "full"])
+def test_a_restart_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: Settings
+) -> None:
     """Opened anew in between, a world lives through the same events as without."""
     anchor = 1_795_000_000.0
     states = []
     for name, stops in (("once", ()), ("often", (0.0, 0.3, 7.0, 7.0, 19.5))):
         monkeypatch.setattr(clock, "now", lambda: anchor)
-        distributor = Distributor(tmp_path / name, LIVE)
+        distributor = Distributor(tmp_path / name, world)
         for stop in (*stops, 40.0):
             if stops:
                 distributor.close()
-                distributor = Distributor(tmp_path / name, LIVE)
+                distributor = Distributor(tmp_path / name, world)
             monkeypatch.setattr(clock, "now", lambda stop=stop: anchor + stop)
             distributor.advance()
         states.append(state(distributor))
