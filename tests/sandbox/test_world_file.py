@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import SandboxError
-from sandbox.settings import Settings
+from sandbox.settings import PARTNERS, PROCESSES, Settings
 from sandbox.worldfile import read_world
 
 
 def test_the_demo_is_the_default() -> None:
     assert read_world("demo") == Settings()
+
+
+def test_worlds_by_name_add_processes_and_partners() -> None:
+    full, threepl = read_world("full"), read_world("threepl")
+    assert full == Settings(processes=PROCESSES, partners=("suppliers",))
+    assert threepl == Settings(processes=PROCESSES, partners=PARTNERS)
 
 
 def test_a_file_chooses_and_the_command_line_changes(tmp_path: Path) -> None:
@@ -33,6 +39,8 @@ def test_a_file_chooses_and_the_command_line_changes(tmp_path: Path) -> None:
         ("live = 0.5", "live must be 0 or at least 1"),
         ("[faults.mix]\nXX = 1", r"\[faults.mix\] XX is no kind; there are O1"),
         ("[faults]\nmix = 1", "must be a table"),
+        ('processes = ["sales"]', "processes must be a list of any of purchasing, transfers"),
+        ('partners = "suppliers"', "partners must be a list of any of suppliers, threepl"),
         ("orders =", "is not TOML"),
     ],
 )
