@@ -149,7 +149,7 @@ def test_every_number_of_an_order_finds_it(reader: Reader) -> None:
     texts += [invoice["inv_no"] for invoice in invoices] + [f"  {number} "]
     for text in texts:
         assert f"/?order={number}" in look(reader, find=text).links, text
-    item = reader.erp_all("items")[6]
+    (item,) = reader.erp_all("items", item_no="10-0007")
     for text in (item["gtin"], item["item_no"], item["descr"].upper(), "A0007", "sku-0007"):
         assert f"/?item={item['gtin']}" in look(reader, find=text).links, text
 
@@ -243,7 +243,8 @@ def test_an_order_is_broken_as_far_as_its_state_allows(reader_to_break: Reader) 
 @pytest.fixture
 def reader_to_break(tmp_path: Path) -> Iterator[Reader]:
     """Enough orders in every state, and no faults but those of the test."""
-    settings = Settings(orders=900, faults_per_kind=0, decoys_per_kind=0)
+    # Close together: an order waits only minutes for its acceptance, hours for its release.
+    settings = Settings(orders=900, days=8, peak_days=0, faults_per_kind=0, decoys_per_kind=0)
     with running_sandbox(tmp_path / "home", settings=settings) as handle:
         opened = Reader(handle)
         yield opened
