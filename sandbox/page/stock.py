@@ -11,19 +11,13 @@ from sandbox.events import Event
 from sandbox.page.beliefs import figure
 from sandbox.page.cells import Entry, Grid, Row, valued
 from sandbox.page.happened import is_real
+from sandbox.simulation.stock import MOVING, Position, changes
 from sandbox.store import Store
-
-Position = tuple[int, str]
-
-_KINDS = ("stock_received", "stock_adjusted", "shipped")
 
 
 def _changes(event: Event) -> list[tuple[Position, int]]:
     """What an event adds to positions, in eaches."""
-    data = event.data
-    if event.kind == "shipped":
-        return [((line["item"], data["location"]), -line["qty"]) for line in data["lines"]]
-    return [((data["item"], data["location"]), data["qty"])]
+    return changes(event.kind, event.data)
 
 
 class TrueStock:
@@ -51,7 +45,7 @@ class TrueStock:
         return true, ahead
 
     def _read(self, now: float) -> None:
-        new = self._store.events_after(self._read_to, _KINDS)
+        new = self._store.events_after(self._read_to, MOVING)
         if new:
             self._read_to = new[-1][0]
         pending = self._recent + [event for _, event in new if is_real(event)]
@@ -85,18 +79,20 @@ def stock_grid(
         true, ahead = stock.on_hand((item.number, location), now)
         row = Row(f"{item.title} in {location}")
         row.add("truth", Entry(str(true)))
-        held = distributor.wms.inventory.edit(f"{sku}@{location}")
-        said = held["OnHand"]
-        row.add(
-            "wms",
-            valued(
-                str(said),
-                str(true),
-                said == true - ahead.get("wms", 0),
-                f"{held['Allocated']} allocated"
-                + (f", {held['Damaged']} damaged" if held["Damaged"] else ""),
-            ),
-        )
+        # What lies with a third party is nothing that the WMS has a say in.
+        if f"{sku}@{location}" in distributor.wms.inventory:
+            held = distributor.wms.inventory.edit(f"{sku}@{location}")
+            said = held["OnHand"]
+            row.add(
+                "wms",
+                valued(
+                    str(said),
+                    str(true),
+                    said == true - ahead.get("wms", 0),
+                    f"{held['Allocated']} allocated"
+                    + (f", {held['Damaged']} damaged" if held["Damaged"] else ""),
+                ),
+            )
         balance = distributor.erp.stock.edit(f"{item_no}@{ERP_WAREHOUSE[location]}")
         booked = figure(balance["qoh"])
         row.add("erp", valued(booked, str(true), booked == str(true - ahead.get("erp", 0))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import simpy
 
@@ -147,15 +148,30 @@ def moves_of(event: Event) -> list[tuple[Position, int]]:
     system = next((name for name in ("wms", "threepl") if name in event.seen), None)
     if system is None:
         return []
-    data = event.as_told_to(system)
-    if event.kind == "shipped":
+    return changes(event.kind, event.as_told_to(system))
+
+
+MOVING = (
+    "shipped",
+    "stock_received",
+    "stock_adjusted",
+    "return_received",
+    "transfer_shipped",
+    "transfer_received",
+)
+"""The kinds of events that move units."""
+
+
+def changes(kind: str, data: dict[str, Any]) -> list[tuple[Position, int]]:
+    """Positions and signed eaches of what the data of an event say."""
+    if kind == "shipped":
         return [((line["item"], data["location"]), -line["qty"]) for line in data["lines"]]
-    if event.kind == "return_received":
+    if kind == "return_received":
         return [((line["item"], data["location"]), line["qty"]) for line in data["lines"]]
-    if event.kind == "transfer_shipped":
+    if kind == "transfer_shipped":
         return [((data["item"], data["from"]), -data["qty"])]
-    if event.kind == "transfer_received":
+    if kind == "transfer_received":
         return [((data["item"], data["to"]), data["qty"])]
-    if event.kind in ("stock_received", "stock_adjusted"):
+    if kind in ("stock_received", "stock_adjusted"):
         return [((data["item"], data["location"]), data["qty"])]
     return []

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_reader import Reader
 
 from connectors.base import Record
 from connectors.x12.source import X12Source
 from registry.systems import System
 from sandbox.catalogue import gtin14
 from sandbox.distributor import Distributor
+from sandbox.server import running_sandbox
 from sandbox.settings import PARTNERS, PROCESSES, Settings
 
 WORLD = Settings(
@@ -140,3 +143,15 @@ def test_the_own_warehouses_know_nothing_of_it(distributor: Distributor) -> None
     for entity in ("orders", "shipments", "transactions", "inventory"):
         table = distributor.wms.tables[entity]
         assert {json.loads(table.text(found))["Whse"] for found in table.ids()} == {"EAST", "WEST"}
+
+
+def test_the_page_shows_an_order_wherever_it_ships_from(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, settings=replace(WORLD, orders=150)) as handle:
+        reader = Reader(handle)
+        orders = {row["whs"]: row["ext_ref"] for row in reader.erp_all("sales_orders")}
+        for whs in ("E1", "W1", "S1"):
+            assert reader.admin.get(f"/?order={orders[whs]}").status_code == 200
+            told = reader.admin.get(f"/admin/orders/{orders[whs]}").raise_for_status().json()
+            # What a third party holds has no column.
+            assert whs == "S1" or told["wrong"] == 0
+        reader.close()
