@@ -41,6 +41,13 @@ class PassReport:
     failed_feeds: tuple[str, ...]
 
 
+def at_rest(installation: Installation, report: PassReport) -> bool:
+    """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves corrections
+    leased, which the next delivery takes up once the lease has run out."""
+    counts = installation.store.counts_by_state()
+    return report.sent == 0 and not any(counts.get(state) for state in ON_THEIR_WAY)
+
+
 def open_instance(installation: Installation) -> dg.DagsterInstance:
     """The installation's own Dagster instance, the one that `make dev` shows in the UI."""
     # 230 events that tell what a run is going to make: one write, not one each.
@@ -108,10 +115,8 @@ class Loop:
         )
 
     def at_rest(self, report: PassReport) -> bool:
-        """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves
-        corrections leased, which the next delivery takes up once the lease has run out."""
-        counts = self.installation.store.counts_by_state()
-        return report.sent == 0 and not any(counts.get(state) for state in ON_THEIR_WAY)
+        """As ``at_rest`` of this installation."""
+        return at_rest(self.installation, report)
 
     def _deliver_as_the_sensor_says(self) -> None:
         context = dg.build_sensor_context(

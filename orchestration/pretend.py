@@ -38,7 +38,7 @@ def write_configuration(home: Path, urls: dict[str, str], credentials: dict[str,
     return load_settings(home, home / "systems.toml")
 
 
-def _secrets(credentials: Any) -> dict[str, str]:
+def secrets_of(credentials: Any) -> dict[str, str]:
     """The sandbox's credentials under the names that the systems file refers to."""
     return {f"TALLYMAN_DEMO_{name.upper()}": value for name, value in asdict(credentials).items()}
 
@@ -54,7 +54,7 @@ def pretend_distributor(
     choices = World(orders=orders) if seed is None else World(orders=orders, seed=seed)
     with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
-        yield write_configuration(home, handle.urls, _secrets(handle.credentials)), handle
+        yield write_configuration(home, handle.urls, secrets_of(handle.credentials)), handle
 
 
 def inject(home: Path, kind: str, count: int) -> list[dict[str, Any]]:

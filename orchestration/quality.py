@@ -13,7 +13,7 @@ from registry.systems import Registry
 GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
 
 
-def _judge(installation: Installation, build_id: str) -> GateReport:
+def judge(installation: Installation, build_id: str) -> GateReport:
     """Run the gate and keep a verdict for every system, also when it could not run: fail closed."""
     store = installation.store
     # First of all, so that a pass that dies here does not leave the verdict of the one before.
@@ -52,7 +52,7 @@ def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> d
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
         installation.progress("checking the data")
-        report = _judge(installation, context.run_id)
+        report = judge(installation, context.run_id)
         for suite in report.suites:
             if not suite.passed:
                 stops = "stops corrections" if suite.blocking else "stops nothing"

@@ -1,0 +1,50 @@
+"""One pass without Dagster: the same steps in the same order, for thousands of passes in a row."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from orchestration.corrections import deliver, refresh_outbox
+from orchestration.dbt_build import build_pass
+from orchestration.ingestion_assets import load_all
+from orchestration.installation import Installation
+from orchestration.passes import PassFailedError, PassReport
+from orchestration.quality import judge
+from reporting.publish import publish
+
+
+def run_direct_pass(installation: Installation, run_id: str) -> PassReport:
+    """Load, build, judge, publish, propose and prove, deliver.
+
+    ``run_id`` names the published build too. Left out is what Dagster adds: its event log, the row
+    counts of assets, and the sensor, which only asks the outbox what is asked here. Raises
+    TallymanError as ``Loop.run_pass`` does.
+    """
+    started = monotonic()
+    store = installation.store
+    loaded = load_all(installation, run_id)
+    broken = [result for result in build_pass(installation.settings) if result.status == "fail"]
+    if broken:
+        named = "; ".join(f"{result.unique_id}: {result.message}" for result in broken[:5])
+        raise PassFailedError(
+            f"a check of our own models failed, so nothing was published or sent: {named}"
+        )
+    judge(installation, run_id)
+    publish(installation.settings, run_id)
+    refresh_outbox(installation)
+    before = store.attempt_counts()
+    if store.due_count(installation.clock.now(), installation.writable_systems):
+        deliver(installation)
+    after = store.attempt_counts()
+    return PassReport(
+        run_id=run_id,
+        sent=after.sent - before.sent,
+        accepted=after.accepted - before.accepted,
+        seconds=monotonic() - started,
+        failed_feeds=tuple(
+            f"{report.system}.{feed.entity}: {feed.error or 'incomplete'}"
+            for report in loaded
+            for feed in report.entities
+            if not feed.complete
+        ),
+    )
