@@ -70,7 +70,7 @@ def score(
     reported = [row for row in decoys if {obj for _, obj in false} & decoy_objects[id(row)]]
 
     effects = list(ledger)
-    times = Counter(_intent(effect) for effect in effects)
+    times = Counter(intent(effect) for effect in effects)
     faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
     wrong = [effect for effect in effects if not _mentioned(effect) & faulty]
 
@@ -111,7 +111,7 @@ _ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber")
 _BOOKKEEPING = {"modified", "row_version", "updatedAt", "version", "UpdatedMs", "Version", "Seq"}
 
 
-def _intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
+def intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
     """What an effect did to what: two effects with one intent are one change applied twice."""
     before, after = effect["before"], effect["after"]
     if before is None:

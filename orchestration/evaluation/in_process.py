@@ -20,6 +20,7 @@ from registry.settings import Settings
 from sandbox import clock
 from sandbox.distributor import Distributor
 from sandbox.server import build_apps
+from sandbox.settings import SERVICES
 from sandbox.settings import Settings as World
 
 
@@ -112,6 +113,19 @@ class PretendWorld:
         return list(answer.json()[key])
 
 
+def host(service: str) -> str:
+    """The name under which a service is hosted."""
+    return f"{service}.pretend"
+
+
+URLS = {service: f"http://{host(service)}" for service in SERVICES}
+
+
+def configuration(home: Path) -> Settings:
+    """Our settings, kept in ``home``, for a world in this process."""
+    return write_configuration(home, URLS, secrets_of(World().credentials))
+
+
 @contextmanager
 def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
     """Make the world of these choices below ``home``, and let connectors reach it."""
@@ -119,22 +133,16 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
     loop = asyncio.new_event_loop()
     lock = threading.Lock()
     transports = {
-        service: AsgiTransport(app, loop, lock)
+        host(service): AsgiTransport(app, loop, lock)
         for service, app in build_apps(distributor).items()
     }
     time = SandboxClock()
-    urls = {service: f"http://{service}.pretend" for service in transports}
     try:
-        with hosting(
-            {
-                f"{service}.pretend": Hosted(transport, time.now)
-                for service, transport in transports.items()
-            }
-        ):
+        with hosting({name: Hosted(app, time.now) for name, app in transports.items()}):
             yield PretendWorld(
-                settings=write_configuration(home, urls, secrets_of(choices.credentials)),
+                settings=configuration(home),
                 clock=time,
-                admin=httpx.Client(base_url=urls["admin"], transport=transports["admin"]),
+                admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
                 skip=clock.skip,
             )
     finally:
