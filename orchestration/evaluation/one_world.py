@@ -11,7 +11,7 @@ from typing import Any
 
 from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
-from orchestration.dbt_build import build_pass
+from orchestration.compiled import Statement, compile_models, keep, kept
 from orchestration.demo import proof_delay
 from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import PretendWorld, configuration, world_in_process
@@ -55,7 +55,7 @@ def make_template(folder: Path) -> None:
     installation = Installation.load(configuration(folder))
     with warehouse(installation.settings) as connection:
         refresh_views(connection, installation.registry)
-    build_pass(installation.settings)
+    keep(compile_models(installation.settings), folder / "models.json")
 
 
 def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
     with world_in_process(home, world_choices) as world:
         installation = Installation.load(world.settings, clock=world.clock)
         try:
-            run = _Run(world, installation)
+            run = _Run(world, installation, kept(template / "models.json"))
             run.until_at_rest()
             judgement = judge(run.evidence())
         finally:
@@ -95,8 +95,11 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
 class _Run:
     """The passes over one world."""
 
-    def __init__(self, world: PretendWorld, installation: Installation) -> None:
+    def __init__(
+        self, world: PretendWorld, installation: Installation, models: list[Statement]
+    ) -> None:
         self.world = world
+        self.models = models
         self.installation = installation
         self.passes: list[Any] = []
         self.passes_with_faults = 0
@@ -136,7 +139,7 @@ class _Run:
     def _pass(self) -> Any:
         if self.passes:
             self.world.skip(proof_delay(self.installation))
-        report = run_direct_pass(self.installation, f"pass-{len(self.passes) + 1}")
+        report = run_direct_pass(self.installation, f"pass-{len(self.passes) + 1}", self.models)
         if report.failed_feeds:
             raise TallymanError(f"not read to the end: {'; '.join(report.failed_feeds)}")
         self.passes.append(report)
