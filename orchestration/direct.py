@@ -17,9 +17,7 @@ from orchestration.quality import judge
 from reporting.publish import publish
 
 
-def run_direct_pass(
-    installation: Installation, run_id: str, models: list[Statement]
-) -> PassReport:
+def run_direct_pass(installation: Installation, run_id: str, models: list[Statement]) -> PassReport:
     """Load, build, judge, publish, propose and prove, deliver.
 
     ``run_id`` names the published build too; ``models`` are those of the configuration. Left out is what Dagster adds: its event log, the row

@@ -38,9 +38,7 @@ class AsgiTransport(httpx.BaseTransport):
     request that the app never answers raises httpx.ReadTimeout, at once.
     """
 
-    def __init__(
-        self, app: ASGIApp, loop: asyncio.AbstractEventLoop, lock: threading.Lock
-    ) -> None:
+    def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop, lock: threading.Lock) -> None:
         self._app = app
         self._loop = loop
         self._lock = lock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -57,8 +57,8 @@ class Evidence:
 
 @dataclass
 class Counts:
-    """Of one kind. ``delays``: seconds from the deadline, or from the first pass where that was
-    later, to the pass in which all of a fault's exceptions could be seen; one a fault found.
+    """Of one kind. ``delays``: seconds from the deadline, or from the injection or the first pass
+    where that was later, to the pass in which all exceptions of a fault could be seen.
 
     ``correctable`` faults expect a correction. ``false`` counts exceptions that no fault explains,
     ``wrong`` and ``doubled`` count writes in the ledger.
@@ -127,7 +127,8 @@ def judge(evidence: Evidence) -> Judgement:
             remarks.append(f"missed {row['fault_type']} {row['fault_id']}: {told}")
             continue
         counts.found += 1
-        due = max(datetime.fromisoformat(row["expected_by"]), evidence.began_at)
+        dates = [datetime.fromisoformat(row[name]) for name in ("expected_by", "injected_at")]
+        due = max(*dates, evidence.began_at)
         found_at = max(seen[key].seen_at for key in expected)
         counts.delays.append(max(0.0, (found_at - due).total_seconds()))
 
@@ -150,7 +151,13 @@ def judge(evidence: Evidence) -> Judgement:
     return Judgement(dict(sorted(kinds.items())), remarks, grouping)
 
 
-def _judge_writes(evidence, faults, names, of, remarks) -> None:  # type: ignore[no-untyped-def]
+def _judge_writes(
+    evidence: Evidence,
+    faults: Sequence[Row],
+    names: Mapping[str, frozenset[str]],
+    of: Callable[[str], Counts],
+    remarks: list[str],
+) -> None:
     by_id = {row["fault_id"]: row for row in faults}
     steps = [step for row in faults for step in expected_steps(row)]
     ours = {sent.idempotency_key: sent for sent in evidence.sent}

@@ -17,7 +17,7 @@ from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import PretendWorld, configuration, world_in_process
 from orchestration.evaluation.judging import Evidence, Sent, Sighting, judge
 from orchestration.installation import Installation
-from orchestration.passes import at_rest
+from orchestration.passes import PassReport, at_rest
 from orchestration.pretend import SandboxError
 from registry.errors import TallymanError
 from registry.settings import Settings
@@ -86,7 +86,7 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
         "remarks": judgement.remarks,
         "grouping": judgement.grouping,
         "passes": len(run.passes),
-        "passes_after_faults": len(run.passes) - run.passes_with_faults,
+        "passes_to_rest": run.passes_to_rest,
         "sent": sum(report.sent for report in run.passes),
         "cpu_seconds": round(process_time() - began, 2),
     }
@@ -101,7 +101,7 @@ class _Run:
         self.world = world
         self.models = models
         self.installation = installation
-        self.passes: list[Any] = []
+        self.passes: list[PassReport] = []
         self.passes_with_faults = 0
         self.began_at = world.clock.now()
         self._sightings: dict[tuple[str, str], Sighting] = {}
@@ -123,6 +123,12 @@ class _Run:
             if len(self.passes) >= MAXIMUM_PASSES:
                 raise RestlessError(f"still sends after {MAXIMUM_PASSES} passes")
 
+    @property
+    def passes_to_rest(self) -> int:
+        """After how many passes since the faults stopped nothing was sent any more."""
+        after = self.passes[self.passes_with_faults :]
+        return max((number for number, one in enumerate(after, start=1) if one.sent), default=0)
+
     def evidence(self) -> Evidence:
         """What there is to judge."""
         return Evidence(
@@ -136,7 +142,7 @@ class _Run:
             began_at=self.began_at,
         )
 
-    def _pass(self) -> Any:
+    def _pass(self) -> PassReport:
         if self.passes:
             self.world.skip(proof_delay(self.installation))
         report = run_direct_pass(self.installation, f"pass-{len(self.passes) + 1}", self.models)
