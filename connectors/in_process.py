@@ -12,7 +12,7 @@ import httpx
 
 @dataclass(frozen=True)
 class Hosted:
-    """A system in this process: what answers instead of a connection, and whose time it lives in."""
+    """A system in this process: what answers instead of a connection, and the time it lives in."""
 
     transport: httpx.BaseTransport
     now: Callable[[], datetime]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from time import monotonic
 
-from orchestration.corrections import deliver, refresh_outbox
 from orchestration.compiled import Statement, run_compiled
+from orchestration.corrections import deliver, refresh_outbox
 from orchestration.ingestion_assets import load_all
 from orchestration.installation import Installation
 from orchestration.passes import PassFailedError, PassReport
@@ -20,9 +20,9 @@ from reporting.publish import publish
 def run_direct_pass(installation: Installation, run_id: str, models: list[Statement]) -> PassReport:
     """Load, build, judge, publish, propose and prove, deliver.
 
-    ``run_id`` names the published build too; ``models`` are those of the configuration. Left out is what Dagster adds: its event log, the row
-    counts of assets, and the sensor, which only asks the outbox what is asked here. Raises
-    TallymanError as ``Loop.run_pass`` does.
+    ``run_id`` names the published build too; ``models`` are those of the configuration. Left out is
+    what Dagster adds: its event log, the row counts of assets, and the sensor, which only asks the
+    outbox what is asked here. Raises TallymanError as ``Loop.run_pass`` does.
     """
     started = monotonic()
     store = installation.store

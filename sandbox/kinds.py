@@ -13,8 +13,8 @@ _FILE = Path(__file__).with_name("fault_kinds.csv")
 class CatalogueEntry:
     """One kind as ``fault_kinds.csv`` has it; ``kind_id`` is the ``fault_type`` of truth rows.
 
-    ``detectable``: ``yes`` (its ``rules`` must open), ``no`` (``reason`` says why), ``decoy`` (looks
-    wrong and is not: nothing may open) or empty (``reason`` says why no world holds it yet).
+    ``detectable``: ``yes`` (its ``rules`` must open), ``no`` (``reason`` says why), ``decoy``
+    (looks wrong and is not: nothing may open) or empty (``reason`` says why no world holds it yet).
     """
 
     kind_id: str

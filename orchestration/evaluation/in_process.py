@@ -1,4 +1,4 @@
-"""The pretend distributor inside this process: its apps answer without sockets, its time is ours."""
+"""The pretend distributor in this process: its apps answer without sockets, its time is ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ class PretendWorld:
         return self._asked("ledger", "effects")
 
     def inject(self, kind: str, count: int) -> list[dict[str, Any]]:
-        """More of a kind; returns its truth rows. Raises SandboxError when nothing is left for it."""
+        """More of a kind; returns its truth rows. Raises SandboxError when none can be had."""
         answer = self.admin.post("/admin/inject", json={"kind": kind, "count": count})
         if answer.is_error:
             raise SandboxError(f"cannot inject '{kind}': {answer.json().get('detail')}")

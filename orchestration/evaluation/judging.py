@@ -115,7 +115,7 @@ def judge(evidence: Evidence) -> Judgement:
     explained: dict[Key, str] = {}
     for row in faults:
         counts, expected = of(row["fault_type"]), _expected(row)
-        explained |= dict.fromkeys(expected, row["root_cause_id"])
+        explained |= dict.fromkeys(expected, str(row["root_cause_id"]))
         counts.injected += 1
         if not row["detectable"]:
             continue
