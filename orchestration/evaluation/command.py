@@ -14,9 +14,9 @@ from time import monotonic
 from typing import Any
 
 from orchestration.dbt_build import parsed
-from orchestration.evaluation.one_world import WorldChoices, make_template
+from orchestration.evaluation.one_world import TEMPLATE, WorldChoices, WorldWork, make_template
 from orchestration.evaluation.totals import add_up, grouping
-from orchestration.evaluation.workers import Task, outcomes
+from orchestration.evaluation.workers import Work, outcomes
 from registry.settings import PROJECT_ROOT, load_settings
 from sandbox.kinds import catalogue
 
@@ -68,33 +68,16 @@ def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dic
     """
     began = monotonic()
     folder = home / "evaluation" / _key(wanted.choices)
-    kept = folder / "finished"
-    kept.mkdir(parents=True, exist_ok=True)
-    results = {}
-    for seed in wanted.all_seeds:
-        path = kept / f"{seed}.json"
-        if path.is_file():
-            results[seed] = json.loads(path.read_text(encoding="utf-8"))
-    if results:
-        progress(f"{len(results)} of {wanted.seeds} worlds were finished before: they are taken up")
-    left = [seed for seed in wanted.all_seeds if seed not in results]
-    failures: dict[int, str] = {}
-    if left:
+    kept, template = folder / "finished", folder / TEMPLATE
+
+    def prepare() -> None:
         progress("building the models once, without data")
         parsed(load_settings(home))
-        shutil.rmtree(folder / "template", ignore_errors=True)
-        make_template(folder / "template")
-        jobs = min(wanted.jobs, len(left))
-        progress(f"running {len(left)} worlds of {wanted.choices.orders} orders, {jobs} at a time")
-    for outcome in outcomes(left, wanted.jobs, Task(wanted.choices, folder, wanted.keep)):
-        if outcome.result is None:
-            failures[outcome.seed] = outcome.failure or "no reason was told"
-            progress(f"seed {outcome.seed} FAILED: {outcome.failure}")
-            continue
-        results[outcome.seed] = outcome.result
-        _write(kept / f"{outcome.seed}.json", outcome.result)
-        done = len(results) + len(failures)
-        progress(f"{done}/{wanted.seeds} {_in_words(outcome.result)}")
+        shutil.rmtree(template, ignore_errors=True)
+        make_template(template)
+
+    work = WorldWork(wanted.choices, folder, wanted.keep)
+    results, failures = collect(wanted.all_seeds, wanted.jobs, kept, prepare, work, progress)
     score = summarise([results[seed] for seed in sorted(results)], failures)
     score["run"] = {
         "command": wanted.command,
@@ -108,8 +91,43 @@ def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dic
     }
     if not failures:
         shutil.rmtree(kept)
-        shutil.rmtree(folder / "template", ignore_errors=True)
+        shutil.rmtree(template, ignore_errors=True)
     return score
+
+
+def collect(
+    seeds: Sequence[int],
+    jobs: int,
+    kept: Path,
+    prepare: Callable[[], None],
+    work: Work,
+    progress: Callable[[str], None],
+) -> tuple[dict[int, dict[str, Any]], dict[int, str]]:
+    """Results and failures by seed. What is in ``kept`` is taken from there, each new result is put
+    there at once; ``prepare`` is called before the first world that must be run."""
+    kept.mkdir(parents=True, exist_ok=True)
+    results = {
+        seed: json.loads(path.read_text(encoding="utf-8"))
+        for seed in seeds
+        if (path := kept / f"{seed}.json").is_file()
+    }
+    if results:
+        progress(f"{len(results)} of {len(seeds)} worlds were finished before: they are taken up")
+    failures: dict[int, str] = {}
+    left = [seed for seed in seeds if seed not in results]
+    if left:
+        prepare()
+        progress(f"running {len(left)} worlds, {min(jobs, len(left))} at a time")
+    for outcome in outcomes(left, jobs, work):
+        if outcome.result is None:
+            failures[outcome.seed] = outcome.failure or "no reason was told"
+            progress(f"seed {outcome.seed} FAILED: {outcome.failure}")
+            continue
+        results[outcome.seed] = outcome.result
+        _write(kept / f"{outcome.seed}.json", outcome.result)
+        done = len(results) + len(failures)
+        progress(f"{done}/{len(seeds)} {_in_words(outcome.result)}")
+    return results, failures
 
 
 def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str]) -> dict[str, Any]:

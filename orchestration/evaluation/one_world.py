@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ from writeback.states import State
 
 MAXIMUM_PASSES = 12
 APPROVER = "evaluation"
+TEMPLATE = "template"
 
 
 class RestlessError(TallymanError):
@@ -40,12 +42,13 @@ class RestlessError(TallymanError):
 
 @dataclass(frozen=True)
 class WorldChoices:
-    """Which world. ``faults`` and ``decoys``: how many of each kind the history holds; one more of
-    each kind that carries its own dates follows while the loop runs."""
+    """Which world. ``faults`` and ``decoys``: how many of each kind the history holds. ``late``:
+    one more of each kind that carries its own dates follows while the loop runs."""
 
     orders: int
     faults: int = 3
     decoys: int = 4
+    late: bool = True
 
 
 def make_template(folder: Path) -> None:
@@ -76,7 +79,7 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
         installation = Installation.load(world.settings, clock=world.clock)
         try:
             run = _Run(world, installation, kept(template / "models.json"))
-            run.until_at_rest()
+            run.until_at_rest(choices.late)
             judgement = judge(run.evidence())
         finally:
             installation.store.close()
@@ -90,6 +93,26 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
         "sent": sum(report.sent for report in run.passes),
         "cpu_seconds": round(process_time() - began, 2),
     }
+
+
+@dataclass(frozen=True)
+class WorldWork:
+    """``run_world`` below ``folder``, for a process of its own. ``keep`` leaves the state of a
+    world that is not perfect."""
+
+    choices: WorldChoices
+    folder: Path
+    keep: bool
+
+    def __call__(self, seed: int) -> dict[str, Any]:
+        # Many worlds side by side: a second thread in each would only wait for the others.
+        os.environ["TALLYMAN_THREADS"] = "1"
+        home = self.folder / f"seed-{seed}"
+        shutil.rmtree(home, ignore_errors=True)
+        result = run_world(seed, self.choices, home, self.folder / TEMPLATE)
+        if not (self.keep and result["remarks"]):
+            shutil.rmtree(home)
+        return result
 
 
 class _Run:
@@ -106,12 +129,13 @@ class _Run:
         self.began_at = world.clock.now()
         self._sightings: dict[tuple[str, str], Sighting] = {}
 
-    def until_at_rest(self) -> None:
-        """One pass over the history, then more faults, then passes until nothing is sent and every
-        fault has fallen due."""
-        self._pass()
-        self._inject()
-        self.passes_with_faults = len(self.passes)
+    def until_at_rest(self, late: bool) -> None:
+        """A pass over the history and then more faults, if ``late``; then passes until nothing is
+        sent and every fault has fallen due."""
+        if late:
+            self._pass()
+            self._inject()
+            self.passes_with_faults = len(self.passes)
         while True:
             report = self._pass()
             if at_rest(self.installation, report):
