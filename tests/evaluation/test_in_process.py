@@ -40,10 +40,10 @@ def test_what_is_never_answered_times_out_at_once(world):
     assert erp is not None
     key = {"X-Api-Key": "pretend-erp-key"}
     with httpx.Client(base_url=URLS["erp"], transport=erp.transport, headers=key) as client:
-        item = client.get("/api/items", params={"per_page": 1}).json()["data"][0]
+        stock = client.get("/api/stock", params={"per_page": 1}).json()["data"][0]
         movement = {
-            "item_no": item["item_no"],
-            "whs": "01",
+            "item_no": stock["item_no"],
+            "whs": stock["whs"],
             "mv_type": "701",
             "qty": "1",
             "ref": "ADJ-999999",
