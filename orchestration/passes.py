@@ -41,6 +41,14 @@ class PassReport:
     failed_feeds: tuple[str, ...]
 
 
+def calm_garbage_collection() -> None:
+    """The graph and the libraries stay: looking for garbage in their million objects again and
+    again took a tenth of a pass."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
+
+
 def at_rest(installation: Installation, report: PassReport) -> bool:
     """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves corrections
     leased, which the next delivery takes up once the lease has run out."""
@@ -75,11 +83,7 @@ class Loop:
         self.instance = instance
         self.definitions = build_defs(installation)
         self.sensor = build_due_sensor(on=False)
-        # The graph and the libraries stay: looking for garbage in their million objects again and
-        # again took a tenth of a pass.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_THRESHOLD)
+        calm_garbage_collection()
 
     def _execute(self, job: str) -> dg.ExecuteInProcessResult:
         return self.definitions.resolve_job_def(job).execute_in_process(

@@ -18,7 +18,7 @@ from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import PretendWorld, configuration, world_in_process
 from orchestration.evaluation.judging import Evidence, Sent, Sighting, judge
 from orchestration.installation import Installation
-from orchestration.passes import PassReport, at_rest
+from orchestration.passes import PassReport, at_rest, calm_garbage_collection
 from orchestration.pretend import SandboxError
 from registry.errors import TallymanError
 from registry.settings import Settings
@@ -67,6 +67,7 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
     Raises TallymanError, RestlessError when it still sends after MAXIMUM_PASSES passes.
     """
     began = process_time()
+    calm_garbage_collection()
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(template / "warehouse.duckdb", home / "warehouse.duckdb")
     world_choices = World(
