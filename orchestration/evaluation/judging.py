@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from orchestration.scoring import intent
+from orchestration.scoring import identifiers, intent, mentioned, names_of
 
 Key = tuple[str, str]  # (rule id, object id)
 Row = Mapping[str, Any]
@@ -164,8 +163,7 @@ def _judge_writes(
     done: Counter[Step] = Counter()
     intents: Counter[tuple[str, ...]] = Counter()
     for effect in evidence.ledger:
-        mentioned = _head(effect)
-        near = [row for row in faults if names[row["fault_id"]] & mentioned]
+        near = [row for row in faults if names[row["fault_id"]] & mentioned(effect)]
         near_ids = {row["fault_id"] for row in near}
         fitting = [step for step in steps if step.fault in near_ids and fits(effect, step, ours)]
         # Two faults can expect the like of one object: each write stands for one of them.
@@ -209,28 +207,10 @@ def _expected(fault: Row) -> set[Key]:
     return {(row["rule"], row["object"]) for row in fault["expected"]}
 
 
-_PLAIN_NUMBER = re.compile(r"-?\d{1,7}(\.\d+)?")
-
-
-def identifiers(value: Any) -> frozenset[str]:
-    """Every name of a thing in nested keys: texts that hold a digit and are no mere number.
-
-    A line number, a price or a place says nothing about which object is meant.
-    """
-    if isinstance(value, Mapping):
-        return frozenset().union(*map(identifiers, value.values()))
-    if isinstance(value, list | tuple):
-        return frozenset().union(*map(identifiers, value))
-    text = str(value)
-    named = any(letter.isdigit() for letter in text) and not _PLAIN_NUMBER.fullmatch(text)
-    return frozenset({text}) if named else frozenset()
-
-
 def is_about(sighting: Sighting, names: frozenset[str]) -> bool:
     """Whether an exception is about something of these names: its object, or the order, document or
     item of which its object is a part (``SO-1/2``, ``gtin@place``)."""
-    parts = re.split("[/@]", sighting.object)
-    return not names.isdisjoint({sighting.object, parts[0], *sighting.about})
+    return not names.isdisjoint(names_of(sighting.object) | sighting.about)
 
 
 def expected_steps(fault: Row) -> list[Step]:
@@ -327,10 +307,3 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(inner)
     else:
         yield value
-
-
-def _head(effect: Row) -> frozenset[str]:
-    """Names in the head of the document that was written; its lines name common items."""
-    heads = [document for document in (effect["before"], effect["after"]) if document]
-    values = [value for head in heads for value in head.values() if isinstance(value, str | int)]
-    return identifiers([str(effect["object"]), *str(effect["object"]).split("/"), *values])

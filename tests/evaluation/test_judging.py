@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from worlds import PAYLOAD, decoy, fault, perfect, sent, sighting, written
 
-from orchestration.evaluation.judging import UNEXPLAINED, Counts, identifiers, judge
+from orchestration.evaluation.judging import UNEXPLAINED, Counts, judge
+from orchestration.scoring import identifiers
 
 
 def counts(evidence, kind: str = "F1") -> Counts:
