@@ -16,8 +16,7 @@ import duckdb
 
 from expectations.checks import ALL_SYSTEMS, Batch, Check, Expectation, NoRows, Severity, Suite
 from expectations.contract_suites import contract_checks, feeds, suite_of
-from expectations.engine import Outcome, Verdict, warm_up
-from expectations.engine import evaluate as by_the_library
+from expectations.engine import Outcome, Verdict, evaluate, warm_up
 from expectations.invariants import invariant_checks, invariant_suites
 from expectations.plain import evaluate as plainly
 from registry.systems import Registry
@@ -168,8 +167,7 @@ def run_gate(
     except Exception as error:
         warm_up_error = f"Great Expectations can't be imported: {error}"
     started = monotonic()
-    evaluate = plainly if plain else by_the_library
-    verdicts = _verdicts(connection, judged, warm_up_error, evaluate)
+    verdicts = _verdicts(connection, judged, warm_up_error, plainly if plain else evaluate)
     failures = [
         _failure(connection, check, verdicts[check.identity], names)
         for check in judged
@@ -194,7 +192,7 @@ def _verdicts(
     connection: duckdb.DuckDBPyConnection,
     checks: Sequence[Check],
     known_error: str,
-    evaluate: Callable[[duckdb.DuckDBPyConnection, Iterable[Check]], dict[str, Verdict]],
+    judge: Callable[[duckdb.DuckDBPyConnection, Iterable[Check]], dict[str, Verdict]],
 ) -> dict[str, Verdict]:
     error = known_error
     if not error:
@@ -204,7 +202,7 @@ def _verdicts(
             spared = [c for c in checks if c.batch in empty and _judges_rows(c.expectation)]
             verdicts = {check.identity: Verdict("passed") for check in spared}
             rest = [check for check in checks if check.identity not in verdicts]
-            return {**verdicts, **evaluate(connection, rest)}
+            return {**verdicts, **judge(connection, rest)}
         except Exception as reason:
             log.exception("the checkpoint could not run")
             error = f"the checkpoint could not run: {reason}"

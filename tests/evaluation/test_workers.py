@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.evaluation.command import collect
+from orchestration.evaluation.collecting import collect
 from orchestration.evaluation.judging import Counts
 from registry.errors import TallymanError
 
