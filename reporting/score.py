@@ -43,7 +43,7 @@ _SHOWN_REMARKS = 20
 def print_score(score: Mapping[str, Any], console: Console) -> None:
     """``score`` as in the JSON of ``tallyman evaluate``."""
     view = terminal.table(title="Score by kind of fault and decoy")
-    view.add_column("Kind")
+    view.add_column("Kind", overflow="fold")
     for head in _HEADS:
         view.add_column(head, justify="right")
     for kind, counts in score["by_kind"].items():
