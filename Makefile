@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 MANIFEST := dbt_project/target/manifest.json
 ARGS ?=
 
-.PHONY: help setup demo real dev test lint docs clean
+.PHONY: help setup demo evaluate real dev test lint docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ $(MANIFEST): $(STAMP) $(shell find dbt_project -name '*.sql' -o -name '*.yml' -o
 
 demo: setup ## The whole loop against the pretend distributor, with its score
 	@$(BIN)/tallyman demo $(ARGS)
+
+evaluate: setup ## Many pretend worlds scored against their truth (ARGS="--seeds 10 --page")
+	@$(BIN)/tallyman evaluate $(ARGS)
 
 real: setup ## The whole loop against real systems (needs Node.js 20), broken by hand
 	@$(BIN)/tallyman real $(ARGS)

@@ -21,6 +21,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from connectors.base import SourceError
+from connectors.in_process import hosted
 from registry.systems import System
 
 READ_ATTEMPTS = 4
@@ -222,7 +223,8 @@ class TokenRefusedError(Exception):
 class HttpClient:
     """Speaks HTTP with one system instance.
 
-    ``transport``, ``now`` and ``sleep`` are seams for tests. Paths are relative to the system's
+    ``transport``, ``now`` and ``sleep`` are seams for tests; a host of ``connectors.in_process`` is
+    asked without a connection. Paths are relative to the system's
     ``base_url``; a full URL is taken only when it leads to the same host, so that a link in an
     answer can't carry our credentials elsewhere.
     """
@@ -233,22 +235,23 @@ class HttpClient:
         auth: httpx.Auth | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.system = system
         self.clock = ClockMeter()
-        self.now = now
         self._sleep = sleep
         self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
         self._base = httpx.URL(system.base_url.rstrip("/") + "/")
+        here = hosted(self._base.host)
+        self.now = now or (here.now if here else _utc_now)
         answer_timeout = float(str(system.options.get("timeout_seconds", ANSWER_TIMEOUT_SECONDS)))
         self._client = httpx.Client(
             auth=auth,
             headers={"Accept": "application/json", **(headers or {})},
             timeout=httpx.Timeout(answer_timeout, connect=CONNECT_TIMEOUT_SECONDS),
             limits=httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS),
-            transport=transport,
+            transport=transport or (here.transport if here else None),
             # A proxy for the outside world must not be asked for this machine's own addresses.
             trust_env=self._base.host not in {"127.0.0.1", "localhost", "::1"},
         )
@@ -478,6 +481,10 @@ class HttpClient:
             f"{name} refused the request ({status} at {url}){said}: the connector and the system "
             f"disagree on its interface",
         )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _wait(state: RetryCallState) -> float:

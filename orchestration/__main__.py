@@ -2,4 +2,6 @@
 
 from orchestration.cli import main
 
-main()
+# Processes of `tallyman evaluate` import this module again.
+if __name__ == "__main__":
+    main()

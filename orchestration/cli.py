@@ -6,6 +6,7 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -85,6 +86,37 @@ def demo(
     if failed:
         for line in (*result.score.missed_faults, *result.score.false_exceptions):
             errors.print(f"[red]score[/red] {line}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    home: Home = None,
+    json_path: JsonPath = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many worlds.")] = 10,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first; then one more.")] = 1,
+    orders: Orders = 2000,
+    jobs: Annotated[int, typer.Option(min=1, help="Worlds at a time.")] = os.cpu_count() or 1,
+    page: Annotated[bool, typer.Option("--page", help="Also write docs/score.md.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep worlds that are not perfect.")] = False,
+) -> None:
+    """Score the product over many pretend distributors, each judged by its own truth and ledger."""
+    from orchestration.evaluation.command import Wanted, is_perfect
+    from orchestration.evaluation.command import evaluate as run
+    from orchestration.evaluation.one_world import WorldChoices
+    from registry.settings import PROJECT_ROOT
+    from reporting.score import print_score, write_page
+
+    folder = load_settings(home).home
+    score = run(Wanted(seeds, first_seed, jobs, WorldChoices(orders), keep), folder, _say)
+    target = json_path or folder / "evaluation.json"
+    _write_json(target, score)
+    print_score(score, console)
+    console.print(f"\nThe same as JSON: {target}")
+    if page:
+        write_page(score, PROJECT_ROOT / "docs" / "score.md")
+        _say("wrote docs/score.md")
+    if not is_perfect(score):
         raise typer.Exit(1)
 
 

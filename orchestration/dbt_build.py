@@ -175,6 +175,25 @@ def build(settings: Settings, arguments: tuple[str, ...] = _ALL) -> list[NodeRes
 
     Raises BuildError naming every model that failed; failing tests are results, not errors.
     """
+    return [_result(run) for run in _runs(settings, arguments)]
+
+
+def build_everything(settings: Settings) -> list[Any]:
+    """``build`` of all nodes, as dbt's own results, of which each holds its compiled node."""
+    return _runs(settings, _ALL)
+
+
+def _result(run: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=run.node.unique_id,
+        status=str(run.status),
+        seconds=float(run.execution_time or 0.0),
+        failures=run.failures,
+        message=(run.message or "").strip(),
+    )
+
+
+def _runs(settings: Settings, arguments: tuple[str, ...]) -> list[Any]:
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
@@ -185,21 +204,12 @@ def build(settings: Settings, arguments: tuple[str, ...] = _ALL) -> list[NodeRes
     if not isinstance(outcome.result, RunExecutionResult):
         raise BuildError(f"dbt stopped: {outcome.exception}")
     crash_point("build.after_last_model")
-    results = [
-        NodeResult(
-            unique_id=run.node.unique_id,
-            status=str(run.status),
-            seconds=float(run.execution_time or 0.0),
-            failures=run.failures,
-            message=(run.message or "").strip(),
-        )
-        for run in outcome.result
-    ]
-    broken = [r for r in results if r.status == "error"]
+    runs = list(outcome.result)
+    broken = [result for result in map(_result, runs) if result.status == "error"]
     if broken:
         details = "\n".join(f"  {r.unique_id}: {r.message[:500]}" for r in broken[:10])
         raise BuildError(
             f"dbt could not build {len(broken)} node(s); nothing was published and nothing is "
             f"sent:\n{details}\nThe log is {settings.home / 'logs' / 'dbt.log'}"
         )
-    return results
+    return runs

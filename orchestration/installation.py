@@ -15,7 +15,7 @@ from connectors.factory import make_source, make_target
 from registry.errors import ConfigurationError
 from registry.settings import Settings, load_settings
 from registry.systems import Registry, System, load_registry
-from writeback.clock import SystemClock
+from writeback.clock import Clock, SystemClock
 from writeback.model import Correction
 from writeback.store import OperationsStore
 
@@ -39,15 +39,22 @@ def _keep_log(folder: Path) -> None:
 
 @dataclass
 class Installation:
-    """What a run works on. ``progress`` receives one short sentence a stage, for the terminal."""
+    """What a run works on. ``progress`` receives one short sentence a stage, for the terminal.
+
+    ``clock`` is the machine's, but where time is pretended too.
+    """
 
     settings: Settings
     registry: Registry
     progress: Callable[[str], None] = field(default=_silent)
+    clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
     def load(
-        cls, settings: Settings | None = None, progress: Callable[[str], None] = _silent
+        cls,
+        settings: Settings | None = None,
+        progress: Callable[[str], None] = _silent,
+        clock: Clock | None = None,
     ) -> Installation:
         """Raises ConfigurationError naming every wrong setting and every missing secret at once."""
         settings = settings or load_settings()
@@ -60,15 +67,11 @@ class Installation:
                 f"Set them, or list them as NAME=value in {settings.secrets_file}"
             )
         _keep_log(settings.home / "logs")
-        return cls(settings, registry, progress)
+        return cls(settings, registry, progress, clock or SystemClock())
 
     @cached_property
     def store(self) -> OperationsStore:
-        return OperationsStore(self.settings.operations_url)
-
-    @cached_property
-    def clock(self) -> SystemClock:
-        return SystemClock()
+        return OperationsStore(self.settings.operations_url, self.clock)
 
     def source(self, system: System) -> Source:
         return make_source(system, self.source_environment)

@@ -41,6 +41,21 @@ class PassReport:
     failed_feeds: tuple[str, ...]
 
 
+def calm_garbage_collection() -> None:
+    """The graph and the libraries stay: looking for garbage in their million objects again and
+    again took a tenth of a pass."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
+
+
+def at_rest(installation: Installation, report: PassReport) -> bool:
+    """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves corrections
+    leased, which the next delivery takes up once the lease has run out."""
+    counts = installation.store.counts_by_state()
+    return report.sent == 0 and not any(counts.get(state) for state in ON_THEIR_WAY)
+
+
 def open_instance(installation: Installation) -> dg.DagsterInstance:
     """The installation's own Dagster instance, the one that `make dev` shows in the UI."""
     # 230 events that tell what a run is going to make: one write, not one each.
@@ -68,11 +83,7 @@ class Loop:
         self.instance = instance
         self.definitions = build_defs(installation)
         self.sensor = build_due_sensor(on=False)
-        # The graph and the libraries stay: looking for garbage in their million objects again and
-        # again took a tenth of a pass.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_THRESHOLD)
+        calm_garbage_collection()
 
     def _execute(self, job: str) -> dg.ExecuteInProcessResult:
         return self.definitions.resolve_job_def(job).execute_in_process(
@@ -108,10 +119,8 @@ class Loop:
         )
 
     def at_rest(self, report: PassReport) -> bool:
-        """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves
-        corrections leased, which the next delivery takes up once the lease has run out."""
-        counts = self.installation.store.counts_by_state()
-        return report.sent == 0 and not any(counts.get(state) for state in ON_THEIR_WAY)
+        """As ``at_rest`` of this installation."""
+        return at_rest(self.installation, report)
 
     def _deliver_as_the_sensor_says(self) -> None:
         context = dg.build_sensor_context(

@@ -66,7 +66,7 @@ def _partner(home: Path, kind: str, partner: str, folder: Path) -> str:
     return texts["toml"]
 
 
-def _secrets(credentials: Any) -> dict[str, str]:
+def secrets_of(credentials: Any) -> dict[str, str]:
     """The sandbox's credentials under the names that the systems file refers to."""
     return {f"TALLYMAN_DEMO_{name.upper()}": value for name, value in asdict(credentials).items()}
 
@@ -87,7 +87,7 @@ def pretend_distributor(
         choices = read_world(world, **changes)
     with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
-        secrets = _secrets(handle.credentials)
+        secrets = secrets_of(handle.credentials)
         yield write_configuration(home, handle.urls, secrets, handle.partners), handle
 
 

@@ -13,14 +13,17 @@ from registry.systems import Registry
 GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
 
 
-def _judge(installation: Installation, build_id: str) -> GateReport:
-    """Run the gate and keep a verdict for every system, also when it could not run: fail closed."""
+def judge(installation: Installation, build_id: str, plain: bool = False) -> GateReport:
+    """Run the gate and keep a verdict for every system, also when it could not run: fail closed.
+
+    ``plain``: without Great Expectations, as ``run_gate`` says.
+    """
     store = installation.store
     # First of all, so that a pass that dies here does not leave the verdict of the one before.
     store.open_gates(build_id, [system.name for system in installation.registry.systems])
     try:
         with warehouse(installation.settings) as connection:
-            report = run_gate(connection, installation.registry, build_id)
+            report = run_gate(connection, installation.registry, build_id, plain=plain)
     except Exception as error:
         for system in installation.registry.systems:
             store.set_gate(build_id, system.name, None, f"the gate could not run: {error}")
@@ -52,7 +55,7 @@ def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> d
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
         installation.progress("checking the data")
-        report = _judge(installation, context.run_id)
+        report = judge(installation, context.run_id)
         for suite in report.suites:
             if not suite.passed:
                 stops = "stops corrections" if suite.blocking else "stops nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -41,13 +42,27 @@ def _expected(fault: Mapping[str, Any]) -> set[Key]:
     return {(row["rule"], row["object"]) for row in fault["expected"]}
 
 
-def _objects(value: Any) -> set[str]:
-    """Every identifier anywhere in a truth row's keys."""
+_PLAIN_NUMBER = re.compile(r"-?\d{1,7}(\.\d+)?")
+
+
+def identifiers(value: Any) -> frozenset[str]:
+    """Every name of a thing in nested keys: texts that hold a digit and are no mere number.
+
+    A line number, a price or a place says nothing about which object is meant.
+    """
     if isinstance(value, Mapping):
-        return set().union(*(_objects(v) for v in value.values())) if value else set()
-    if isinstance(value, list):
-        return set().union(*(_objects(v) for v in value)) if value else set()
-    return {str(value)}
+        return frozenset().union(*map(identifiers, value.values()))
+    if isinstance(value, list | tuple):
+        return frozenset().union(*map(identifiers, value))
+    text = str(value)
+    named = any(letter.isdigit() for letter in text) and not _PLAIN_NUMBER.fullmatch(text)
+    return frozenset({text}) if named else frozenset()
+
+
+def names_of(object_id: str) -> frozenset[str]:
+    """An exception's object, and the order or item of which it is a part (``SO-1/2``,
+    ``gtin@place``)."""
+    return frozenset({object_id, re.split("[/@]", object_id)[0]})
 
 
 def score(
@@ -66,13 +81,14 @@ def score(
     explained = set().union(*(_expected(row) for row in faults)) if faults else set()
     false = sorted(opened - explained)
 
-    decoy_objects = {id(row): _objects(row["entity_keys"]) for row in decoys}
-    reported = [row for row in decoys if {obj for _, obj in false} & decoy_objects[id(row)]]
+    decoy_objects = {id(row): identifiers(row["entity_keys"]) for row in decoys}
+    alarmed = frozenset().union(*(names_of(obj) for _, obj in false))
+    reported = [row for row in decoys if alarmed & decoy_objects[id(row)]]
 
     effects = list(ledger)
-    times = Counter(_intent(effect) for effect in effects)
-    faulty = set().union(*(_objects(row["entity_keys"]) for row in faults)) if faults else set()
-    wrong = [effect for effect in effects if not _mentioned(effect) & faulty]
+    times = Counter(intent(effect) for effect in effects)
+    faulty = set().union(*(identifiers(row["entity_keys"]) for row in faults)) if faults else set()
+    wrong = [effect for effect in effects if not mentioned(effect) & faulty]
 
     by_kind: dict[str, dict[str, int]] = {}
     for row in faults:
@@ -111,7 +127,7 @@ _ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber")
 _BOOKKEEPING = {"modified", "row_version", "updatedAt", "version", "UpdatedMs", "Version", "Seq"}
 
 
-def _intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
+def intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
     """What an effect did to what: two effects with one intent are one change applied twice."""
     before, after = effect["before"], effect["after"]
     if before is None:
@@ -129,8 +145,8 @@ def _intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
     return (effect["system"], effect["kind"], str(effect["object"]), what)
 
 
-def _mentioned(effect: Mapping[str, Any]) -> set[str]:
+def mentioned(effect: Mapping[str, Any]) -> frozenset[str]:
     """Identifiers in the head of the document that was written; its lines name common items."""
     heads = [document for document in (effect["before"], effect["after"]) if document]
-    values = {str(v) for head in heads for v in head.values() if isinstance(v, str | int)}
-    return {str(effect["object"]), *values}
+    values = [value for head in heads for value in head.values() if isinstance(value, str | int)]
+    return identifiers([str(effect["object"]), *str(effect["object"]).split("/"), *values])

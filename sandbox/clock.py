@@ -13,9 +13,20 @@ HOUR = 3600.0
 DAY = 86400.0
 
 
+_ahead = 0.0
+
+
 def now() -> float:
-    """The real time."""
-    return time.time()
+    """The real time, plus what was skipped."""
+    return time.time() + _ahead
+
+
+def skip(seconds: float) -> None:
+    """Let time pass at once, for every sandbox of this process: nobody has to wait for it."""
+    global _ahead
+    if seconds < 0:
+        raise ValueError("time does not run backwards")
+    _ahead += seconds
 
 
 def iso_utc(moment: float) -> str:

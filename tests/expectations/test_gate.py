@@ -205,3 +205,27 @@ def test_nothing_is_written_beside_the_warehouse(settings, registry, events, tmp
     before = set(tmp_path.rglob("*"))
     run_gate(events, registry, "b", [check(NotNull("event_id"))])
     assert set(tmp_path.rglob("*")) <= before | set(settings.home.glob("*"))
+
+
+@pytest.mark.parametrize("quantity", [5, -1])
+def test_the_plain_gate_gives_the_verdicts_of_the_library(events, registry, quantity) -> None:
+    events.execute("update core.events set quantity = ? where event_id = 'e1'", [quantity])
+    checks = [
+        check(NotNull("event_id"), "a"),
+        check(InSet("system", ("wms", "erp")), "b"),
+        check(InSet("system", ("wms",)), "c"),
+        check(Between("quantity", 0, 6), "d", system_columns=()),
+        check(NoRows("select * from judged where quantity < 0"), "e"),
+        check(NoRows("select * from judged where no_such_column < 0"), "f"),
+        check(NotNull("no_such_column"), "g", severity="warning"),
+    ]
+
+    def outcomes(plain: bool) -> dict[str, str]:
+        report = run_gate(events, registry, "build-1", checks, plain=plain)
+        failed = {failure.expectation: failure.outcome for failure in report.failures}
+        stopped = {name: verdict.outcome for name, verdict in report.systems.items()}
+        return failed | stopped
+
+    assert outcomes(plain=True) == outcomes(plain=False)
+    assert outcomes(plain=True)["c"] == "failed"
+    assert outcomes(plain=True)["f"] == "crashed"

@@ -59,3 +59,15 @@ def test_a_change_written_again_is_doubled_and_a_second_change_is_not():
     other = changed(first["after"], {"doc_no": "E1", "ord_qty": "7", "row_version": 3})
     assert score(truth, [("O04", "SO-1/1")], [first, other]).doubled == 0
     assert score(truth, [("O04", "SO-1/1")], [first, again]).doubled == 1
+
+
+def test_a_decoy_known_by_its_order_is_reported_by_an_exception_on_a_line_of_it():
+    truth = [fault("D", [], decoy=True, keys={"order_number": "SO-2", "line": 1})]
+    assert score(truth, [("S01", "SO-2/1")], []).decoys_reported == 1
+
+
+def test_a_line_number_or_a_place_does_not_make_a_write_right():
+    truth = [fault("A", [("S01", "SO-1/1")], keys={"order_number": "SO-1", "line": 1})]
+    stray = created("SHP-9", "F3")
+    assert stray["after"]["row_version"] == 1
+    assert score(truth, [("S01", "SO-1/1")], [stray]).wrong == 1

@@ -1,0 +1,70 @@
+"""What dbt compiled, run again without dbt: its own work on 60 nodes costs more than their SQL.
+
+Only for many warehouses of one configuration (``tallyman evaluate``): dbt makes every relation
+once; then each table is filled anew by the very statement that dbt compiled for it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingestion.warehouse import warehouse
+from orchestration.dbt_build import build_everything
+from registry.settings import Settings
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One table's or test's compiled query. ``relation`` is empty for a test, which fails when its
+    query has a row."""
+
+    unique_id: str
+    relation: str
+    query: str
+
+
+def compile_models(settings: Settings) -> list[Statement]:
+    """Build everything once by dbt, in the order of execution. Raises BuildError."""
+    with warehouse(settings, "dbt"):
+        runs = build_everything(settings)
+    statements = []
+    for run in runs:
+        node = run.node
+        is_table = node.resource_type == "model" and node.config.materialized == "table"
+        is_test = node.resource_type == "test" and node.config.severity.lower() == "error"
+        if is_table or is_test:
+            relation = node.relation_name if is_table else ""
+            statements.append(Statement(node.unique_id, relation, node.compiled_code))
+    return statements
+
+
+def run_compiled(settings: Settings, statements: list[Statement]) -> list[str]:
+    """Fill all tables and make all tests; returns the tests that failed."""
+    failed = []
+    with warehouse(settings, "models") as connection:
+        for statement in statements:
+            if statement.relation:
+                _fill(connection, statement)
+            elif connection.execute(f"select 1 from ({statement.query}) limit 1").fetchone():
+                failed.append(statement.unique_id)
+    return failed
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    # Not created again: the types are those that dbt gave it by the model's contract.
+    connection.execute(f"truncate {statement.relation}")
+    connection.execute(f"insert into {statement.relation} by name ({statement.query})")
+
+
+def keep(statements: list[Statement], path: Path) -> None:
+    """Write statements for ``kept``."""
+    path.write_text(json.dumps([asdict(one) for one in statements]), encoding="utf-8")
+
+
+def kept(path: Path) -> list[Statement]:
+    """Statements that ``keep`` wrote."""
+    return [Statement(**one) for one in json.loads(path.read_text(encoding="utf-8"))]

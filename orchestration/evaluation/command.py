@@ -1,0 +1,166 @@
+"""Many worlds: what is run already is taken up again, the rest is run, all of it is added up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from orchestration.dbt_build import parsed
+from orchestration.evaluation.collecting import collect
+from orchestration.evaluation.one_world import TEMPLATE, WorldChoices, WorldWork, make_template
+from orchestration.evaluation.totals import add_up, grouping
+from registry.settings import PROJECT_ROOT, load_settings
+from sandbox.kinds import catalogue
+
+CONVERGED_WITHIN = 3
+NO_GROUPING = "marts.exceptions names no incident (a column incident_id) to compare with causes"
+_CODE = ("*.py", "*.sql", "*.yml", "*.yaml", "*.csv", "*.toml")
+_ROOMS = (
+    "registry",
+    "connectors",
+    "ingestion",
+    "dbt_project",
+    "expectations",
+    "writeback",
+    "reporting",
+    "orchestration",
+    "sandbox",
+    "examples",
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """``seeds`` worlds from ``first_seed`` on, in ``jobs`` processes."""
+
+    seeds: int
+    first_seed: int
+    jobs: int
+    choices: WorldChoices
+    keep: bool = False
+
+    @property
+    def all_seeds(self) -> list[int]:
+        return list(range(self.first_seed, self.first_seed + self.seeds))
+
+    @property
+    def command(self) -> str:
+        """The command that gives the same again."""
+        return (
+            f"tallyman evaluate --seeds {self.seeds} --first-seed {self.first_seed} "
+            f"--orders {self.choices.orders}"
+        )
+
+
+def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+    """The score (docs/sandbox.md has its shape).
+
+    Each finished seed is kept below ``home`` until all are finished, so that a run that was killed
+    goes on where it was, as long as neither its choices nor our code have changed.
+    """
+    began = monotonic()
+    folder = home / "evaluation" / _key(wanted.choices)
+    kept, template = folder / "finished", folder / TEMPLATE
+
+    def prepare() -> None:
+        progress("building the models once, without data")
+        parsed(load_settings(home))
+        shutil.rmtree(template, ignore_errors=True)
+        make_template(template)
+
+    work = WorldWork(wanted.choices, folder, wanted.keep)
+    results, failures = collect(wanted.all_seeds, wanted.jobs, kept, prepare, work, progress)
+    score = summarise([results[seed] for seed in sorted(results)], failures)
+    score["run"] = {
+        "command": wanted.command,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "seeds": wanted.seeds,
+        "first_seed": wanted.first_seed,
+        "orders": wanted.choices.orders,
+        "jobs": wanted.jobs,
+        "seconds": round(monotonic() - began, 1),
+        "cpu_seconds_per_world": _mean([r["cpu_seconds"] for r in results.values()]),
+    }
+    if not failures:
+        shutil.rmtree(kept)
+        shutil.rmtree(template, ignore_errors=True)
+    return score
+
+
+def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str]) -> dict[str, Any]:
+    """Totals, one row a kind (all of the catalogue, injected or not), and everything that is not
+    as it should be, with its seed."""
+    by_kind: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for result in results:
+        for kind, counts in result["kinds"].items():
+            by_kind[kind].append(counts)
+    known = {entry.kind_id: entry for entry in catalogue()}
+    kinds = {}
+    for kind in [*known, *sorted(by_kind.keys() - known.keys())]:
+        kinds[kind] = add_up(by_kind[kind])
+        if kind in known:
+            entry = known[kind]
+            kinds[kind] |= {
+                "family": entry.family,
+                "title": entry.title,
+                "rules": list(entry.rules),
+                "reason": entry.reason or None,
+            }
+    grouped = [grouping([tuple(pair) for pair in result["grouping"]]) for result in results]
+    told = [group for group in grouped if group is not None]
+    after = [result["passes_to_rest"] for result in results]
+    totals = add_up([counts for rows in by_kind.values() for counts in rows])
+    return {
+        "totals": totals
+        | {
+            "worlds": len(results),
+            "worlds_failed": len(failures),
+            "kinds": len(known),
+            "kinds_detectable": sum(entry.detectable == "yes" for entry in known.values()),
+            "converged": sum(passes <= CONVERGED_WITHIN for passes in after),
+            "passes_to_rest_max": max(after, default=None),
+        },
+        "grouping": {
+            "adjusted_rand_index": _mean([group["adjusted_rand_index"] for group in told]),
+            "symptoms_per_incident": _mean([group["symptoms_per_incident"] for group in told]),
+        }
+        if told
+        else None,
+        "grouping_reason": None if told else NO_GROUPING,
+        "by_kind": kinds,
+        "remarks": [
+            {"seed": result["seed"], "remark": remark}
+            for result in results
+            for remark in result["remarks"]
+        ],
+        "failures": {str(seed): why for seed, why in sorted(failures.items())},
+    }
+
+
+def is_perfect(score: Mapping[str, Any]) -> bool:
+    """Whether nothing at all is left to explain."""
+    converged = score["totals"]["converged"] == score["totals"]["worlds"] > 0
+    return converged and not score["remarks"] and not score["failures"]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(sum(values) / len(values), 3) if values else None
+
+
+def _key(choices: WorldChoices) -> str:
+    """Changes with the choices and with our code: a result of other code is no result."""
+    digest = hashlib.sha256(json.dumps(asdict(choices), sort_keys=True).encode())
+    for room in _ROOMS:
+        for pattern in _CODE:
+            for path in sorted((PROJECT_ROOT / room).rglob(pattern)):
+                if "target" not in path.parts and "node_modules" not in path.parts:
+                    digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

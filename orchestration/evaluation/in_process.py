@@ -1,0 +1,148 @@
+"""The pretend distributor in this process: its apps answer without sockets, its time is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp, Message
+
+from connectors.in_process import Hosted, hosting
+from orchestration.pretend import SandboxError, secrets_of, write_configuration
+from registry.settings import Settings
+from sandbox import clock
+from sandbox.distributor import Distributor
+from sandbox.server import build_apps
+from sandbox.settings import SERVICES
+from sandbox.settings import Settings as World
+
+
+class SandboxClock:
+    """The sandbox's clock as the product's: both skip the same waits."""
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(clock.now(), UTC)
+
+
+class AsgiTransport(httpx.BaseTransport):
+    """Answers requests by an ASGI app of this process, one at a time.
+
+    ``lock`` and ``loop`` are shared by all apps of one distributor, which is not thread-safe. A
+    request that the app never answers raises httpx.ReadTimeout, at once.
+    """
+
+    def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop, lock: threading.Lock) -> None:
+        self._app = app
+        self._loop = loop
+        self._lock = lock
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        url = request.url
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": url.scheme,
+            "server": (url.host, url.port or 80),
+            "client": ("127.0.0.1", 0),
+            "root_path": "",
+            "path": url.path,
+            "raw_path": url.raw_path.split(b"?")[0],
+            "query_string": url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        }
+        heard = [{"type": "http.request", "body": body, "more_body": False}]
+        said: list[Message] = []
+
+        async def receive() -> Message:
+            return heard.pop() if heard else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        with self._lock:
+            self._loop.run_until_complete(self._app(scope, receive, send))
+        if not said:
+            raise httpx.ReadTimeout("never answered", request=request)
+        return httpx.Response(
+            said[0]["status"],
+            headers=said[0]["headers"],
+            content=b"".join(message.get("body", b"") for message in said[1:]),
+            request=request,
+        )
+
+
+@dataclass(frozen=True)
+class PretendWorld:
+    """A running distributor. ``settings`` are ours for it; ``clock`` is the one of both."""
+
+    settings: Settings
+    clock: SandboxClock
+    admin: httpx.Client
+    skip: Callable[[float], None]
+
+    def truth(self) -> list[dict[str, Any]]:
+        """Truth rows of faults and decoys."""
+        return self._asked("truth", "faults")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every write that was applied."""
+        return self._asked("ledger", "effects")
+
+    def inject(self, kind: str, count: int) -> list[dict[str, Any]]:
+        """More of a kind; returns its truth rows. Raises SandboxError when none can be had."""
+        answer = self.admin.post("/admin/inject", json={"kind": kind, "count": count})
+        if answer.is_error:
+            raise SandboxError(f"cannot inject '{kind}': {answer.json().get('detail')}")
+        return list(answer.json()["faults"])
+
+    def _asked(self, path: str, key: str) -> list[dict[str, Any]]:
+        answer = self.admin.get(f"/admin/{path}")
+        answer.raise_for_status()
+        return list(answer.json()[key])
+
+
+def host(service: str) -> str:
+    """The name under which a service is hosted."""
+    return f"{service}.pretend"
+
+
+URLS = {service: f"http://{host(service)}" for service in SERVICES}
+
+
+def configuration(home: Path) -> Settings:
+    """Our settings, kept in ``home``, for a world in this process."""
+    return write_configuration(home, URLS, secrets_of(World().credentials))
+
+
+@contextmanager
+def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
+    """Make the world of these choices below ``home``, and let connectors reach it."""
+    distributor = Distributor(home / "sandbox", choices)
+    loop = asyncio.new_event_loop()
+    lock = threading.Lock()
+    transports = {
+        host(service): AsgiTransport(app, loop, lock)
+        for service, app in build_apps(distributor).items()
+    }
+    time = SandboxClock()
+    try:
+        with hosting({name: Hosted(app, time.now) for name, app in transports.items()}):
+            yield PretendWorld(
+                settings=configuration(home),
+                clock=time,
+                admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
+                skip=clock.skip,
+            )
+    finally:
+        distributor.close()
+        loop.close()

@@ -1,0 +1,232 @@
+"""One seed: make its world, run passes until nothing is sent any more, judge it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+from ingestion.landing import refresh_views
+from ingestion.warehouse import warehouse
+from orchestration.compiled import Statement, compile_models, keep, kept
+from orchestration.demo import proof_delay
+from orchestration.direct import run_direct_pass
+from orchestration.evaluation.in_process import PretendWorld, configuration, world_in_process
+from orchestration.evaluation.judging import Evidence, Sent, Sighting, judge
+from orchestration.installation import Installation
+from orchestration.passes import PassReport, at_rest, calm_garbage_collection
+from orchestration.pretend import SandboxError
+from registry.errors import TallymanError
+from registry.settings import Settings
+from reporting.publish import published_connection
+from sandbox.settings import Settings as World
+from sandbox.world import KINDS
+from writeback.approval import approve
+from writeback.propose import HOLD_APPROVAL, HOLD_BRAKE
+from writeback.states import State
+
+MAXIMUM_PASSES = 12
+APPROVER = "evaluation"
+TEMPLATE = "template"
+
+
+class RestlessError(TallymanError):
+    """The loop did not come to rest."""
+
+    exit_code = 6
+
+
+@dataclass(frozen=True)
+class WorldChoices:
+    """Which world. ``faults`` and ``decoys``: how many of each kind the history holds. ``late``:
+    one more of each kind that carries its own dates follows while the loop runs."""
+
+    orders: int
+    faults: int = 3
+    decoys: int = 4
+    late: bool = True
+
+
+def make_template(folder: Path) -> None:
+    """An empty warehouse with every view and seed, for all worlds to begin with: making them costs
+    a third of a first pass."""
+    folder.mkdir(parents=True, exist_ok=True)
+    installation = Installation.load(configuration(folder))
+    with warehouse(installation.settings) as connection:
+        refresh_views(connection, installation.registry)
+    keep(compile_models(installation.settings), folder / "models.json")
+
+
+def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> dict[str, Any]:
+    """What became of one world, as plain values. Leaves its state in ``home``.
+
+    Raises TallymanError, RestlessError when it still sends after MAXIMUM_PASSES passes.
+    """
+    began = process_time()
+    calm_garbage_collection()
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(template / "warehouse.duckdb", home / "warehouse.duckdb")
+    world_choices = World(
+        seed=seed,
+        orders=choices.orders,
+        faults_per_kind=choices.faults,
+        decoys_per_kind=choices.decoys,
+    )
+    with world_in_process(home, world_choices) as world:
+        installation = Installation.load(world.settings, clock=world.clock)
+        try:
+            run = _Run(world, installation, kept(template / "models.json"))
+            run.until_at_rest(choices.late)
+            judgement = judge(run.evidence())
+        finally:
+            installation.store.close()
+    return {
+        "seed": seed,
+        "kinds": {kind: asdict(counts) for kind, counts in judgement.kinds.items()},
+        "remarks": judgement.remarks,
+        "grouping": judgement.grouping,
+        "passes": len(run.passes),
+        "passes_to_rest": run.passes_to_rest,
+        "sent": sum(report.sent for report in run.passes),
+        "cpu_seconds": round(process_time() - began, 2),
+    }
+
+
+@dataclass(frozen=True)
+class WorldWork:
+    """``run_world`` below ``folder``, for a process of its own. ``keep`` leaves the state of a
+    world that is not perfect."""
+
+    choices: WorldChoices
+    folder: Path
+    keep: bool
+
+    def __call__(self, seed: int) -> dict[str, Any]:
+        # Many worlds side by side: a second thread in each would only wait for the others.
+        os.environ["TALLYMAN_THREADS"] = "1"
+        home = self.folder / f"seed-{seed}"
+        shutil.rmtree(home, ignore_errors=True)
+        result = run_world(seed, self.choices, home, self.folder / TEMPLATE)
+        if not (self.keep and result["remarks"]):
+            shutil.rmtree(home)
+        return result
+
+
+class _Run:
+    """The passes over one world."""
+
+    def __init__(
+        self, world: PretendWorld, installation: Installation, models: list[Statement]
+    ) -> None:
+        self.world = world
+        self.models = models
+        self.installation = installation
+        self.passes: list[PassReport] = []
+        self.passes_with_faults = 0
+        self.began_at = world.clock.now()
+        self._sightings: dict[tuple[str, str], Sighting] = {}
+
+    def until_at_rest(self, late: bool) -> None:
+        """A pass over the history and then more faults, if ``late``; then passes until nothing is
+        sent and every fault has fallen due."""
+        if late:
+            self._pass()
+            self._inject()
+            self.passes_with_faults = len(self.passes)
+        while True:
+            report = self._pass()
+            if at_rest(self.installation, report):
+                wait = self._seconds_until_all_is_due()
+                if not wait:
+                    return
+                self.world.skip(wait)
+                self.passes_with_faults = len(self.passes)
+            if len(self.passes) >= MAXIMUM_PASSES:
+                raise RestlessError(f"still sends after {MAXIMUM_PASSES} passes")
+
+    @property
+    def passes_to_rest(self) -> int:
+        """After how many passes since the faults stopped nothing was sent any more."""
+        after = self.passes[self.passes_with_faults :]
+        return max((number for number, one in enumerate(after, start=1) if one.sent), default=0)
+
+    def evidence(self) -> Evidence:
+        """What there is to judge."""
+        return Evidence(
+            truth=self.world.truth(),
+            ledger=self.world.ledger(),
+            sightings=tuple(self._sightings.values()),
+            sent=tuple(
+                Sent(one.idempotency_key, one.target_system, one.kind, one.payload)
+                for one in self.installation.all_corrections()
+            ),
+            began_at=self.began_at,
+        )
+
+    def _pass(self) -> PassReport:
+        if self.passes:
+            self.world.skip(proof_delay(self.installation))
+        report = run_direct_pass(self.installation, f"pass-{len(self.passes) + 1}", self.models)
+        if report.failed_feeds:
+            raise TallymanError(f"not read to the end: {'; '.join(report.failed_feeds)}")
+        self.passes.append(report)
+        self._look()
+        self._approve()
+        return report
+
+    def _look(self) -> None:
+        now = self.world.clock.now()
+        for sighting in sightings(self.installation.settings, now):
+            self._sightings.setdefault(sighting.key, sighting)
+
+    def _approve(self) -> None:
+        """The most careless person there can be: whatever waits for a yes gets it, so that every
+        wrong proposal becomes a wrong correction. Contradictions stay open."""
+        store = self.installation.store
+        for one in self.installation.all_corrections():
+            waits = one.state is State.AWAITING_APPROVAL
+            if waits and set(one.hold_codes) <= {HOLD_APPROVAL, HOLD_BRAKE}:
+                approve(store, one.correction_key, APPROVER, "approves everything")
+
+    def _inject(self) -> None:
+        for name, kind in KINDS.items():
+            if not kind.undated:
+                try:
+                    self.world.inject(name, 1)
+                except SandboxError:
+                    continue  # a small world has no free item or place left for it
+
+    def _seconds_until_all_is_due(self) -> float:
+        due = [
+            datetime.fromisoformat(row["expected_by"])
+            for row in self.world.truth()
+            if row["detectable"]
+        ]
+        wait = (max(due) - self.began_at).total_seconds() if due else 0.0
+        return max(0.0, wait - (self.world.clock.now() - self.began_at).total_seconds())
+
+
+def sightings(settings: Settings, seen_at: datetime) -> list[Sighting]:
+    """The exceptions of the published build that are or were open."""
+    with published_connection(settings) as connection:
+        columns = {
+            name
+            for (name,) in connection.execute(
+                "select column_name from information_schema.columns "
+                "where table_schema = 'marts' and table_name = 'exceptions'"
+            ).fetchall()
+        }
+        incident = "incident_id" if "incident_id" in columns else "null"
+        rows = connection.execute(
+            "select rule_id, object_id, "
+            f"list_filter([order_id, order_line_id, document], x -> x is not null), {incident} "
+            "from marts.exceptions where status in ('open', 'closed')"
+        ).fetchall()
+    return [
+        Sighting(rule, name, seen_at, frozenset(about), incident)
+        for rule, name, about, incident in rows
+    ]

@@ -1,0 +1,163 @@
+"""The score of `tallyman evaluate` for people: a table on the terminal, and docs/score.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from reporting import terminal
+
+_COLUMNS = (
+    "injected",
+    "found",
+    "missed",
+    "false",
+    "decoys",
+    "decoys_reported",
+    "corrected",
+    "wrong",
+    "doubled",
+    "delay_p50",
+    "delay_p95",
+)
+_HEADS = (
+    "in",
+    "found",
+    "missed",
+    "false",
+    "decoys",
+    "reported",
+    "corrected",
+    "wrong",
+    "doubled",
+    "p50 s",
+    "p95 s",
+)
+_SHOWN_REMARKS = 20
+
+
+def print_score(score: Mapping[str, Any], console: Console) -> None:
+    """``score`` as in the JSON of ``tallyman evaluate``."""
+    view = terminal.table(title="Score by kind of fault and decoy")
+    view.add_column("Kind", overflow="fold")
+    for head in _HEADS:
+        view.add_column(head, justify="right")
+    for kind, counts in score["by_kind"].items():
+        if counts["injected"] or counts["decoys"] or counts["false"]:
+            view.add_row(escape(kind), *_cells(counts))
+    view.add_section()
+    view.add_row("total", *_cells(score["totals"]))
+    console.print(view)
+    console.print(_rates(score))
+    for remark in score["remarks"][:_SHOWN_REMARKS]:
+        console.print(f"[red]seed {remark['seed']}[/red] {escape(remark['remark'])}")
+    if len(score["remarks"]) > _SHOWN_REMARKS:
+        console.print(f"and {len(score['remarks']) - _SHOWN_REMARKS} more: see the JSON")
+    for seed, why in score["failures"].items():
+        console.print(f"[red]seed {seed} failed[/red] {escape(why)}")
+
+
+def _cells(counts: Mapping[str, Any]) -> list[str]:
+    return [_cell(counts[name]) for name in _COLUMNS]
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _rates(score: Mapping[str, Any]) -> str:
+    totals = score["totals"]
+    group = score["grouping"]
+    grouped = f"{group['adjusted_rand_index']:.3f}" if group else "not measured"
+    return (
+        f"precision {_share(totals['precision'])}   recall {_share(totals['recall'])}   "
+        f"F1 {_share(totals['f1'])}   decoys reported {_share(totals['decoy_rate'])}   "
+        f"exact corrections {_share(totals['correction_exactness'])}   "
+        f"at rest in time {totals['converged']}/{totals['worlds']}   grouping {grouped}"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def write_page(score: Mapping[str, Any], path: Path) -> None:
+    """Write docs/score.md."""
+    path.write_text(page(score), encoding="utf-8")
+
+
+def page(score: Mapping[str, Any]) -> str:
+    """The page, from nothing but the score."""
+    run, totals = score["run"], score["totals"]
+    last = run["first_seed"] + run["seeds"] - 1
+    lines = [
+        "# Score",
+        "",
+        f"Generated on {run['date']} by `{run['command']} --page`; do not edit.",
+        "",
+        f"Seeds {run['first_seed']} to {last}, {run['orders']:,} orders each, run to the end in"
+        f" this process: {totals['worlds']} worlds, {totals['worlds_failed']} failed,"
+        f" {run['cpu_seconds_per_world']} s of CPU a world. How a world is run and judged:"
+        " [the pretend distributor](sandbox.md#scoring).",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| Precision | {_share(totals['precision'])} |",
+        f"| Recall | {_share(totals['recall'])} |",
+        f"| F1 | {_share(totals['f1'])} |",
+        f"| Decoys reported | {totals['decoys_reported']} of {totals['decoys']} |",
+        f"| Corrected exactly as expected | {totals['corrected']} of {totals['correctable']} |",
+        f"| Wrong writes | {totals['wrong']} |",
+        f"| Doubled writes | {totals['doubled']} |",
+        f"| Worlds at rest within three passes | {totals['converged']} of {totals['worlds']} |",
+        f"| Longest way to rest | {totals['passes_to_rest_max']} passes |",
+        f"| Root causes | {_grouping(score)} |",
+        f"| Kinds of the catalogue | {totals['kinds']}, {totals['kinds_detectable']} injected and"
+        " detectable |",
+        "",
+        "## By kind",
+        "",
+        "Delays are seconds from the deadline, or from the moment when the fault could first be"
+        " read where that was later, to the end of the pass that shows it.",
+        "",
+        "| kind | what | " + " | ".join(_HEADS) + " |",
+        "|---|---|" + "---:|" * len(_HEADS),
+    ]
+    for kind, counts in score["by_kind"].items():
+        if counts["injected"] or counts["decoys"] or counts["false"]:
+            cells = " | ".join(_cells(counts))
+            lines.append(f"| {kind} | {counts.get('title', 'decoy')} | {cells} |")
+    lines += [
+        f"| **total** | | {' | '.join(_cells(totals))} |",
+        "",
+        "## Not found, and why",
+        "",
+        "| kind | what | why |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {kind} | {counts['title']} | {counts['reason']} |"
+        for kind, counts in score["by_kind"].items()
+        if counts.get("reason")
+    ]
+    if score["remarks"] or score["failures"]:
+        lines += ["", "## What is not as it should be", ""]
+        lines += [f"- seed {one['seed']}: {one['remark']}" for one in score["remarks"]]
+        lines += [f"- seed {seed} failed: {why}" for seed, why in score["failures"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _grouping(score: Mapping[str, Any]) -> str:
+    group = score["grouping"]
+    if group is None:
+        return f"not measured: {score['grouping_reason']}"
+    return (
+        f"adjusted Rand index {group['adjusted_rand_index']},"
+        f" {group['symptoms_per_incident']} symptoms an incident"
+    )

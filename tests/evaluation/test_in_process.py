@@ -1,0 +1,59 @@
+"""Connectors reach a world in this process as they reach one over the network."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from connectors.factory import make_source
+from connectors.in_process import hosted
+from orchestration.evaluation.in_process import URLS, world_in_process
+from registry.systems import load_registry
+from sandbox.settings import Settings as World
+
+SMALL = World(seed=3, orders=60, items=40, faults_per_kind=0, decoys_per_kind=0)
+
+
+@pytest.fixture
+def world(tmp_path):
+    with world_in_process(tmp_path, SMALL) as opened:
+        yield opened
+
+
+def test_all_systems_are_read_and_live_in_the_worlds_time(world):
+    before = world.clock.now()
+    world.skip(3600)
+    assert (world.clock.now() - before).total_seconds() >= 3600
+    for system in load_registry(world.settings.systems_file).systems:
+        source = make_source(system, world.settings.environment)
+        entity = source.entities[0]
+        pages = list(source.pages(entity, None))
+        assert sum(len(page.records) for page in pages) > 0, system.name
+        # The warehouse's clock is two and a half minutes fast; an hour apart would show.
+        assert abs(pages[-1].clock_offset_seconds or 0) < 200
+
+
+def test_what_is_never_answered_times_out_at_once(world):
+    order = {"system": "erp", "mode": "timeout_after_effect", "count": 1}
+    world.admin.post("/admin/misbehave", json=order).raise_for_status()
+    erp = hosted("erp.pretend")
+    assert erp is not None
+    key = {"X-Api-Key": "pretend-erp-key"}
+    with httpx.Client(base_url=URLS["erp"], transport=erp.transport, headers=key) as client:
+        stock = client.get("/api/stock", params={"per_page": 1}).json()["data"][0]
+        movement = {
+            "item_no": stock["item_no"],
+            "whs": stock["whs"],
+            "mv_type": "701",
+            "qty": "1",
+            "ref": "ADJ-999999",
+        }
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/api/stock_movements", json=movement)
+    assert [effect["object"] for effect in world.ledger()]
+
+
+def test_nothing_is_hosted_any_more_when_the_world_is_closed(tmp_path):
+    with world_in_process(tmp_path, SMALL):
+        assert hosted("erp.pretend") is not None
+    assert hosted("erp.pretend") is None

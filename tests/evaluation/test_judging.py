@@ -1,0 +1,115 @@
+"""Nothing that went wrong may hide from the score: each sabotage must show, and only itself."""
+
+from __future__ import annotations
+
+import pytest
+from worlds import PAYLOAD, decoy, fault, perfect, sent, sighting, written
+
+from orchestration.evaluation.judging import UNEXPLAINED, Counts, judge
+from orchestration.scoring import identifiers
+
+
+def counts(evidence, kind: str = "F1") -> Counts:
+    return judge(evidence).kinds[kind]
+
+
+def test_a_perfect_world_leaves_no_remark():
+    judgement = judge(perfect())
+    found = judgement.kinds["F1"]
+    assert judgement.remarks == []
+    assert (found.injected, found.detectable, found.found, found.missed) == (1, 1, 1, 0)
+    assert (found.correctable, found.corrected, found.wrong, found.doubled) == (1, 1, 0, 0)
+    assert judgement.kinds["fresh_shipment"].decoys == 1
+    assert judgement.kinds["fresh_shipment"].decoys_reported == 0
+
+
+def test_a_missed_fault_is_missed():
+    result = counts(perfect(sightings=[]))
+    assert (result.found, result.missed, result.delays) == (0, 1, [])
+
+
+def test_one_of_two_symptoms_is_not_enough():
+    both = [{"rule": rule, "object": "SO-100001/1"} for rule in ("S01", "F01")]
+    assert counts(perfect(truth=[fault(expected=both)])).missed == 1
+
+
+def test_a_detectable_fault_without_an_expected_rule_cannot_be_found():
+    assert counts(perfect(truth=[fault(expected=[])])).missed == 1
+
+
+def test_a_false_alarm_counts_and_nothing_explains_it():
+    result = counts(perfect(sightings=[sighting(), sighting("S01", "SO-199999/1")]), UNEXPLAINED)
+    assert result.false == 1
+
+
+@pytest.mark.parametrize("name", ["SO-100002/1", "SO-100002"])
+def test_an_alarm_about_a_decoy_reports_it(name):
+    result = counts(perfect(sightings=[sighting(), sighting("S01", name)]), "fresh_shipment")
+    assert (result.false, result.decoys_reported) == (1, 1)
+
+
+def test_another_rule_on_the_object_of_a_fault_is_false_and_named_by_its_kind():
+    assert counts(perfect(sightings=[sighting(), sighting("O05")])).false == 1
+
+
+def test_a_place_or_a_line_number_makes_nothing_the_same():
+    assert identifiers(decoy()["entity_keys"]) == {"SO-100002"}
+    assert identifiers({"gtin": "00850010000688", "price": "12.50"}) == {"00850010000688"}
+
+
+def test_the_delay_counts_from_the_deadline_and_never_below_zero():
+    assert counts(perfect()).delays == [30.0]
+    assert counts(perfect(sightings=[sighting(seconds=5)])).delays == [0.0]
+
+
+def test_a_second_invoice_for_one_shipment_is_doubled():
+    twice = [written(), written("k2", "I900002")]
+    result = counts(perfect(ledger=twice, sent=[sent(), sent("k2")]))
+    assert (result.doubled, result.wrong, result.corrected) == (1, 0, 1)
+
+
+def test_a_write_that_no_fault_asked_for_is_wrong():
+    stray = written("k2", "I900009", ship_ref="SHP-000777")
+    assert counts(perfect(ledger=[written(), stray]), UNEXPLAINED).wrong == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sent": [sent(lines=[{"line_record": "10", "quantity": "4"}])]},
+        {"sent": [sent(document="SHP-000002")]},
+        {"sent": []},
+        {"ledger": [written(lines=[{"pos": 10, "qty": "4.000"}])]},
+        {"ledger": [written(key=None)]},
+    ],
+    ids=["other quantity", "other document", "not ours", "written otherwise", "without our key"],
+)
+def test_a_correction_that_is_not_exactly_the_expected_one_is_wrong(changes):
+    result = counts(perfect(**changes))
+    assert (result.corrected, result.wrong) == (0, 1)
+
+
+def test_a_correction_that_never_came_is_not_corrected():
+    judgement = judge(perfect(ledger=[]))
+    assert judgement.kinds["F1"].corrected == 0
+    assert judgement.remarks == ["not corrected F1 FLT-0001: erp create_invoice"]
+
+
+def test_every_step_and_every_line_must_be_written():
+    expected = {
+        "system": "erp",
+        "kind": "create_invoice",
+        "payload": PAYLOAD,
+        "followed_by": {
+            "system": "oms",
+            "kind": "set_delivered",
+            "payload": {"line_record": "1"},
+            "each_of_lines": ["1", "2"],
+        },
+    }
+    remarks = judge(perfect(truth=[fault(expected_correction=expected)])).remarks
+    assert remarks == ["not corrected F1 FLT-0001: oms set_delivered"] * 2
+
+
+def test_grouping_pairs_causes_with_what_was_told():
+    assert judge(perfect()).grouping == [("cause-1", None)]

@@ -1,0 +1,72 @@
+"""One small world from its making to its score, in this process, by the product's own code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.warehouse import warehouse
+from orchestration.dbt_build import build
+from orchestration.evaluation.command import is_perfect, summarise
+from orchestration.evaluation.in_process import configuration
+from orchestration.evaluation.one_world import WorldChoices, make_template, run_world
+from reporting.score import page
+
+SMALL = WorldChoices(orders=120, faults=1, decoys=1, late=False)
+TABLES_ONLY = ("--select", "config.materialized:table")
+RESULTS = (
+    "select * from marts.exceptions order by all",
+    "select * from reconciliation.obligations order by all",
+    "select * from reconciliation.correction_proofs order by all",
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("evaluation")
+
+
+@pytest.fixture(scope="module")
+def result(home) -> dict[str, Any]:
+    make_template(home / "template")
+    return run_world(5, SMALL, home / "world", home / "template")
+
+
+def test_all_faults_of_a_world_are_found_and_corrected_and_nothing_else(result):
+    assert result["remarks"] == []
+    assert sum(counts["detectable"] for counts in result["kinds"].values()) >= 17
+    assert sum(counts["corrected"] for counts in result["kinds"].values()) >= 16
+    assert sum(counts["decoys"] for counts in result["kinds"].values()) >= 15
+    assert result["passes_to_rest"] <= 3
+
+
+def test_the_page_is_written_from_it(result):
+    score = summarise([result], {})
+    assert is_perfect(score)
+    score["run"] = {
+        "command": "tallyman evaluate --seeds 1",
+        "date": "2026-11-02",
+        "seeds": 1,
+        "first_seed": 5,
+        "orders": 120,
+        "cpu_seconds_per_world": 1.0,
+    }
+    text = page(score)
+    assert "| Recall | 1.0000 |" in text
+    assert "| S4 | New code in an enumeration | no rule reads unmapped codes" in text
+    assert "What is not as it should be" not in text
+
+
+def test_dbt_itself_comes_to_the_same_as_what_it_compiled(home, result):
+    settings = configuration(home / "world")
+
+    def all_results() -> list[list[tuple]]:
+        with warehouse(settings) as connection:
+            return [connection.execute(sql).fetchall() for sql in RESULTS]
+
+    before = all_results()
+    build(settings, TABLES_ONLY)
+    assert before == all_results()
+    assert all(before)

@@ -1,0 +1,58 @@
+"""Seeds that fail or kill their process lose nothing but themselves, and nothing runs twice."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.evaluation.collecting import collect
+from orchestration.evaluation.judging import Counts
+from registry.errors import TallymanError
+
+
+@dataclass(frozen=True)
+class Troubled:
+    """Dies at one seed, raises at another, and leaves a trace of each seed it was given."""
+
+    folder: Path
+    dies_at: int = -1
+    raises_at: int = -1
+
+    def __call__(self, seed: int) -> dict:
+        (self.folder / f"ran-{seed}").touch()
+        if seed == self.dies_at:
+            os._exit(9)
+        if seed == self.raises_at:
+            raise TallymanError("the loop found no rest")
+        counts = vars(Counts(injected=1))
+        return {"seed": seed, "kinds": {"F1": counts}, "passes": 3, "cpu_seconds": 1.0}
+
+
+def run(seeds, kept: Path, work: Troubled):
+    said: list[str] = []
+    prepared: list[bool] = []
+    found = collect(seeds, 2, kept, lambda: prepared.append(True), work, said.append)
+    return *found, said, prepared
+
+
+def test_a_death_and_an_error_are_told_with_their_seed_and_the_rest_goes_on(tmp_path):
+    kept = tmp_path / "kept"
+    results, failures, said, _ = run(range(6), kept, Troubled(tmp_path, dies_at=1, raises_at=3))
+    assert sorted(results) == [0, 2, 4, 5]
+    assert failures == {1: "its process died (exit code 9)", 3: "the loop found no rest"}
+    assert any("seed 1 FAILED" in line for line in said)
+
+    # The same again, in health: only what failed is run.
+    for trace in tmp_path.glob("ran-*"):
+        trace.unlink()
+    results, failures, _, _ = run(range(6), kept, Troubled(tmp_path))
+    assert (sorted(results), failures) == ([0, 1, 2, 3, 4, 5], {})
+    assert sorted(trace.name for trace in tmp_path.glob("ran-*")) == ["ran-1", "ran-3"]
+
+
+def test_when_all_is_finished_nothing_is_prepared_or_run(tmp_path):
+    kept = tmp_path / "kept"
+    run([1], kept, Troubled(tmp_path))
+    *_, prepared = run([1], kept, Troubled(tmp_path, dies_at=1))
+    assert prepared == []
