@@ -28,6 +28,6 @@ left join {{ ref('stg_log__withdrawn_containers') }} as withdrawals
         refused.system = withdrawals.system
         and refused.entity = withdrawals.entity
         and refused.container = withdrawals.container
-        -- What that reading refused again stays. Ids of readings begin with the moment of their start.
+        -- What that reading refused again stays. Ids of readings begin with when they began.
         and refused.extraction_id < withdrawals.extraction_id
 group by all
