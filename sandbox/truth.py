@@ -25,6 +25,8 @@ GRACE_SECONDS = {
     "I11": 2 * HOUR,
     "I12": 0.0,
     "M02": HOUR,
+    "D03": 0.0,
+    "F02Q": HOUR,
 }
 """How long each rule waits, counted from the moment at which the first side was recorded."""
 

@@ -58,3 +58,16 @@
 {% macro written_to(name) -%}
     case when {{ name }}_at is not null then greatest({{ name }}_to, updated_to) end
 {%- endmacro %}
+
+{#
+    One bound of when it happened: as the source tells it, else as wide as when it was recorded is,
+    which holds both the clock and a day that is told without its hour.
+#}
+{% macro occurred_bracket(bound, prefix='') -%}
+    coalesce(
+            {{ prefix }}occurred_{{ bound }},
+            {{ prefix }}occurred_at
+            {{ '-' if bound == 'from' else '+' }} ({{ prefix }}recorded_to - {{ prefix }}recorded_from),
+            {{ prefix }}recorded_{{ bound }}
+        )
+{%- endmacro %}

@@ -12,7 +12,8 @@
     item='cast(null as varchar)', location='cast(null as varchar)',
     quantity='cast(null as decimal(18, 6))', unit_price='cast(null as decimal(18, 6))',
     currency='cast(null as varchar)', occurred_at='written_at',
-    promised_at='cast(null as timestamptz)'
+    promised_at='cast(null as timestamptz)', occurred_from='cast(null as timestamptz)',
+    occurred_to='cast(null as timestamptz)'
 ) -%}
     system,
         '{{ entity }}' as entity,
@@ -36,6 +37,8 @@
         {{ unit_price }} as unit_price,
         {{ currency }} as currency,
         {{ occurred_at }} as occurred_at,
+        {{ occurred_from }} as occurred_from,
+        {{ occurred_to }} as occurred_to,
         {{ promised_at }} as promised_at,
         written_from as recorded_from,
         written_to as recorded_to,

@@ -1,56 +1,86 @@
 {# Codes of a feed that a seed should know and does not, one row a value. #}
 
-{% macro _unmapped_select(connector, entity, field) -%}
+{#
+    `known` is the anti join that drops the codes that are known, `condition` what else must hold.
+    `code_kind` says what the code is: status, movement_type, location or unit. A code is cleared
+    once every record that told it has told something else since.
+#}
+{% macro _unmapped(connector, entity, field, code_kind, known='', condition='true') -%}
     select
         '{{ connector }}' as connector,
-        landed._system as system,
+        told.system,
         '{{ entity }}' as entity,
         '{{ field }}' as field_name,
-        cast(landed.{{ field }} as varchar) as source_value,
-        count(distinct landed._record_id) as record_count,
-        min(landed._extracted_at) as first_seen_at,
-        max(landed._extracted_at) as last_seen_at,
-        min(landed._record_id) as sample_record_id
-    from {{ source('landing', connector ~ '__' ~ entity) }} as landed
+        '{{ code_kind }}' as code_kind,
+        told.source_value,
+        count(*) as record_count,
+        min(told.first_seen_at) as first_seen_at,
+        max(told.last_seen_at) as last_seen_at,
+        case when count(*) = count(told.cleared_at) then max(told.cleared_at) end as cleared_at,
+        min(told.record_id) as sample_record_id
+    from (
+        select
+            unknown.*,
+            min(later._extracted_at) as cleared_at
+        from (
+            select
+                landed._system as system,
+                landed._record_id as record_id,
+                cast(landed.{{ field }} as varchar) as source_value,
+                min(landed._extracted_at) as first_seen_at,
+                max(landed._extracted_at) as last_seen_at
+            from {{ source('landing', connector ~ '__' ~ entity) }} as landed
+            {{ known }}
+            where landed.{{ field }} is not null and {{ condition }}
+            group by landed._system, landed._record_id, landed.{{ field }}
+        ) as unknown
+        left join {{ source('landing', connector ~ '__' ~ entity) }} as later
+            on
+                unknown.system = later._system
+                and unknown.record_id = later._record_id
+                and unknown.last_seen_at < later._extracted_at
+        group by all
+    ) as told
+    group by told.system, told.source_value
 {%- endmacro %}
 
 {% macro unmapped_statuses(connector, entity, field) -%}
-    {{ _unmapped_select(connector, entity, field) }}
-    anti join {{ ref('status_map') }} as known
-        on
-            known.connector = '{{ connector }}'
-            and known.entity = '{{ entity }}'
-            and known.field = '{{ field }}'
-            and cast(landed.{{ field }} as varchar) = known.source_value
-    where landed.{{ field }} is not null
-    group by landed._system, landed.{{ field }}
+    {% set known -%}
+        anti join {{ ref('status_map') }} as known
+            on
+                known.connector = '{{ connector }}'
+                and known.entity = '{{ entity }}'
+                and known.field = '{{ field }}'
+                and cast(landed.{{ field }} as varchar) = known.source_value
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'status', known) }}
 {%- endmacro %}
 
 {% macro unmapped_movement_types(connector, entity, field) -%}
-    {{ _unmapped_select(connector, entity, field) }}
-    anti join {{ ref('movement_types') }} as known
-        on
-            known.connector = '{{ connector }}'
-            and known.entity = '{{ entity }}'
-            and landed.{{ field }} = known.source_type
-    where landed.{{ field }} is not null
-    group by landed._system, landed.{{ field }}
+    {% set known -%}
+        anti join {{ ref('movement_types') }} as known
+            on
+                known.connector = '{{ connector }}'
+                and known.entity = '{{ entity }}'
+                and landed.{{ field }} = known.source_type
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'movement_type', known) }}
 {%- endmacro %}
 
 {# `among`: a condition on the landed records, where not all of them are of interest. #}
 {% macro unmapped_locations(connector, entity, field, among='true') -%}
-    {{ _unmapped_select(connector, entity, field) }}
-    anti join {{ ref('location_map') }} as known
-        on
-            known.connector = '{{ connector }}'
-            and landed.{{ field }} = known.source_location
-    where landed.{{ field }} is not null and {{ among }}
-    group by landed._system, landed.{{ field }}
+    {% set known -%}
+        anti join {{ ref('location_map') }} as known
+            on
+                known.connector = '{{ connector }}'
+                and landed.{{ field }} = known.source_location
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'location', known, among) }}
 {%- endmacro %}
 
 {# Codes that the connector itself should have translated: `translation` is what it made of them. #}
 {% macro untranslated(connector, entity, field, translation) -%}
-    {{ _unmapped_select(connector, entity, field) }}
-    where landed.{{ field }} is not null and landed.{{ translation }} is null
-    group by landed._system, landed.{{ field }}
+    {{ _unmapped(
+        connector, entity, field, 'unit', condition='landed.' ~ translation ~ ' is null'
+    ) }}
 {%- endmacro %}

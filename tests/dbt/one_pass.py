@@ -36,10 +36,20 @@ EXPECTED_OPEN = {
     ("F01", "SO-200012/1"),
     ("F02", "SO-200013/1"),
     ("F03", "I9900014"),
+    ("F02Q", "SO-200014/1"),
+    ("D03", "carrier.tracking_events.code=ZZ"),
     ("I11", "ADJ-000001"),
     ("I12", "RC-000002"),
     ("I01", "00012345600012@EAST"),
     ("M02", DRIFTED_ITEM),
+    ("O07", "SO-200021/1"),
+    ("S06", "TRK0200022"),
+    ("O08C", "TRK0200023"),
+    ("O08", "SO-200024/1"),
+    ("O08E", "SO-200025/1"),
+    ("O08M", "SO-200026/1"),
+    ("S07", "SO-200027/1"),
+    ("O09C", "TRK0200029"),
 }
 
 
@@ -52,6 +62,7 @@ def broken_and_kept() -> Scenario:
     Order(scenario, 100001, ago(days=5)).healthy()
     _orders(scenario)
     _shipments(scenario)
+    _sequences(scenario)
     _decoys(scenario)
     _stock(scenario)
     scenario.read(NOW)
@@ -85,6 +96,32 @@ def _shipments(scenario: Scenario) -> None:
     Order(scenario, 200013, ago(days=3)).oms().released().warehouse().invoiced()
     twice = Order(scenario, 200014, ago(days=3)).oms().released().warehouse().shipped()
     twice.fulfilled().invoiced().invoiced(number="I9900014", after=130).scanned("PU")
+
+
+def _sequences(scenario: Scenario) -> None:
+    """Steps in an impossible order, and those that do not come to an end."""
+    hasty = Order(scenario, 200021, ago(days=2)).oms()
+    moment = erp_local(hasty.at(41))
+    hasty.erp(booked=moment, released=moment, modified=moment, stat=30, line_stat=30, whs="E1")
+    hasty.warehouse(after=15)
+    before = Order(scenario, 200022, ago(days=3))
+    before.oms(updated=before.at(65), delivered_at=before.at(65))
+    before.released().warehouse().shipped(after=200).fulfilled(after=205).invoiced(after=260)
+    before.scanned("PU", after=50).scanned("DL", after=60)
+    turned = Order(scenario, 200023, ago(days=3))
+    turned.oms(updated=turned.at(1301), delivered_at=turned.at(1301))
+    turned.released().warehouse().shipped().fulfilled().invoiced()
+    turned.scanned("PU", after=1400).scanned("DL", after=1300)
+    packed = Order(scenario, 200024, ago(days=2)).oms().released()
+    packed.warehouse(picked_ms=wms_ms(packed.at(50)), packed_ms=wms_ms(packed.at(30)))
+    booked = Order(scenario, 200025, ago(days=2)).oms()
+    booked.erp(entered=erp_local(booked.at(30)))
+    placed = Order(scenario, 200026, ago(days=2))
+    placed.oms(placed_at=placed.at(30)).erp()
+    generous = Order(scenario, 200027, ago(days=3)).oms().released().warehouse()
+    generous.shipped(quantity=7).fulfilled(quantity=7).invoiced(quantity=7).scanned("PU")
+    lost = Order(scenario, 200029, ago(days=14)).oms().released().warehouse().shipped()
+    lost.fulfilled().invoiced().scanned("PU")
 
 
 def _decoys(scenario: Scenario) -> None:

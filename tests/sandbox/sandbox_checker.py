@@ -91,7 +91,8 @@ def read_books(reader: Reader) -> Books:
 
 def violations(books: Books, entered_late_from: float = float("inf")) -> Violations:
     """``entered_late_from``: documents changed since then may carry older dates than that."""
-    return _orders(books) | _shipments(books, entered_late_from) | _stock(books) | _items(books)
+    found = _orders(books) | _shipments(books, entered_late_from) | _stock(books) | _items(books)
+    return found | _quantities(books) | _codes(books)
 
 
 def _orders(books: Books) -> Violations:
@@ -273,4 +274,33 @@ def _items(books: Books) -> Violations:
         assert Decimal(row["listPrice"]) == prices[row["gtin"]]
     return {
         ("M02", row["Gtin"]) for row in books.wms_items if row["CasePack"] != packs[row["Gtin"]]
+    }
+
+
+def _codes(books: Books) -> Violations:
+    unknown = {scan["code"] for scan in books.scans} - {"OC", "PU", "DP", "AR", "OD", "DL", "EX"}
+    return {("D03", f"carrier.tracking_events.code={code}") for code in unknown}
+
+
+def _quantities(books: Books) -> Violations:
+    """Of each line no more is shipped than was ordered, and no more invoiced than was shipped."""
+    order_of = {row["doc_no"]: row["ext_ref"] for row in books.erp_orders}
+    pack = {row["Sku"]: row["CasePack"] for row in books.wms_items}
+    ordered = {
+        f"{order['orderNumber']}/{line['lineNo']}": Decimal(line["qty"])
+        for order in books.oms_orders
+        for line in order["lines"]
+    }
+    shipped: defaultdict[str, Decimal] = defaultdict(Decimal)
+    invoiced: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for shipment in books.shipments:
+        for line in shipment["Lines"]:
+            name = f"{order_of[shipment['HostOrder']]}/{line['HostLine'] // 10}"
+            shipped[name] += line["Qty"] * (pack[line["Sku"]] if line["Uom"] == "CS" else 1)
+    for document in books.invoices:
+        for line in document["lines"] if document["stat"] == "P" else []:
+            name = f"{order_of[document['doc_no']]}/{line['pos'] // 10}"
+            invoiced[name] += Decimal(line["qty"])
+    return {("S07", name) for name, amount in shipped.items() if amount > ordered[name]} | {
+        ("F02Q", name) for name, amount in invoiced.items() if 0 < shipped[name] < amount
     }

@@ -49,6 +49,8 @@ EXPECTED_OPEN = {
     ("P03", "PO-6/1"),  # 100 came, 60 were announced
     ("P09", "PO-6/1"),
     ("P02", "PO-10/2"),  # refused line
+    ("D03", "threepl.inventory.quantity_qualifier=ZZ"),
+    ("D03", "threepl.adjustment_lines.reason_code=QQ"),
 }
 
 

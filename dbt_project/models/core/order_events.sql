@@ -76,6 +76,8 @@ runs as (
         arg_min(
             struct_pack(
                 occurred_at := occurred_at,
+                occurred_from := occurred_from,
+                occurred_to := occurred_to,
                 recorded_from := recorded_from,
                 recorded_to := recorded_to,
                 seen_at := seen_at,
@@ -83,6 +85,7 @@ runs as (
             ),
             version_number
         ) filter (where is_set) as first_told,
+        arg_max(occurred_at, version_number) filter (where is_set) as standing_at,
         arg_max(
             struct_pack(
                 source_status := source_status,
@@ -116,6 +119,50 @@ runs as (
     group by system, entity, record_id, object_type, milestone, ordinal
 ),
 
+-- Where another date stands than was told first, since when. (The offset of a clock differs from
+-- one measurement to the next: that makes no other date.)
+moved as (
+    select
+        system,
+        entity,
+        record_id,
+        object_type,
+        milestone,
+        ordinal,
+        standing_at
+    from runs
+    where abs(epoch(standing_at) - epoch(first_told.occurred_at)) > 60
+),
+
+redated as (
+    select
+        moved.system,
+        moved.entity,
+        moved.record_id,
+        moved.object_type,
+        moved.milestone,
+        moved.ordinal,
+        arg_min({{ occurred_bracket('from', 'numbered.') }}, numbered.version_number)
+            as redated_from,
+        arg_min({{ occurred_bracket('to', 'numbered.') }}, numbered.version_number) as redated_to,
+        min(numbered.seen_at) as redated_seen_at
+    from numbered
+    inner join moved
+        on
+            numbered.system = moved.system
+            and numbered.entity = moved.entity
+            and numbered.record_id = moved.record_id
+            and numbered.object_type = moved.object_type
+            and numbered.milestone = moved.milestone
+            and numbered.ordinal = moved.ordinal
+    where
+        numbered.is_set
+        and abs(epoch(numbered.occurred_at) - epoch(moved.standing_at)) <= 60
+    group by
+        moved.system, moved.entity, moved.record_id, moved.object_type, moved.milestone,
+        moved.ordinal
+),
+
 flattened as (
     select
         runs.system,
@@ -128,10 +175,21 @@ flattened as (
         unnest(runs.first_told),
         unnest(runs.last_told),
         runs.cleared_from,
-        runs.cleared_to
+        runs.cleared_to,
+        redated.redated_from,
+        redated.redated_to,
+        redated.redated_seen_at
     from runs
     inner join {{ ref('dim_systems') }} as systems
         on runs.system = systems.system
+    left join redated
+        on
+            runs.system = redated.system
+            and runs.entity = redated.entity
+            and runs.record_id = redated.record_id
+            and runs.object_type = redated.object_type
+            and runs.milestone = redated.milestone
+            and runs.ordinal = redated.ordinal
 ),
 
 linked as (
@@ -223,6 +281,11 @@ select
     linked.mapping_method,
     linked.reason_code,
     linked.occurred_at,
+    {{ occurred_bracket('from', 'linked.') }} as occurred_from,
+    {{ occurred_bracket('to', 'linked.') }} as occurred_to,
+    linked.redated_from,
+    linked.redated_to,
+    linked.redated_seen_at,
     linked.promised_at,
     linked.recorded_from,
     linked.recorded_to,

@@ -4,6 +4,7 @@ with wanted as (
         rule_id,
         unnest(list_distinct([a_role, coalesce(b_role, a_role)])) as role
     from {{ ref('rules') }}
+    where family <> 'feed'
 ),
 
 missing as (

@@ -22,6 +22,7 @@ with judged as (
         on
             obligations.rule_id = frontiers.rule_id
             and obligations.a_system = frontiers.a_system
+            and obligations.entity is not distinct from frontiers.entity
     left join {{ ref('obligation_holds') }} as holds
         on obligations.obligation_id = holds.obligation_id
 )

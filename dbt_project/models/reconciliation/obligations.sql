@@ -19,6 +19,16 @@ with families as (
         'balance' as family,
         *
     from {{ ref('obligations_balance') }}
+    union all by name
+    select
+        'sequence' as family,
+        *
+    from {{ ref('obligations_sequence') }}
+    union all by name
+    select
+        'feed' as family,
+        *
+    from {{ ref('obligations_feed') }}
 ),
 
 -- What has no order is valued at the list price.
@@ -85,6 +95,7 @@ select
     priced.rule_id,
     priced.family,
     priced.a_system,
+    priced.entity,
     priced.a_record_id,
     priced.milestone,
     priced.ordinal,

@@ -67,6 +67,16 @@ b_facts as (
             and facts.system = routes.system
 ),
 
+-- Whether a quantity covers can't be told where another has no base unit.
+unmeasured as (
+    select distinct
+        rule_id,
+        a_system,
+        match_key
+    from b_facts
+    where weight is null
+),
+
 b_changes as (
     select
         rule_id,
@@ -339,7 +349,11 @@ select
     triggers.quantity,
     cast(null as varchar) as expected_value,
     cast(null as varchar) as observed_value,
-    triggers.object_id is not null as is_linked,
+    triggers.object_id is not null
+    and (
+        triggers.cover <> 'quantity'
+        or (triggers.quantity is not null and unmeasured.match_key is null)
+    ) as is_linked,
     triggers.due_at,
     first_ends.end_from,
     first_ends.end_to,
@@ -353,3 +367,8 @@ left join first_ends
         triggers.rule_id = first_ends.rule_id
         and triggers.fact_id = first_ends.fact_id
         and triggers.rearmed = first_ends.rearmed
+left join unmeasured
+    on
+        triggers.rule_id = unmeasured.rule_id
+        and triggers.a_system = unmeasured.a_system
+        and triggers.match_key = unmeasured.match_key

@@ -4,6 +4,7 @@ with wanted as (
         rule_id,
         unnest({{ list_of('evidence') }}) as evidence
     from {{ ref('rules') }}
+    where family <> 'feed'
 ),
 
 routed as (

@@ -52,10 +52,11 @@ candidates as (
         ) as is_named_route
     from looked_at
     inner join {{ ref('dim_systems') }} as a_systems
-        on looked_at.a_role = a_systems.role
+        -- A rule about feeds is about those of every role.
+        on looked_at.a_role in ('*', a_systems.role)
     inner join {{ ref('dim_systems') }} as systems
         on
-            looked_at.role = systems.role
+            looked_at.role in ('*', systems.role)
             -- An instance is its own and only counterpart within its role.
             and (looked_at.role <> looked_at.a_role or a_systems.system = systems.system)
             and (

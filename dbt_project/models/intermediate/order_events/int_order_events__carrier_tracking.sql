@@ -24,6 +24,8 @@ with events as (
         cast(null as decimal(18, 6)) as unit_price,
         cast(null as varchar) as currency,
         occurred_at,
+        occurred_from,
+        occurred_to,
         cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,

@@ -89,6 +89,8 @@ notices as (
             document='shipment_number', own_document='shipment_number',
             line_record='line_number', item='item', quantity='base_quantity',
             occurred_at='coalesce(least(shipped_to, written_at), written_at)',
+            occurred_from='least(shipped_from, written_from)',
+            occurred_to='least(shipped_to, written_to)',
             promised_at='expected_to'
         ) }}
     from notice_lines

@@ -34,7 +34,9 @@ shipped as (
             host_line_key(), source_status='status_code', mapping_method='status_mapping_method',
             document='shipment_number', own_document='shipment_number', line_record='line_id',
             item='item', location='location_id', quantity='base_quantity',
-            occurred_at='least(shipped_to, written_at)'
+            occurred_at='least(shipped_to, written_at)',
+            occurred_from='least(shipped_from, written_from)',
+            occurred_to='least(shipped_to, written_to)'
         ) }}
     from shipments
 ),
@@ -48,7 +50,9 @@ packages as (
             record_id="shipment_number || '/' || tracking_number", source_status='status_code',
             mapping_method='status_mapping_method', document='shipment_number',
             own_document='shipment_number', location='location_id',
-            occurred_at='least(shipped_to, written_at)'
+            occurred_at='least(shipped_to, written_at)',
+            occurred_from='least(shipped_from, written_from)',
+            occurred_to='least(shipped_to, written_to)'
         ) }}
     from shipments
     where tracking_number is not null
@@ -67,7 +71,9 @@ transferred as (
             mapping_method='status_mapping_method', document='transfer_number',
             own_document='transfer_number', line_record='line_id', item='item',
             location='location_id', quantity='base_quantity',
-            occurred_at='least(moved_to, written_at)'
+            occurred_at='least(moved_to, written_at)',
+            occurred_from='least(moved_from, written_from)',
+            occurred_to='least(moved_to, written_to)'
         ) }}
     from transfers
     where quantity > 0

@@ -20,7 +20,9 @@ touched as (
 )
 
 select
-    touched.*,
+    touched.* exclude (
+        occurred_from, occurred_to, redated_from, redated_to, redated_seen_at
+    ),
     touched.reversed_to is null as is_standing,
     {{ must_equal(
         'fields',

@@ -46,6 +46,8 @@ select
     end as reason_code,
     description,
     occurred_at,
+    occurred_from,
+    occurred_to,
     local_time,
     time_method,
     -- Carriers tell when they scanned, not when they wrote it; a tracker tells both.

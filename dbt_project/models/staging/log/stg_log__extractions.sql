@@ -16,7 +16,9 @@ with extractions as (
         clock_offset_seconds,
         coalesce(clock_uncertainty_seconds, 0) as clock_uncertainty_seconds,
         error_kind,
-        error_message
+        error_message,
+        notices,
+        cursor_to is not null as has_cursor
     from {{ source('landing', 'extractions') }}
     -- A crash between the copy of the data and its mark may land a row of the log twice.
     qualify row_number() over (
@@ -79,6 +81,8 @@ select
     clock_uncertainty_seconds,
     error_kind,
     error_message,
+    notices,
+    has_cursor,
     time_zone,
     has_clock_jump,
     watermark_at,
