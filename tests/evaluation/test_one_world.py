@@ -55,7 +55,7 @@ def test_the_page_is_written_from_it(result):
     }
     text = page(score)
     assert "| Recall | 1.0000 |" in text
-    assert "| S4 | New code in an enumeration | no rule reads unmapped codes" in text
+    assert "| C1 | Clock skew of minutes | the sandbox does not inject it yet |" in text
     assert "What is not as it should be" not in text
 
 
