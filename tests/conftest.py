@@ -1,0 +1,25 @@
+"""The order in which the two workers take the files: the long ones first.
+
+A file that takes minutes and comes last runs alone, with one of two cores idle.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+LONG = (
+    "loop/test_crashes.py",
+    "loop/test_bad_input.py",
+    "loop/test_demo.py",
+    "loop/test_invariance.py",
+    "evaluation/test_one_world.py",
+    "x12/test_x12_loop.py",
+    "writeback/test_lifecycle_model.py",
+    "dbt/test_rules.py",
+    "dbt/test_units.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get("/".join(item.path.parts[-2:]), len(LONG)))
