@@ -299,6 +299,7 @@ class TestTrytonErp(
 
 class TestTrytonWms(
     ReadingContract,
+    CursorContract,
     DeletionContract,
     HttpReadingContract,
     CorrectionContract,
