@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import formatdate
 from zoneinfo import ZoneInfo
@@ -27,6 +29,17 @@ def skip(seconds: float) -> None:
     if seconds < 0:
         raise ValueError("time does not run backwards")
     _ahead += seconds
+
+
+@contextmanager
+def skips_forgotten() -> Iterator[None]:
+    """At the end the clock shows again what it would without the skips made meanwhile."""
+    global _ahead
+    before = _ahead
+    try:
+        yield
+    finally:
+        _ahead = before
 
 
 def iso_utc(moment: float) -> str:

@@ -1,6 +1,6 @@
-"""The order in which the two workers take the files: the long ones first.
+"""The order in which the workers take the files: the long ones first.
 
-A file that takes minutes and comes last runs alone, with one of two cores idle.
+A file that takes minutes and comes last runs alone, with the other cores idle.
 """
 
 from __future__ import annotations

@@ -136,7 +136,8 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
     }
     time = SandboxClock()
     try:
-        with hosting({name: Hosted(app, time.now) for name, app in transports.items()}):
+        hosts = {name: Hosted(app, time.now) for name, app in transports.items()}
+        with clock.skips_forgotten(), hosting(hosts):
             yield PretendWorld(
                 settings=configuration(home),
                 clock=time,

@@ -428,7 +428,10 @@ def _invoiced_twice(order: Patient) -> Staged:
         keys=order.keys
         | {"shipment": parcel.shipment, "invoice": first, "duplicate_invoice": twin},
         since=order.at,
-        expected=[("F03", twin)],
+        expected=[
+            ("F03", twin),
+            *(("F02Q", f"{order.keys['order_number']}/{line['line']}") for line in lines),
+        ],
         values={"erp": [first, twin], "real": [first]},
         correction=_correction("erp", "void_invoice", True, invoice_record=twin),
         after={"erp": {"invoices": {"inv_no": twin, "stat": "V"}}},

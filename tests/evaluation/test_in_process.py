@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
@@ -9,6 +11,7 @@ from connectors.factory import make_source
 from connectors.in_process import hosted
 from orchestration.evaluation.in_process import URLS, world_in_process
 from registry.systems import load_registry
+from sandbox import clock
 from sandbox.settings import Settings as World
 
 SMALL = World(seed=3, orders=60, items=40, faults_per_kind=0, decoys_per_kind=0)
@@ -31,6 +34,12 @@ def test_all_systems_are_read_and_live_in_the_worlds_time(world):
         assert sum(len(page.records) for page in pages) > 0, system.name
         # The warehouse's clock is two and a half minutes fast; an hour apart would show.
         assert abs(pages[-1].clock_offset_seconds or 0) < 200
+
+
+def test_what_a_world_skipped_is_forgotten_with_it(tmp_path):
+    with world_in_process(tmp_path, SMALL) as opened:
+        opened.skip(3600)
+    assert abs(clock.now() - time.time()) < 60
 
 
 def test_what_is_never_answered_times_out_at_once(world):

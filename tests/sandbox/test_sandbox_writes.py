@@ -201,7 +201,7 @@ def correct(reader: Reader, step: Row, key: str) -> int:
 
 def test_every_expected_correction_takes_effect_exactly_once(small: Reader) -> None:
     small.settle()
-    cannot_be_undone = {"S04", "I12", "I01"}
+    cannot_be_undone = {"S04", "I12", "I01", "D03"}
     writes = correct_everything(small)
     effects = small.effects()
     assert len(effects) == writes
