@@ -46,7 +46,7 @@ real: setup ## The whole loop against real systems (needs Node.js 20), broken by
 dev: setup ## Pretend distributor plus the Dagster UI, schedule and sensors on
 	@$(BIN)/tallyman dev $(ARGS)
 
-test: setup ## All tests
+test: setup ## The tests; CI adds `pytest -m world` and `make real`
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## Style, types, import directions, SQL

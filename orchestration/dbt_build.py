@@ -112,7 +112,7 @@ def _kept(settings: Settings) -> Path:
     return path
 
 
-def _kept_manifest(settings: Settings) -> Any:
+def kept_manifest(settings: Settings) -> Any:
     """The parsed manifest of set-up. Read anew for each build: compiling changes it, and a second
     build with the same object lost its ephemeral models."""
     from dbt.contracts.graph.manifest import Manifest
@@ -198,7 +198,7 @@ def _runs(settings: Settings, arguments: tuple[str, ...]) -> list[Any]:
     from dbt.cli.main import dbtRunner
 
     with _environment(settings):
-        runner = dbtRunner(manifest=_kept_manifest(settings), callbacks=[_die_if_asked])
+        runner = dbtRunner(manifest=kept_manifest(settings), callbacks=[_die_if_asked])
         crash_point("build.before_first_model")
         outcome = runner.invoke(["build", *_arguments(settings, "--no-write-json"), *arguments])
     if not isinstance(outcome.result, RunExecutionResult):

@@ -12,7 +12,6 @@ LONG = (
     "loop/test_bad_input.py",
     "loop/test_demo.py",
     "loop/test_invariance.py",
-    "evaluation/test_one_world.py",
     "x12/test_x12_loop.py",
     "writeback/test_lifecycle_model.py",
     "dbt/test_rules.py",

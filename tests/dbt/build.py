@@ -1,4 +1,4 @@
-"""dbt in this process over a scenario's warehouse; the project is parsed once for all tests."""
+"""dbt in this process over a scenario's warehouse, with the manifest that set-up parsed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from filelock import FileLock
 
-from registry.settings import PROJECT_ROOT, QUIET_ENVIRONMENT
+from orchestration.dbt_build import kept_manifest, parsed
+from registry.settings import PROJECT_ROOT, QUIET_ENVIRONMENT, load_settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 
@@ -101,26 +103,32 @@ class Warehouse:
 
 
 def _template(artefacts: Path) -> Path:
-    """The file in which all views and seeds stand, over feeds that tell nothing."""
+    """The file in which all views and seeds stand, over feeds that tell nothing. One for all
+    processes of a test run."""
     from scenario import Scenario
 
-    template = Warehouse(artefacts / "template", artefacts, bare=True)
-    if not template.path.exists():
-        Scenario().write(template.path)
-        template.build()
-    return template.path
+    in_worker = "PYTEST_XDIST_WORKER" in os.environ
+    shared = artefacts.parent.parent if in_worker else artefacts.parent
+    made = shared / "template"
+    with FileLock(shared / "template.lock"):
+        if not made.exists():
+            template = Warehouse(shared / "template.making", artefacts, bare=True)
+            Scenario().write(template.path)
+            template.build()
+            template.home.rename(made)
+    return made / "warehouse.duckdb"
 
 
 _manifests: dict[Path, Any] = {}
 
 
 def _manifest(artefacts: Path) -> Any:
+    """What set-up parsed; parsed again first if a file of the project is newer."""
     if artefacts not in _manifests:
-        from dbt.cli.main import dbtRunner
-
-        result = dbtRunner().invoke(["parse", *_options(artefacts)])
-        assert result.success, result.exception
-        _manifests[artefacts] = result.result
+        settings = load_settings(artefacts)
+        with FileLock(settings.dbt_project / "target" / "parsing.lock"):
+            parsed(settings)
+        _manifests[artefacts] = kept_manifest(settings)
     return _manifests[artefacts]
 
 

@@ -14,6 +14,8 @@ from orchestration.evaluation.in_process import configuration
 from orchestration.evaluation.one_world import WorldChoices, make_template, run_world
 from reporting.score import page
 
+pytestmark = pytest.mark.world
+
 SMALL = WorldChoices(orders=120, faults=1, decoys=1, late=False)
 TABLES_ONLY = ("--select", "config.materialized:table")
 RESULTS = (
