@@ -22,7 +22,7 @@ from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
 from ingestion.warehouse import warehouse
-from registry.contracts import Contract, arrow_type, contracts_of
+from registry.contracts import Contract, arrow_schema, contracts_of
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.settings import Settings
@@ -226,8 +226,8 @@ class _EntityExtraction:
             }
             for container in self._withdrawn
         ]
-        schema = pa.schema([(name, arrow_type(kind)) for name, kind in WITHDRAWN_COLUMNS.items()])
-        self._writer.write(spool.WITHDRAWN, pa.Table.from_pylist(rows, schema=schema))
+        told = pa.Table.from_pylist(rows, schema=arrow_schema(WITHDRAWN_COLUMNS))
+        self._writer.write(spool.WITHDRAWN, told)
 
     def _flush(self, extraction_id: str) -> None:
         if not self._waiting or self._contract is None:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from registry.contracts import SYSTEM_COLUMNS, Contract, arrow_type, load_contracts
+from registry.contracts import SYSTEM_COLUMNS, Contract, arrow_schema, load_contracts
 from registry.crash_points import crash_point
 from registry.systems import OWN_SYSTEM, Registry, System
 
@@ -87,7 +87,7 @@ MISSING_COLUMNS: Mapping[str, str] = {
 
 def quarantine_schema() -> pa.Schema:
     """Columns of quarantined rows, in landing order."""
-    return pa.schema([(name, arrow_type(kind)) for name, kind in QUARANTINE_COLUMNS.items()])
+    return arrow_schema(QUARANTINE_COLUMNS)
 
 
 def raw_schema(system: str) -> str:
@@ -248,18 +248,29 @@ def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> se
     return {row[0] for row in rows}
 
 
+def refused_entities(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:
+    """The entities with rows in quarantine that hold what it takes to judge them again."""
+    schema = raw_schema(system)
+    stored = _stored_columns(connection, schema).get(schema, {})
+    if "fields" not in stored.get("quarantine", {}):
+        return set()
+    rows = connection.execute(
+        f"select distinct entity from {schema}.quarantine where fields is not null"
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def refused_otherwise(
     connection: duckdb.DuckDBPyConnection, system: str, contract: Contract
 ) -> pa.Table:
     """The rows in quarantine that another version of their contract refused, in landing order.
 
     Without those that no contract can help: refused by the connector itself, or told anew by it
-    when the contract changes (those of a container).
+    when the contract changes (those of a container). The entity must be one of
+    ``refused_entities``.
     """
     schema = raw_schema(system)
     stored = _stored_columns(connection, schema).get(schema, {})
-    if "fields" not in stored.get("quarantine", {}):
-        return quarantine_schema().empty_table()
     landed = f"select _extraction_id, _sequence from {schema}.{contract.entity}"
     if contract.entity not in stored:
         landed = "select null as _extraction_id, null as _sequence where false"

@@ -29,7 +29,7 @@ from ingestion.landing import (
 )
 from ingestion.report import Clock, EntityReport, Extracted, LoadReport
 from ingestion.warehouse import warehouse
-from registry.contracts import arrow_type
+from registry.contracts import arrow_schema
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.settings import Settings
@@ -241,5 +241,4 @@ def extraction_rows(extracted: Extracted) -> pa.Table:
         }
         for entity in extracted.entities
     ]
-    schema = pa.schema([(name, arrow_type(kind)) for name, kind in EXTRACTION_COLUMNS.items()])
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist(rows, schema=arrow_schema(EXTRACTION_COLUMNS))

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from connectors.base import Record
-from ingestion.landing import quarantine_schema, refused_otherwise
+from ingestion.landing import quarantine_schema, refused_entities, refused_otherwise
 from ingestion.typing import BatchTyper, ReceivedRecord, TypedBatch
 from registry.contracts import Contract
 
@@ -30,8 +30,8 @@ def due(
 ) -> dict[str, pa.Table]:
     """By entity, the rows in quarantine that are to be judged again; no entity without any."""
     found = {
-        entity: refused_otherwise(connection, system, contract)
-        for entity, contract in contracts.items()
+        entity: refused_otherwise(connection, system, contracts[entity])
+        for entity in sorted(refused_entities(connection, system) & contracts.keys())
     }
     return {entity: refused for entity, refused in found.items() if refused.num_rows}
 

@@ -18,7 +18,7 @@ from ingestion.landing import MISSING_COLUMNS, known_records
 from ingestion.report import Clock, EntityReport
 from ingestion.spool import MISSING, SpoolWriter
 from ingestion.warehouse import warehouse
-from registry.contracts import arrow_type
+from registry.contracts import arrow_schema
 from registry.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,7 @@ def run(
         }
         for record_id in sorted(missing)
     ]
-    schema = pa.schema([(name, arrow_type(kind)) for name, kind in MISSING_COLUMNS.items()])
-    writer.write(MISSING, pa.Table.from_pylist(rows, schema=schema))
+    writer.write(MISSING, pa.Table.from_pylist(rows, schema=arrow_schema(MISSING_COLUMNS)))
     return replace(report, swept=True, ended_at=ended)
 
 

@@ -63,6 +63,13 @@ def arrow_type(duckdb_type: str) -> pyarrow.DataType:
     }[duckdb_type]
 
 
+def arrow_schema(columns: Mapping[str, str]) -> pyarrow.Schema:
+    """The Arrow schema of a table whose columns have these DuckDB types."""
+    import pyarrow
+
+    return pyarrow.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of an entity.
