@@ -56,13 +56,11 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """All events of a batch in one transaction a file, not one each."""
         with self._db_lock, ExitStack() as transactions:
+            transactions.callback(self._batch.clear)
             for shard in (INDEX_SHARD_NAME, *{event.run_id for event in events}):
                 self._batch[shard] = transactions.enter_context(self._connect(shard))
-            try:
-                for event in events:
-                    self.store_event(event)
-            finally:
-                self._batch.clear()
+            for event in events:
+                self.store_event(event)
 
     def _engine(self, shard: str) -> sa.Engine:
         if shard not in self._engines:
