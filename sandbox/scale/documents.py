@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sandbox.catalogue import LOCATIONS, Item, draw_items, oms_sku, wms_sku
 from sandbox.clock import iso_utc
-from sandbox.scale.draw import NEVER, Block, Ints
+from sandbox.scale.draw import NEVER, Block, Ints, Lines
 from sandbox.scale.plan import (
     CANCELLED_RELEASED,
     DELIVERED,
@@ -178,24 +178,10 @@ def _oms_orders(block: Block) -> Documents:
 
 def _wms_orders(block: Block) -> Documents:
     rows = np.flatnonzero(np.isin(block.state, (CANCELLED_RELEASED, RELEASED, DELIVERED)))
-    lines = block.lines
     updated = block.heard["wms"].max(axis=1)[rows]
     status = np.full(len(block.state), 0)
     status[block.state == CANCELLED_RELEASED] = 1
     status[block.state == DELIVERED] = 2
-    line = join(
-        '{"LineNbr":',
-        digits(lines.number),
-        ',"HostLine":',
-        digits(lines.number * 10),
-        ',"Sku":"A',
-        digits(lines.item, 4),
-        '","OrdQty":',
-        digits(lines.qty // lines.pack),
-        ',"Uom":"',
-        chosen(("EA", "CS"), lines.pack > 1),
-        '"}',
-    )
     number = block.number[rows]
     texts = join(
         '{"OrderNbr":"W',
@@ -217,7 +203,7 @@ def _wms_orders(block: Block) -> Documents:
         ',"Version":',
         digits((block.heard["wms"][rows] != NEVER).sum(axis=1)),
         ',"Origin":null,"Lines":[',
-        taken(grouped(line, lines.first), rows),
+        taken(_wms_lines(block.lines, "OrdQty"), rows),
         '],"Seq":',
         digits(number),
         "}\n",
@@ -227,21 +213,7 @@ def _wms_orders(block: Block) -> Documents:
 
 def _wms_shipments(block: Block) -> Documents:
     rows = np.flatnonzero(block.state == DELIVERED)
-    lines = block.lines
     shipped = _clock(block.told("wms", "shipped")[rows])
-    line = join(
-        '{"LineNbr":',
-        digits(lines.number),
-        ',"HostLine":',
-        digits(lines.number * 10),
-        ',"Sku":"A',
-        digits(lines.item, 4),
-        '","Qty":',
-        digits(lines.qty // lines.pack),
-        ',"Uom":"',
-        chosen(("EA", "CS"), lines.pack > 1),
-        '"}',
-    )
     number = block.number[rows]
     texts = join(
         '{"ShipNbr":"',
@@ -259,12 +231,30 @@ def _wms_shipments(block: Block) -> Documents:
         '","Carrier":"SWFT","UpdatedMs":',
         shipped,
         ',"Version":1,"Lines":[',
-        taken(grouped(line, lines.first), rows),
+        taken(_wms_lines(block.lines, "Qty"), rows),
         '],"Seq":',
         digits(number),
         "}\n",
     )
     return Documents("wms", "shipments", texts, number)
+
+
+def _wms_lines(lines: Lines, quantity: str) -> Text:
+    """The lines of each order as JSON objects; ``quantity`` is the field that holds how much."""
+    line = join(
+        '{"LineNbr":',
+        digits(lines.number),
+        ',"HostLine":',
+        digits(lines.number * 10),
+        ',"Sku":"A',
+        digits(lines.item, 4),
+        f'","{quantity}":',
+        digits(lines.qty // lines.pack),
+        ',"Uom":"',
+        chosen(("EA", "CS"), lines.pack > 1),
+        '"}',
+    )
+    return grouped(line, lines.first)
 
 
 def _clock(moments: Ints) -> Text:

@@ -172,6 +172,13 @@ complete as (
     where watermark_at is not null
 ),
 
+log_troubles as (
+    select * from told_by_the_log
+    where signal <> 'empty'
+    union all by name
+    select * from silences
+),
+
 -- Each trouble with its last known bad moment: what was put right, was so since then or later.
 troubles as (
     select
@@ -186,22 +193,7 @@ troubles as (
         ended_from,
         ended_to,
         cast(null as varchar) as raw_key
-    from told_by_the_log
-    where signal <> 'empty'
-    union all
-    select
-        signal,
-        error_kind,
-        system,
-        entity,
-        system || '.' || entity as object_id,
-        run,
-        observed,
-        begun_at,
-        ended_from,
-        ended_to,
-        cast(null as varchar) as raw_key
-    from silences
+    from log_troubles
     union all
     select
         refused.reason_code as signal,
