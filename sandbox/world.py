@@ -11,7 +11,8 @@ from sandbox.catalogue import Item, draw_items
 from sandbox.clock import DAY
 from sandbox.decoys import DECOYS
 from sandbox.events import Event
-from sandbox.faults import FAULTS, Kind
+from sandbox.faults import FAULTS
+from sandbox.faults.kind import Kind
 from sandbox.numbers import Numbers
 from sandbox.scene import OLD, RECENT, WINDOWS, Scene
 from sandbox.settings import Settings
@@ -71,7 +72,7 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     Kinds that need free stock positions come last, when all positions of orders are known.
     """
     rows = []
-    kinds = sorted(KINDS.values(), key=lambda kind: kind.name in {"I1", "I2", "I3", "M6"})
+    kinds = sorted(KINDS.values(), key=lambda kind: kind.takes_free_stock)
     for kind in kinds:
         usual = settings.decoys_per_kind if kind.name in _DECOY_NAMES else settings.faults_per_kind
         for _ in range(settings.mix.get(kind.name, usual)):

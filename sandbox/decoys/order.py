@@ -1,0 +1,103 @@
+"""Decoys of orders: what looks wrong and is not."""
+
+from __future__ import annotations
+
+from sandbox.clock import HOUR, MINUTE
+from sandbox.decoys.decoy import decoy
+from sandbox.faults.kind import Kind
+from sandbox.scene import OLD, RECENT, Scene, keys_of
+from sandbox.truth import Truth
+from sandbox.views.oms import money
+
+
+def cancelled_after_shipping(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    write = scene.write
+    at = write.ship(order, write.packed(order, placed))
+    write.invoice(order, at)
+    departed = write.carry(order, at, until="DP")
+    cancelled = write.cancel(order, departed + 2 * HOUR, systems=("oms",))
+    write.scan(order, cancelled + 5 * HOUR, "EX", "America/Chicago", reason="RETURN TO SENDER")
+    return decoy(
+        "cancelled_after_shipping",
+        ["oms", "erp"],
+        keys_of(order, order.shipments[0]),
+        cancelled,
+        "what has shipped comes back as a return; nothing to cancel in the ERP",
+    )
+
+
+def cases_against_eaches(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD, in_cases=True)
+    at = scene.write.delivered(order, placed)
+    return decoy(
+        "cases_against_eaches",
+        ["wms", "erp"],
+        keys_of(order, order.shipments[0]),
+        at,
+        "the WMS counts cases, the ERP eaches; the quantities are equal",
+    )
+
+
+def order_repeated(scene: Scene) -> Truth:
+    first, placed = scene.order(OLD)
+    scene.write.delivered(first, placed)
+    second, placed = scene.order(OLD, like=first)
+    scene.write.delivered(second, placed)
+    return decoy(
+        "order_repeated",
+        ["oms", "erp"],
+        keys_of(second, second.shipments[0]) | {"first_order_number": first.order},
+        placed,
+        "the customer ordered the same again, under another purchase order number",
+    )
+
+
+def price_in_flight(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    new = line["price"] + scene.rng.randrange(15, 200, 5)
+    at = scene.now - 10 * MINUTE
+    scene.write.add(
+        order,
+        at,
+        "line_repriced",
+        {"erp": at, "oms": scene.live()},
+        line=line["line"],
+        price=new,
+    )
+    return decoy(
+        "price_in_flight",
+        ["erp", "oms"],
+        keys_of(order) | {"line": line["line"], "unit_price": money(new)},
+        at,
+        "the OMS copies the price within its grace period",
+    )
+
+
+def cancelled_before_erp(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    accepted = scene.write.booked(order, placed)
+    del order.find("order_accepted").seen["erp"]
+    scene.write.cancel(order, accepted + 6 * MINUTE, systems=("oms",))
+    return decoy(
+        "cancelled_before_erp",
+        ["oms", "erp"],
+        {"order_number": order.order},
+        accepted,
+        "cancelled minutes after it was accepted, so the ERP never got it",
+    )
+
+
+KINDS = (
+    Kind(
+        "cancelled_after_shipping",
+        "Cancelled in the OMS after it had shipped",
+        cancelled_after_shipping,
+    ),
+    Kind("cases_against_eaches", "Cases in the WMS, eaches in the ERP", cases_against_eaches),
+    Kind("order_repeated", "The same lines under another purchase order", order_repeated),
+    Kind("price_in_flight", "Price copied seconds from now", price_in_flight),
+    Kind("cancelled_before_erp", "Cancelled before the ERP saw it", cancelled_before_erp),
+)

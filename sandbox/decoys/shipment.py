@@ -1,0 +1,141 @@
+"""Decoys of shipments and carriers: what looks wrong and is not."""
+
+from __future__ import annotations
+
+from sandbox.clock import HOUR, MINUTE
+from sandbox.decoys.decoy import decoy
+from sandbox.faults.kind import Kind
+from sandbox.scene import OLD, RECENT, Scene, keys_of
+from sandbox.truth import Truth
+
+
+def shipped_just_now(scene: Scene) -> Truth:
+    order, _ = scene.order(RECENT)
+    write = scene.write
+    shipped = scene.now - scene.rng.uniform(6 * MINUTE, 10 * MINUTE)
+    packed = shipped - 5 * MINUTE
+    # The least that every step takes is the placed order's age, with pace 0.
+    placed = packed - 71 * MINUTE
+    write.packed(order, placed, pace=0.0)
+    write.ship(order, packed, pace=0.0)
+    event = order.find("shipped")
+    live = scene.live()
+    event.seen |= {"erp": live, "oms": event.seen["wms"] + MINUTE}
+    write.invoice(order, shipped)
+    invoiced = order.find("invoiced")
+    invoiced.at, invoiced.seen = live + 0.5, {"erp": live + 0.5}
+    zone = "America/New_York"
+    write.scan(order, shipped - 3 * MINUTE, "OC", zone, reported=shipped - 2 * MINUTE)
+    write.scan(order, shipped + 2 * MINUTE, "PU", zone, reported=shipped + 3 * MINUTE)
+    return decoy(
+        "fresh_shipment",
+        ["wms", "erp"],
+        keys_of(order, order.shipments[0]),
+        event.seen["wms"],
+        "the ERP posts within its grace period",
+    )
+
+
+def two_parcels_one_line(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    write = scene.write
+    order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(6, order.lines[0]["qty"])}
+    total = order.lines[0]["qty"]
+    rest = {**order.lines[0], "qty": total // 2}
+    first = [{**order.lines[0], "qty": total - total // 2, "last": False}]
+    first += [{**line, "last": True} for line in order.lines[1:]]
+    packed = write.packed(order, placed)
+    at_first = write.ship(order, packed, pace=0.2, lines=first, last=False)
+    at_second = write.ship(order, at_first + 12 * HOUR, lines=[rest])
+    write.invoice(order, at_first, parcel=0)
+    write.invoice(order, at_second, parcel=1)
+    delivered = write.carry(order, at_second, parcel=1)
+    write.carry(order, at_first, pace=0.3, parcel=0, delivered=delivered - 2 * MINUTE)
+    return decoy(
+        "two_parcels_one_line",
+        ["wms", "erp", "carrier"],
+        keys_of(order, order.shipments[0]) | {"second_shipment": order.shipments[1].shipment},
+        at_first,
+        "two partial shipments of one line, both posted and billed",
+    )
+
+
+def document_resent(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    at = scene.write.delivered(order, placed)
+    parcel = order.shipments[0]
+    again = at + scene.rng.uniform(HOUR, 10 * HOUR)
+    scene.write.add(order, again, "shipment_resent", {"wms": again}, shipment=parcel.shipment)
+    return decoy(
+        "document_resent", ["wms"], keys_of(order, parcel), again, "the same document once more"
+    )
+
+
+def fulfilment_reposted(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    shipped = order.find("shipped")
+    parcel = order.shipments[0]
+    first = shipped.seen["wms"] + 2 * MINUTE
+    shipped.seen["erp"] = first
+    reversed_at, again = first + 3 * MINUTE, first + 6 * MINUTE
+    scene.write.add(
+        order,
+        reversed_at,
+        "fulfilment_reversed",
+        {"erp": reversed_at},
+        fulfilment=parcel.fulfilment,
+        reason="posted to the wrong period",
+    )
+    number = scene.numbers.next("fulfilment")
+    data = {key: value for key, value in shipped.data.items() if key not in order.header}
+    data["fulfilment"] = number
+    scene.write.add(order, again, "shipped", {"erp": again}, **data)
+    return decoy(
+        "fulfilment_reposted",
+        ["erp"],
+        keys_of(order, parcel) | {"fulfilment": number, "reversed": parcel.fulfilment},
+        again,
+        "the first fulfilment was reversed before the second was posted",
+    )
+
+
+def exception_then_delivered(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    out, delivery = order.all("parcel_scanned")[-2:]
+    between = out.at + (delivery.at - out.at) / 2
+    scene.write.scan(order, between, "EX", delivery.data["zone"], reason="NOBODY HOME")
+    return decoy(
+        "exception_then_delivered",
+        ["carrier"],
+        keys_of(order, order.shipments[0]),
+        between,
+        "the second attempt succeeded",
+    )
+
+
+def scans_out_of_order(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    pickup, departed = order.all("parcel_scanned")[1:3]
+    arrived, out = order.all("parcel_scanned")[3:5]
+    pickup.seen["carrier"] = departed.seen["carrier"] + MINUTE
+    arrived.seen["carrier"] = out.seen["carrier"] + MINUTE
+    return decoy(
+        "scans_out_of_order",
+        ["carrier"],
+        keys_of(order, order.shipments[0]),
+        arrived.at,
+        "scans were reported in another order than they were made",
+    )
+
+
+KINDS = (
+    Kind("fresh_shipment", "Shipped minutes ago, posted seconds from now", shipped_just_now),
+    Kind("two_parcels_one_line", "Two partial shipments of one line", two_parcels_one_line),
+    Kind("document_resent", "The same shipment twice in the feed", document_resent),
+    Kind("fulfilment_reposted", "Fulfilment reversed and posted again", fulfilment_reposted),
+    Kind("exception_then_delivered", "Delivered at the second attempt", exception_then_delivered),
+    Kind("scans_out_of_order", "Scans reported out of order", scans_out_of_order),
+)
