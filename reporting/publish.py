@@ -100,7 +100,6 @@ def publish(settings: Settings, build_id: str) -> PublishedBuild:
     _copy_live_file(settings, database)
     crash_point("reporting.after_copy")
     try:
-        left_out = _free_views_of_the_live_name(database, settings.warehouse.stem)
         with _opened(settings, database) as connection:
             tables = _export_marts(connection, partial / MARTS_SCHEMA)
             newest = _newest_extraction(connection)
@@ -120,7 +119,6 @@ def publish(settings: Settings, build_id: str) -> PublishedBuild:
             for name, rows in marts.items()
         },
         "rows": {f"{table.schema}.{table.name}": table.rows for table in tables},
-        "views_left_out": left_out,
     }
     (partial / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     _make_read_only(partial)
@@ -183,50 +181,6 @@ def _copy_live_file(settings: Settings, destination: Path) -> None:
         shutil.copyfile(settings.warehouse, destination)
     with destination.open("rb") as copied:
         os.fsync(copied.fileno())
-
-
-def _free_views_of_the_live_name(database: Path, live_name: str) -> dict[str, str]:
-    """Let the views of the copy refer to the copy.
-
-    dbt writes views with the name of the database in front, and that name is the file's: in a file
-    of another name they would find nothing. A view that can't work (of a model that is no more, on
-    a column that went) is left out of the copy; returned with the reason.
-    """
-    with contextlib.closing(duckdb.connect(str(database))) as connection:
-        schemas = [
-            re.escape(name)
-            for (name,) in connection.execute(
-                "select distinct schema_name from duckdb_schemas() "
-                "where database_name = current_database()"
-            ).fetchall()
-        ]
-        prefix = re.compile(
-            rf'(?<![\w".])"?{re.escape(live_name)}"?\.(?="?(?:{"|".join(schemas)})"?\.)'
-        )
-        waiting = {}
-        for schema, view, sql in connection.execute(
-            "select schema_name, view_name, sql from duckdb_views() where not internal"
-        ).fetchall():
-            freed = prefix.sub("", sql)
-            if freed != sql:
-                name = f'"{schema}"."{view}"'
-                waiting[name] = freed.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
-        # A view can be made only after those that it reads, in an order that nothing records.
-        failed: dict[str, str] = {}
-        while waiting:
-            failed = {}
-            for name, sql in waiting.items():
-                try:
-                    connection.execute(sql)
-                except duckdb.Error as error:
-                    failed[name] = str(error)
-            if len(failed) == len(waiting):
-                break
-            waiting = {name: waiting[name] for name in failed}
-        for name in waiting:
-            connection.execute(f"drop view {name}")
-        connection.execute("checkpoint")
-        return failed if waiting else {}
 
 
 def _export_marts(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[_Table]:

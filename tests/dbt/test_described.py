@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,10 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
         "channel": ["S08"],
         "supplier": ["O08P", "O09", "P01", "P02", "P03", "P05", "P07", "P09"],
     }
+
+
+def test_views_do_not_name_the_database(warehouse: Warehouse) -> None:
+    """A published copy has another name, and would find nothing under the old one."""
+    views = warehouse.rows("select view_name, sql from duckdb_views() where not internal")
+    assert views
+    assert [name for name, sql in views if re.search(r'\bwarehouse"?\."?\w+"?\."?\w', sql)] == []

@@ -38,13 +38,11 @@ def live(settings: Settings, registry: Registry) -> Settings:
             "create table core.order_events as select 'SO-1/1' as order_line_id, 5::decimal(18,6) "
             "as quantity"
         )
-        # As dbt writes a view: the database's name in front, one view upon the other.
-        connection.execute(
-            "create view reconciliation.first as select * from warehouse.core.order_events"
-        )
+        # As dbt writes a view here: no database's name in front, one view upon the other.
+        connection.execute("create view reconciliation.first as select * from core.order_events")
         connection.execute(
             "create view reconciliation.exceptions as select order_line_id as object_id "
-            'from "warehouse"."reconciliation"."first"'
+            'from "reconciliation"."first"'
         )
         connection.execute("create table marts.orders as select * from core.order_events")
         connection.execute("create table marts.empty_mart (order_number varchar)")

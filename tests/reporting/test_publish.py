@@ -202,13 +202,3 @@ def test_a_current_build_is_never_overwritten(live: Settings) -> None:
     with pytest.raises(PublishError, match="published already"):
         publish(live, "build-1")
     assert orders(live) == 1
-
-
-def test_a_view_that_can_not_work_is_left_out_and_named(live: Settings) -> None:
-    with warehouse(live) as connection:
-        connection.execute("create table core.gone (a int)")
-        connection.execute("create view core.left_behind as select * from warehouse.core.gone")
-        connection.execute("drop table core.gone")
-    publish(live, "build-1")
-    assert orders(live) == 1
-    assert list(published_manifest(live)["views_left_out"]) == ['"core"."left_behind"']
