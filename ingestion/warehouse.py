@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -113,8 +114,12 @@ def warehouse(
     settings: Settings,
     purpose: str = "tallyman",
     timeout_seconds: float = DEFAULT_LOCK_TIMEOUT_SECONDS,
+    close_aside: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The live warehouse, locked, in UTC; checkpointed and closed at the end.
+
+    ``close_aside``: after much was written, a thread of its own does that (seconds in which nobody
+    else can write, but everybody can read); the next one in this process to leave waits for it.
 
     A damaged file is set aside first and the last published copy takes its place; the loads since
     then come again from the sources, because cursors are read from the file itself.
@@ -133,7 +138,11 @@ def warehouse(
                 f"again, what is missing is loaded anew from the sources"
             ) from error
         finally:
-            _close(connection)
+            _closing_aside.wait(settings.warehouse)
+            if close_aside:
+                _closing_aside.begin(settings.warehouse, connection)
+            else:
+                _close(connection)
 
 
 def _open_sound(settings: Settings, timeout_seconds: float) -> duckdb.DuckDBPyConnection:
@@ -224,3 +233,24 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
         log.info("no checkpoint at close: %s", error)
     finally:
         connection.close()
+
+
+class _ClosingAside:
+    """The threads that checkpoint and close a file after its writer has left."""
+
+    def __init__(self) -> None:
+        self._threads: dict[Path, threading.Thread] = {}
+
+    def begin(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        # No daemon: a process that ends here waits for it. Killed, the log of changes is replayed.
+        thread = threading.Thread(target=_close, args=(connection,), name="checkpoint")
+        self._threads[path] = thread
+        thread.start()
+
+    def wait(self, path: Path) -> None:
+        thread = self._threads.pop(path, None)
+        if thread is not None:
+            thread.join()
+
+
+_closing_aside = _ClosingAside()

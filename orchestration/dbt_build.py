@@ -147,7 +147,8 @@ def build_pass(settings: Settings) -> list[NodeResult]:
     """
     # Held open over the build: dbt lets go of the file whenever no thread needs it, and each time
     # the last one goes, DuckDB writes a checkpoint and has to read the file in again.
-    with warehouse(settings, "dbt") as connection:
+    # Closed aside: the gate, which comes next, only reads.
+    with warehouse(settings, "dbt", close_aside=True) as connection:
         now = _fingerprint(settings, connection)
         unchanged = now == _last_built(connection)
         results = build(settings, _DATA_ONLY if unchanged else _ALL)

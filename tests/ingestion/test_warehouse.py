@@ -51,6 +51,34 @@ def test_it_is_utc_limited_and_leaves_no_log_of_changes(settings):
     assert not settings.warehouse.with_name("warehouse.duckdb.wal").exists()
 
 
+WRITE_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from registry.settings import Settings
+from ingestion.warehouse import warehouse
+with warehouse(Settings(Path(sys.argv[1]), Path("none")), close_aside=True) as connection:
+    connection.execute("create table kept as select range as number from range(500000)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_closed_aside_the_next_one_reads_at_once_and_leaves_it_closed(settings):
+    with warehouse(settings, close_aside=True) as connection:
+        connection.execute("create table kept as select range as number from range(500000)")
+    with warehouse(settings) as connection:
+        assert connection.execute("select count(*) from kept").fetchone() == (500000,)
+    assert not settings.warehouse.with_name("warehouse.duckdb.wal").exists()
+    read = f"import duckdb; print(duckdb.connect({str(settings.warehouse)!r}).sql('from kept'))"
+    subprocess.run([sys.executable, "-c", read], check=True, capture_output=True)
+
+
+def test_killed_before_it_was_closed_aside_nothing_is_lost(settings):
+    settings.home.mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", WRITE_AND_DIE, str(settings.home)], cwd=PROJECT_ROOT)
+    with warehouse(settings) as connection:
+        assert connection.execute("select count(*) from kept").fetchone() == (500000,)
+
+
 def test_another_process_is_named_when_it_holds_the_file(settings):
     settings.home.mkdir(parents=True)
     child = subprocess.Popen(
