@@ -3,42 +3,52 @@ with observations as (
     select * from {{ ref('int_order_events') }}
 ),
 
--- A milestone may be set, cleared and set again: each such run is an event of its own. Hardly any
--- ever is, so that only those few pay for finding out where a run begins.
-cleared as (
+-- Most is told once, in one version: only the rest pays for being drawn together. A milestone may
+-- be set, cleared and set again: each such run is an event of its own. Hardly any ever is, so that
+-- only those few pay for finding out where a run begins.
+retold as (
     select
         system,
         entity,
         record_id,
         object_type,
-        milestone
+        milestone,
+        coalesce(
+            max(version_number) filter (where not is_set)
+            > min(version_number) filter (where is_set),
+            false
+        ) as is_cleared
     from observations
     group by system, entity, record_id, object_type, milestone
-    having
-        max(version_number) filter (where not is_set)
-        > min(version_number) filter (where is_set)
+    having count(*) > 1
+),
+
+versions as (
+    select
+        observations.*,
+        retold.is_cleared
+    from observations
+    inner join retold
+        on
+            observations.system = retold.system
+            and observations.entity = retold.entity
+            and observations.record_id = retold.record_id
+            and observations.object_type = retold.object_type
+            and observations.milestone = retold.milestone
 ),
 
 run_starts as (
     select
-        observations.*,
-        observations.is_set and not coalesce(
-            lag(observations.is_set) over (
-                partition by
-                    observations.system, observations.entity, observations.record_id,
-                    observations.object_type, observations.milestone
-                order by observations.version_number
+        *,
+        is_set and not coalesce(
+            lag(is_set) over (
+                partition by system, entity, record_id, object_type, milestone
+                order by version_number
             ),
             false
         ) as is_run_start
-    from observations
-    semi join cleared
-        on
-            observations.system = cleared.system
-            and observations.entity = cleared.entity
-            and observations.record_id = cleared.record_id
-            and observations.object_type = cleared.object_type
-            and observations.milestone = cleared.milestone
+    from versions
+    where is_cleared
 ),
 
 numbered as (
@@ -51,17 +61,10 @@ numbered as (
     from run_starts
     union all by name
     select
-        observations.*,
+        *,
         1 as ordinal
-    from observations
-    anti join cleared
-        on
-            observations.system = cleared.system
-            and observations.entity = cleared.entity
-            and observations.record_id = cleared.record_id
-            and observations.object_type = cleared.object_type
-            and observations.milestone = cleared.milestone
-    where observations.is_set
+    from versions
+    where is_set and not is_cleared
 ),
 
 -- When it was recorded is what the first version said; everything else is what the last one says.
@@ -163,10 +166,9 @@ redated as (
         moved.ordinal
 ),
 
-flattened as (
+told as (
     select
         runs.system,
-        systems.role,
         runs.entity,
         runs.record_id,
         runs.object_type,
@@ -180,8 +182,6 @@ flattened as (
         redated.redated_to,
         redated.redated_seen_at
     from runs
-    inner join {{ ref('dim_systems') }} as systems
-        on runs.system = systems.system
     left join redated
         on
             runs.system = redated.system
@@ -190,6 +190,28 @@ flattened as (
             and runs.object_type = redated.object_type
             and runs.milestone = redated.milestone
             and runs.ordinal = redated.ordinal
+    union all by name
+    select
+        observations.* exclude (is_set, version_number),
+        1 as ordinal
+    from observations
+    anti join retold
+        on
+            observations.system = retold.system
+            and observations.entity = retold.entity
+            and observations.record_id = retold.record_id
+            and observations.object_type = retold.object_type
+            and observations.milestone = retold.milestone
+    where observations.is_set
+),
+
+flattened as (
+    select
+        told.*,
+        systems.role
+    from told
+    inner join {{ ref('dim_systems') }} as systems
+        on told.system = systems.system
 ),
 
 linked as (
