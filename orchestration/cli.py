@@ -179,6 +179,21 @@ def exceptions(
 
 
 @app.command()
+def incidents(
+    home: Home = None,
+    status: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+) -> None:
+    """List what has gone wrong by its cause, with the orders, customers and money that it hits."""
+    from reporting.incidents import incident_rows, print_incidents
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        rows, total = incident_rows(connection, status=status, limit=limit)
+    print_incidents(rows, total, console)
+
+
+@app.command()
 def trace(order: str, home: Home = None) -> None:
     """Every raw record, milestone, exception and correction of one order on one screen."""
     from reporting.publish import published_connection

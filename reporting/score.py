@@ -156,7 +156,7 @@ def page(score: Mapping[str, Any]) -> str:
 def _grouping(score: Mapping[str, Any]) -> str:
     group = score["grouping"]
     if group is None:
-        return f"not measured: {score['grouping_reason']}"
+        return "not measured: no fault was found"
     return (
         f"adjusted Rand index {group['adjusted_rand_index']},"
         f" {group['symptoms_per_incident']} symptoms an incident"

@@ -21,7 +21,6 @@ from registry.settings import PROJECT_ROOT, load_settings
 from sandbox.kinds import catalogue
 
 CONVERGED_WITHIN = 3
-NO_GROUPING = "marts.exceptions names no incident (a column incident_id) to compare with causes"
 _CODE = ("*.py", "*.sql", "*.yml", "*.yaml", "*.csv", "*.toml")
 _ROOMS = (
     "registry",
@@ -134,7 +133,6 @@ def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str])
         }
         if told
         else None,
-        "grouping_reason": None if told else NO_GROUPING,
         "by_kind": kinds,
         "remarks": [
             {"seed": result["seed"], "remark": remark}

@@ -25,8 +25,8 @@ class Sighting:
     rule: str
     object: str
     seen_at: datetime
+    incident: str
     about: frozenset[str] = frozenset()
-    incident: str | None = None
 
     @property
     def key(self) -> Key:
@@ -80,11 +80,11 @@ class Counts:
 @dataclass(frozen=True)
 class Judgement:
     """Counts by kind, ``remarks`` that name each single thing that is not as it should be, and for
-    each exception that a fault explains its root cause beside our incident (None: none told)."""
+    each exception that a fault explains its root cause beside our incident."""
 
     kinds: dict[str, Counts]
     remarks: list[str]
-    grouping: list[tuple[str, str | None]]
+    grouping: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)

@@ -213,20 +213,12 @@ class _Run:
 def sightings(settings: Settings, seen_at: datetime) -> list[Sighting]:
     """The exceptions of the published build that are or were open."""
     with published_connection(settings) as connection:
-        columns = {
-            name
-            for (name,) in connection.execute(
-                "select column_name from information_schema.columns "
-                "where table_schema = 'marts' and table_name = 'exceptions'"
-            ).fetchall()
-        }
-        incident = "incident_id" if "incident_id" in columns else "null"
         rows = connection.execute(
             "select rule_id, object_id, "
-            f"list_filter([order_id, order_line_id, document], x -> x is not null), {incident} "
-            "from marts.exceptions where status in ('open', 'closed')"
+            "list_filter([order_id, order_line_id, document], x -> x is not null), incident_id "
+            "from marts.exceptions inner join marts.exception_incidents using (exception_id)"
         ).fetchall()
     return [
-        Sighting(rule, name, seen_at, frozenset(about), incident)
+        Sighting(rule, name, seen_at, incident, frozenset(about))
         for rule, name, about, incident in rows
     ]

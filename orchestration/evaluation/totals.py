@@ -49,15 +49,12 @@ def percentile(ordered: Sequence[float], share: float) -> float | None:
     return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 3)
 
 
-def grouping(pairs: Sequence[tuple[str, str | None]]) -> dict[str, Any] | None:
-    """How well incidents follow root causes; None when not one exception tells its incident.
-
-    An exception without an incident stands alone.
-    """
-    if not any(incident for _, incident in pairs):
+def grouping(pairs: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
+    """How well incidents (second of each pair) follow root causes (first); None without a pair."""
+    if not pairs:
         return None
     causes = [cause for cause, _ in pairs]
-    incidents = [incident or f"alone-{number}" for number, (_, incident) in enumerate(pairs)]
+    incidents = [incident for _, incident in pairs]
     return {
         "adjusted_rand_index": adjusted_rand_index(causes, incidents),
         "symptoms": len(pairs),

@@ -112,4 +112,4 @@ def test_every_step_and_every_line_must_be_written():
 
 
 def test_grouping_pairs_causes_with_what_was_told():
-    assert judge(perfect()).grouping == [("cause-1", None)]
+    assert judge(perfect()).grouping == [("cause-1", "incident-1")]

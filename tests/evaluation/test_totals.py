@@ -75,9 +75,9 @@ def test_agreement_of_a_known_example():
     )
 
 
-def test_without_a_single_incident_there_is_nothing_to_measure():
-    assert grouping([("cause", None)]) is None
-    told = grouping([("c1", "i1"), ("c1", "i1"), ("c2", None)])
+def test_without_a_single_exception_there_is_nothing_to_measure():
+    assert grouping([]) is None
+    told = grouping([("c1", "i1"), ("c1", "i1"), ("c2", "i2")])
     assert told is not None
     assert (told["adjusted_rand_index"], told["symptoms_per_incident"]) == (1.0, 1.5)
 
@@ -88,7 +88,7 @@ def world(**changes):
         "seed": 7,
         "kinds": {"F1": counts},
         "remarks": [],
-        "grouping": [("cause", None)],
+        "grouping": [("cause", "incident")],
         "passes_to_rest": 2,
     }
 

@@ -43,7 +43,7 @@ def decoy() -> dict[str, Any]:
 
 
 def sighting(rule: str = "F01", name: str = "SO-100001/1", seconds: float = 90) -> Sighting:
-    return Sighting(rule, name, BEGAN + timedelta(seconds=seconds))
+    return Sighting(rule, name, BEGAN + timedelta(seconds=seconds), "incident-1")
 
 
 def sent(key: str = "k1", **changes: Any) -> Sent:
