@@ -193,6 +193,31 @@ def incidents(
     print_incidents(rows, total, console)
 
 
+@app.command("as-of")
+def as_of_moment(
+    moment: Annotated[str, typer.Argument(help="ISO 8601, UTC unless it names a zone.")],
+    order: Annotated[str | None, typer.Option(help="Trace this order instead.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    home: Home = None,
+) -> None:
+    """What was open at a past moment, by what was known then; leaves the whole as a DuckDB file."""
+    from datetime import UTC, datetime
+
+    from orchestration.as_of import as_of, moment_of
+    from reporting.as_of import print_known
+    from reporting.summary import exception_rows, print_exceptions
+    from reporting.trace import print_trace, trace_order
+
+    past = as_of(load_settings(home), moment_of(moment, datetime.now(UTC)), _say)
+    known = [(feed.system, feed.records, feed.last_loaded_at) for feed in past.feeds]
+    print_known(past.moment, known, past.file, console)
+    with past.connection() as connection:
+        if order is not None:
+            print_trace(trace_order(connection, order), console)
+        else:
+            print_exceptions(*exception_rows(connection, limit=limit), console)
+
+
 @app.command()
 def trace(order: str, home: Home = None) -> None:
     """Every raw record, milestone, exception and correction of one order on one screen."""

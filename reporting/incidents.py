@@ -46,7 +46,7 @@ def print_incidents(rows: Sequence[Mapping[str, Any]], total: int, console: Cons
     view.add_column("What", overflow="fold", min_width=18)
     view.add_column("Hits", overflow="fold", min_width=14)
     view.add_column("At risk", justify="right", no_wrap=True)
-    view.add_column("Since (UTC)", no_wrap=True, width=16)
+    view.add_column("Since (UTC)", no_wrap=True, width=17)
     for row in rows:
         view.add_row(
             f"{row['rule_id']} [dim]{row['severity']}[/]",
