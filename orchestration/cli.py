@@ -193,6 +193,31 @@ def incidents(
     print_incidents(rows, total, console)
 
 
+@app.command()
+def backtest(
+    rule: Annotated[str | None, typer.Option(help="Try another setting of this rule.")] = None,
+    setting: Annotated[str, typer.Option("--set", help="What to try, such as grace=45m.")] = "",
+    since: Annotated[str | None, typer.Option(help="Only duties since this day.")] = None,
+    home: Home = None,
+    json_path: JsonPath = None,
+) -> None:
+    """Another grace period tried on the past; without --rule, the graces that the past proposes."""
+    from reporting import backtest as trials
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        if rule is None:
+            rows = trials.grace_rows(connection)
+            trials.print_graces(rows, console)
+            _write_json(json_path, rows)
+        else:
+            trial = trials.backtest(
+                connection, rule, trials.minutes_of(setting), trials.since_of(since)
+            )
+            trials.print_backtest(trial, console)
+            _write_json(json_path, trial)
+
+
 @app.command("as-of")
 def as_of_moment(
     moment: Annotated[str, typer.Argument(help="ISO 8601, UTC unless it names a zone.")],
