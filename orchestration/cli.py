@@ -28,9 +28,11 @@ app = typer.Typer(
 corrections_app = typer.Typer(
     help="Look at corrections and decide about them.", no_args_is_help=True
 )
+export_app = typer.Typer(help="The published build in open formats.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="The pretend distributor.", no_args_is_help=True)
 app.add_typer(corrections_app, name="corrections")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(export_app, name="export")
 
 console = Console(width=None, highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -216,6 +218,21 @@ def backtest(
             )
             trials.print_backtest(trial, console)
             _write_json(json_path, trial)
+
+
+@export_app.command("ocel")
+def export_ocel(path: Path, home: Home = None) -> None:
+    """The published build as an OCEL 2.0 event log (.sqlite or .json) for process mining."""
+    from reporting.exports import ocel
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        written = ocel.export_ocel(connection, path)
+    console.print(
+        f"{path}: {written.events:,} events ({written.milestones:,} milestones), "
+        f"{written.objects:,} objects ({written.orders:,} orders), {written.relations:,} relations",
+        soft_wrap=True,
+    )
 
 
 @app.command("as-of")
