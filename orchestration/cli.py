@@ -235,6 +235,22 @@ def export_ocel(path: Path, home: Home = None) -> None:
     )
 
 
+@export_app.command("epcis")
+def export_epcis(path: Path, home: Home = None) -> None:
+    """The milestones of the published build as an EPCIS 2.0 document (JSON-LD)."""
+    from datetime import UTC, datetime
+
+    from reporting.exports import epcis
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        written = epcis.export_epcis(connection, path, datetime.now(UTC))
+    console.print(
+        f"{path}: {written.events:,} events, {written.declared_errors:,} with an error declaration",
+        soft_wrap=True,
+    )
+
+
 @app.command("as-of")
 def as_of_moment(
     moment: Annotated[str, typer.Argument(help="ISO 8601, UTC unless it names a zone.")],

@@ -13,9 +13,9 @@ create table core.order_events as
 select
     milestone || line as event_id, role as system, role, 'lines' as entity, milestone,
     'order_line' as object_type, 'SO-1/' || line as object_id, 'SO-1' as order_id,
-    'SO-1/' || line as order_line_id, role || '-1' as own_document, 'C1' as party_id,
+    'SO-1/' || line as order_line_id, role || '-1' as own_document, null as document, 'C1' as party_id,
     'I' || line as item_id, 'EAST' as location_id, 5::decimal(18, 6) as quantity,
-    'NEW' as source_status,
+    'NEW' as source_status, role || '|x' as raw_key, 1 as ordinal,
     case when milestone <> 'undated' then timestamptz '2026-01-01 10:00:00.250+02' end as occurred_at,
     case when milestone <> 'undated' then timestamptz '2026-01-01 10:05:00+02' end as recorded_to,
     case when milestone = 'released' then timestamptz '2026-01-02 00:00:00+00' end as reversed_to
@@ -28,7 +28,8 @@ union all by name
 select
     'scan' as event_id, 'carrier' as system, 'carrier' as role, 'scans' as entity,
     'in_transit' as milestone, 'package' as object_type, 'TRK1' as object_id,
-    'SO-UNKNOWN' as order_id, timestamptz '2026-01-02 00:00:00+00' as occurred_at,
+    'SO-UNKNOWN' as order_id, 'carrier|y' as raw_key, 1 as ordinal,
+    timestamptz '2026-01-02 00:00:00+00' as occurred_at,
     timestamptz '2026-01-02 00:00:00+00' as recorded_to;
 create table core.object_links as
 select 'package' as object_type, 'TRK1' as object_key, 'SO-1/1' as order_line_id, 'SO-1' as order_id;

