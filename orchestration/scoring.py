@@ -85,7 +85,7 @@ def score(
     alarmed = frozenset().union(*(names_of(obj) for _, obj in false))
     reported = [row for row in decoys if alarmed & decoy_objects[id(row)]]
 
-    effects = list(ledger)
+    effects = sent_once(ledger)
     times = Counter(intent(effect) for effect in effects)
     faulty = set().union(*(identifiers(row["entity_keys"]) for row in faults)) if faults else set()
     wrong = [effect for effect in effects if not mentioned(effect) & faulty]
@@ -143,6 +143,20 @@ def intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
     # A write that changed nothing repeats an earlier one, whatever that was.
     what = json.dumps(changed, sort_keys=True) if changed else "nothing"
     return (effect["system"], effect["kind"], str(effect["object"]), what)
+
+
+def sent_once(ledger: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first effect of each request: what a target made of one request beyond that is its own
+    doing, and shows as a fault of its own."""
+    keys: set[str] = set()
+    first = []
+    for effect in ledger:
+        key = effect.get("idempotency_key")
+        if key not in keys:
+            first.append(effect)
+        if key is not None:
+            keys.add(key)
+    return first
 
 
 def mentioned(effect: Mapping[str, Any]) -> frozenset[str]:
