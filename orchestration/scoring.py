@@ -121,8 +121,9 @@ def score(
     )
 
 
-# What a created document is about, in the words of the pretend systems.
-_ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber")
+# What a created document is about, in the words of the pretend systems. A movement of stock is also
+# told by how much: one that takes another back refers to the same.
+_ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber", "qty")
 # What moves with every write and says nothing about what was written.
 _BOOKKEEPING = {"modified", "row_version", "updatedAt", "version", "UpdatedMs", "Version", "Seq"}
 

@@ -21,6 +21,7 @@ GRACE_SECONDS = {
     "S03": 2 * HOUR,
     "S04": DAY,
     "S05": HOUR,
+    "S06": 0.0,
     "F01": DAY,
     "F02": 0.0,
     "F03": 0.0,

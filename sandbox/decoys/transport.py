@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.decoys.order import price_in_flight
+from sandbox.decoys.shipment import shipped_just_now
 from sandbox.faults.kind import Kind
 from sandbox.scene import OLD, Scene, keys_of
 from sandbox.truth import Truth
@@ -82,16 +83,14 @@ def batch_replayed(scene: Scene) -> Truth:
 
 
 def outage_and_burst(scene: Scene) -> Truth:
-    order, placed = scene.order(OLD)
-    scene.write.delivered(order, placed)
-    scene.disturb("carrier", None, "status_503", scene.now + OUTAGE_MINUTES * MINUTE)
-    return decoy(
-        "T10",
-        ["carrier"],
-        keys_of(order, order.shipments[0]),
-        scene.now,
-        f"the carrier is away for {OUTAGE_MINUTES} minutes and then tells everything at once",
+    truth = shipped_just_now(scene)
+    truth.kind = "T10"
+    truth.systems = ["carrier"]
+    truth.values["why"] = (
+        f"the carrier is away for {OUTAGE_MINUTES} minutes and then tells everything at once"
     )
+    scene.disturb("carrier", None, "status_503", scene.now + OUTAGE_MINUTES * MINUTE)
+    return truth
 
 
 def stamped_earlier(scene: Scene) -> Truth:

@@ -80,11 +80,11 @@ def document_skipped(scene: Scene) -> Truth:
         systems=["wms", "erp"],
         keys=keys_of(order, parcel),
         since=shipped.seen["erp"],
-        expected=[("S03", name) for name in order.objects()],
+        expected=[(rule, name) for rule in ("S03", "F02") for name in order.objects()],
         values={
             "wms": "shipped; its feed goes past the document and tells it only later, but who asks"
             " for it gets it",
-            "erp": "fulfilled",
+            "erp": "fulfilled and invoiced",
             "real": "shipped; nothing is to be corrected",
         },
     )
@@ -92,7 +92,7 @@ def document_skipped(scene: Scene) -> Truth:
 
 def page_cut(scene: Scene) -> Truth:
     return disturbed_feed(
-        scene, "T7", "wms", "transactions", "cut_page", ("D01",), "every page breaks off half way"
+        scene, "T7", "wms", "items", "cut_page", ("D01",), "every page breaks off half way"
     )
 
 
@@ -115,10 +115,10 @@ KINDS = (
     Kind("T4", "Posted in the ERP hours after it was due", posting_delayed),
     Kind(
         "T7",
-        "The WMS's pages of transactions break off",
+        "The WMS's pages of items break off",
         page_cut,
         undated=True,
-        whole_feed="wms.transactions",
+        whole_feed="wms.items",
     ),
     Kind("T8", "The WMS's feed skips a shipment", document_skipped, mixed=False),
     Kind(

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from math import inf
 from zoneinfo import ZoneInfo
 
 from sandbox_reader import Reader, Row
@@ -303,17 +302,20 @@ def _codes(books: Books) -> Violations:
 
 
 def _reversed_scans(books: Books) -> Violations:
-    """Parcels that were delivered more than an hour before another scan on their way."""
-    delivered = {
-        scan["tracking-number"]: utc(scan["timestamp"])
-        for scan in books.scans
-        if scan["code"] == "DL"
-    }
+    """Parcels delivered more than an hour before they left, or before any scan on their way."""
+    left = {row["TrackingNbr"]: wms_time(row["ShippedMs"]) for row in books.shipments}
+    on_its_way: dict[str, float] = {}
+    delivered: dict[str, float] = {}
+    for scan in books.scans:
+        moment = utc(scan["timestamp"])
+        found = {"DL": delivered, "OC": {}, "EX": {}, "ZZ": {}}.get(scan["code"], on_its_way)
+        tracking = scan["tracking-number"]
+        found[tracking] = min(moment, found.get(tracking, moment))
     return {
-        ("O08C", scan["tracking-number"])
-        for scan in books.scans
-        if scan["code"] in ("PU", "DP", "AR", "OD")
-        and utc(scan["timestamp"]) > delivered.get(scan["tracking-number"], inf) + HOURS
+        (rule, tracking)
+        for rule, first in (("S06", left), ("O08C", on_its_way))
+        for tracking, moment in delivered.items()
+        if moment + HOURS < first.get(tracking, moment)
     }
 
 
