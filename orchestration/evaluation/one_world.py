@@ -141,8 +141,11 @@ class _Run:
         sent and every fault has fallen due; at last, if ``late``, what disturbs whole feeds."""
         if late:
             self._pass()
-            self._inject(lambda kind: kind.whole_feed is None and (not (kind.undated and kind.mixed)))
+            self._inject(lambda kind: kind.whole_feed is None and not (kind.undated and kind.mixed))
+            self._pass()
             self.passes_with_faults = len(self.passes)
+            # What has only begun falls due while the rest is put right.
+            self.world.skip(self._seconds_until_all_is_due())
         self._settle()
         if late:
             self._disturb_feeds()
@@ -156,8 +159,6 @@ class _Run:
                     return
                 self.world.skip(wait)
                 self.passes_with_faults = len(self.passes)
-            elif not report.sent:
-                self._deliver_what_waits()
             if len(self.passes) >= MAXIMUM_PASSES:
                 raise RestlessError(f"still sends after {MAXIMUM_PASSES} passes")
 
@@ -197,9 +198,7 @@ class _Run:
             ledger=self.world.ledger(),
             sightings=tuple(self._sightings.values()),
             sent=tuple(
-                Sent(
-                    one.idempotency_key, one.target_system, one.kind, one.payload, str(one.state)
-                )
+                Sent(one.idempotency_key, one.target_system, one.kind, one.payload, str(one.state))
                 for one in self.installation.all_corrections()
             ),
             began_at=self.began_at,
@@ -214,7 +213,8 @@ class _Run:
         self.passes.append(report)
         self._look()
         self._approve()
-        return report
+        self._deliver_what_waits()
+        return self.passes[-1]
 
     def _look(self) -> None:
         now = self.world.clock.now()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.decoys.order import price_in_flight
-from sandbox.decoys.shipment import shipped_just_now
 from sandbox.faults.kind import Kind
-from sandbox.scene import OLD, Scene, keys_of
+from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
 OUTAGE_MINUTES = 10
@@ -83,14 +82,24 @@ def batch_replayed(scene: Scene) -> Truth:
 
 
 def outage_and_burst(scene: Scene) -> Truth:
-    truth = shipped_just_now(scene)
-    truth.kind = "T10"
-    truth.systems = ["carrier"]
-    truth.values["why"] = (
-        f"the carrier is away for {OUTAGE_MINUTES} minutes and then tells everything at once"
-    )
+    order, _ = scene.order(RECENT)
+    write = scene.write
+    # Nothing of it may lie before now: it moves stock, of which snapshots were taken.
+    shipped = scene.now + MINUTE
+    packed = shipped - 5 * MINUTE
+    # The least that the steps before take, at pace 0.
+    write.packed(order, packed - 71 * MINUTE, pace=0.0)
+    write.ship(order, packed, pace=0.0)
+    write.invoice(order, shipped, pace=0.0)
+    write.carry(order, shipped, pace=0.0, until="PU")
     scene.disturb("carrier", None, "status_503", scene.now + OUTAGE_MINUTES * MINUTE)
-    return truth
+    return decoy(
+        "T10",
+        ["carrier"],
+        keys_of(order, order.shipments[0]),
+        scene.now,
+        f"the carrier is away for {OUTAGE_MINUTES} minutes and then tells everything at once",
+    )
 
 
 def stamped_earlier(scene: Scene) -> Truth:

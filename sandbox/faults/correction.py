@@ -92,7 +92,10 @@ def closed_meanwhile(scene: Scene) -> Truth:
     }
     scene.behave("erp", "comes_first", order.doc_no, event="invoiced", data=data)
     return _not_kept(
-        truth, "X8", "invoices it itself right before the correction comes", ("refused", "superseded")
+        truth,
+        "X8",
+        "invoices it itself right before the correction comes",
+        ("refused", "superseded"),
     )
 
 

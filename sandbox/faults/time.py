@@ -47,7 +47,10 @@ def zone_dropped(scene: Scene) -> Truth:
 
 KINDS = (
     Kind(
-        "C1", "The carrier's clock runs 25 minutes fast", clock_skewed, undated=True,
+        "C1",
+        "The carrier's clock runs 25 minutes fast",
+        clock_skewed,
+        undated=True,
         whole_feed="carrier",
     ),
     Kind("C2", "A delivery scan without its time zone", zone_dropped),

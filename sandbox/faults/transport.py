@@ -9,7 +9,6 @@ from sandbox.faults.kind import Kind, correction_of, disturbed_feed
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
-
 SKIPPED_MINUTES = 20
 """After so long a feed tells what it skipped."""
 

@@ -202,9 +202,7 @@ def test_old_versions_come_again_and_change_nothing(world: World) -> None:
         for row in world.reader.wms_feed("orders")
     }
     again = world.restart()
-    assert wanted == {
-        number: again.wms.get(f"/orders/{number}").json() for number in wanted
-    }
+    assert wanted == {number: again.wms.get(f"/orders/{number}").json() for number in wanted}
 
 
 def test_a_target_that_refuses(world: World) -> None:
