@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import oms_sku, wms_sku
+from sandbox.catalogue import LOCATIONS, gtin14, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR
 from sandbox.faults.kind import Kind, correction_of, retold
 from sandbox.scene import OLD, RECENT, Scene, keys_of
@@ -37,17 +37,33 @@ def _sold_as(scene: Scene, kind: str, sku: str, real: str) -> Truth:
 
 
 def item_twice(scene: Scene) -> Truth:
-    item = scene.free_item()
+    """A new item, so that nobody has ordered it: what is ordered names one number."""
+    number = 9000 + scene.numbers.next_int("unknown_item")
     twin = wms_sku(9000 + scene.numbers.next_int("unknown_item"))
     at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
-    scene.add(at, "item_doubled", item.gtin, {"wms": at}, item=item.number, sku=twin)
+    gtin = gtin14(number)
+    scene.add(
+        at,
+        "item_created",
+        gtin,
+        {"erp": at, "oms": at + 1.0, "wms": at + 2.0},
+        item=number,
+        gtin=gtin,
+        title=f"New item {number}",
+        case_pack=scene.rng.choice((6, 12)),
+        weight=scene.rng.randrange(40, 6000, 10),
+        price=scene.rng.randrange(250, 9000, 5),
+        locations=list(LOCATIONS),
+    )
+    doubled = at + HOUR
+    scene.add(doubled, "item_doubled", gtin, {"wms": doubled}, item=number, sku=twin)
     return Truth(
         kind="M3",
         systems=["wms"],
-        keys={"gtin": item.gtin, "sku": wms_sku(item.number), "second_sku": twin},
-        since=at,
-        expected=[("M01", f"wms.items.gtin={item.gtin}")],
-        values={"wms": [wms_sku(item.number), twin], "real": wms_sku(item.number)},
+        keys={"shared_gtin": gtin, "sku": wms_sku(number), "second_sku": twin},
+        since=doubled,
+        expected=[("M01", f"wms.items.gtin={gtin}")],
+        values={"wms": [wms_sku(number), twin], "real": wms_sku(number)},
     )
 
 
@@ -147,7 +163,7 @@ def pack_differs(scene: Scene) -> Truth:
 KINDS = (
     Kind("M1", "The OMS sells an item that no system knows", item_unmapped),
     Kind("M2", "The OMS writes an item number in another way", item_variant),
-    Kind("M3", "The WMS keeps one item under two numbers", item_twice, takes_free_stock=True),
+    Kind("M3", "The WMS keeps one item under two numbers", item_twice),
     Kind("M4", "The WMS calls a warehouse by another name", location_alias, undated=True),
     Kind("M5", "The ERP booked cases as eaches", cases_for_eaches, undated=True),
     Kind("M8", "The ERP keeps a customer under a second number", customer_twice),
