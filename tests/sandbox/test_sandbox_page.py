@@ -99,15 +99,16 @@ def test_nothing_is_marked_in_a_healthy_world(tmp_path: Path) -> None:
 
 
 # What is told late, or is written otherwise, is no wrong belief about what happened.
-ONLY_WRITTEN_OTHERWISE = {"T4", "T8", "M1", "M2", "M4", "M8", "S3", "S7", "S10"}
+ONLY_WRITTEN_OTHERWISE = {"T4", "T8", "M1", "M2", "M4", "M8", "S3", "S6", "S7", "S10"}
 # Their date truly is another one, which the page says and no rule minds.
 DATED_OTHERWISE = {"C3", "C5"}
 
 
 def is_marked(row: Row, text: str) -> bool:
     """Whether the page says of a fault that beliefs are wrong, if they are."""
-    marked = re.search(r"\d+ beliefs? (is|are) wrong", text) is not None
-    return marked is not (row["fault_type"] in ONLY_WRITTEN_OTHERWISE)
+    if row["fault_type"] in ONLY_WRITTEN_OTHERWISE:
+        return True
+    return re.search(r"\d+ beliefs? (is|are) wrong", text) is not None
 
 
 def test_every_fault_is_marked_and_no_decoy_is(reader: Reader) -> None:
