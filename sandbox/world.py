@@ -75,7 +75,7 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     kinds = sorted(KINDS.values(), key=lambda kind: kind.takes_free_stock)
     for kind in kinds:
         usual = settings.decoys_per_kind if kind.name in _DECOY_NAMES else settings.faults_per_kind
-        for _ in range(settings.mix.get(kind.name, usual)):
+        for _ in range(settings.mix.get(kind.name, usual if kind.in_history else 0)):
             rows.append(stage_one(scene, kind))
     return rows
 

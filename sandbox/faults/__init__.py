@@ -1,6 +1,16 @@
 """The kinds of faults: what goes wrong, and the truth about it. One module a family."""
 
-from sandbox.faults import finance, identity, inventory, order, schema, shipment, transport
+from sandbox.faults import (
+    correction,
+    finance,
+    identity,
+    inventory,
+    order,
+    schema,
+    shipment,
+    time,
+    transport,
+)
 from sandbox.faults.kind import Kind
 
 FAULTS: tuple[Kind, ...] = (
@@ -11,4 +21,6 @@ FAULTS: tuple[Kind, ...] = (
     *inventory.KINDS,
     *identity.KINDS,
     *schema.KINDS,
+    *time.KINDS,
+    *correction.KINDS,
 )
