@@ -56,7 +56,7 @@ def approve(
             Event.RELEASE,
             now,
             state_reason=f"approved by {actor}",
-            next_attempt_at=now,
+            next_attempt_at=correction.due_after(now),
             approved_hash=content,
             approved_until=now + lifetime,
         )
@@ -106,7 +106,7 @@ def release_brake(
                 Event.RELEASE,
                 now,
                 state_reason=f"brake released by {actor}",
-                next_attempt_at=now,
+                next_attempt_at=correction.due_after(now),
                 hold_codes=[],
             )
             store.log_decision(

@@ -345,7 +345,7 @@ def _refresh(
             reason = f"changed after it was approved; {reason}"
         store.transition(connection, key, Event.HOLD, now, state_reason=reason, **values)
     else:
-        values["next_attempt_at"] = now
+        values["next_attempt_at"] = previous.due_after(now)
         reason = "no longer needs a person"
         store.transition(connection, key, Event.RELEASE, now, state_reason=reason, **values)
 

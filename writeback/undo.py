@@ -58,7 +58,9 @@ def undo(
         )
     crash_point("writeback.before_undo")
     try:
-        outcome = target.undo(correction.request(), correction.target_record_id)
+        # Held up for longer than that, somebody else may have it, or have stopped all sending.
+        request = correction.request(send_before=now + UNDO_LEASE)
+        outcome = target.undo(request, correction.target_record_id)
     except Exception as error:
         outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
     ended = clock.now()
