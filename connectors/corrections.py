@@ -88,7 +88,7 @@ class HttpTarget:
         if action is None:
             return _unsupported(self.system, request.kind)
         self._request.set(request)
-        return guarded(lambda: action.apply(request))
+        return self._too_late() or guarded(lambda: action.apply(request))
 
     def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
         """See connectors.base.Target."""
@@ -96,7 +96,7 @@ class HttpTarget:
         if action is None:
             return _unsupported(self.system, request.kind)
         self._request.set(request)
-        return guarded(lambda: action.undo(request, target_record_id))
+        return self._too_late() or guarded(lambda: action.undo(request, target_record_id))
 
     def send(
         self,
@@ -111,8 +111,7 @@ class HttpTarget:
 
         Nothing leaves after the deadline of the correction that is being applied.
         """
-        request = self._request.get()
-        late = deadline_passed(request, self.http.now()) if request is not None else None
+        late = self._too_late()
         if late is not None:
             return late
         try:
@@ -127,6 +126,10 @@ class HttpTarget:
         except NoAnswerError as error:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
         return self.judge(response, record_of)
+
+    def _too_late(self) -> Outcome | None:
+        request = self._request.get()
+        return None if request is None else deadline_passed(request, self.http.now())
 
     def judge(self, response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
         """The outcome of an answer; a target whose errors come with status 200 overrides it."""

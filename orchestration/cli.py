@@ -121,6 +121,62 @@ def evaluate(
 
 
 @app.command()
+def simulate(
+    home: Home = None,
+    json_path: JsonPath = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many stories.")] = 500,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first; then one more.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Also kill the mutants of the engine.")
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Also write docs/reliability.md (wants --mutants).")
+    ] = False,
+) -> None:
+    """Run the correction engine on virtual time against systems that misbehave by seed.
+
+    Fails when a property is broken, with the events of the first such seed, or when a family of
+    faults never fired (from 300 seeds on).
+    """
+    from registry.settings import PROJECT_ROOT
+    from reporting import reliability
+    from writeback.simulation import many
+    from writeback.simulation.mutants import as_rows, run_mutants, survivors
+    from writeback.simulation.story import run_story
+
+    if page and not mutants:
+        raise typer.BadParameter("--page shows the mutants too: add --mutants")
+    folder = load_settings(home).home
+    result = many.simulate(
+        seeds, first_seed, workers, lambda done, bad: _say(f"{done:,} seeds, {bad} broken")
+    )
+    reliability.print_simulation(result, console)
+    verdicts = run_mutants(workers=workers) if mutants else []
+    if mutants:
+        result["mutants"] = as_rows(verdicts)
+        reliability.print_mutants(result["mutants"], console)
+    target = json_path or folder / "simulation.json"
+    _write_json(target, result)
+    console.print(f"\nThe same as JSON: {target}")
+    if page:
+        command = f"tallyman simulate --seeds {seeds} --first-seed {first_seed} --mutants --page"
+        path = PROJECT_ROOT / "docs" / "reliability.md"
+        reliability.write_page(result, result["mutants"], path, command)
+        _say("wrote docs/reliability.md")
+    if result["failures"]:
+        seed = int(next(iter(result["failures"])))
+        trail = run_story(seed, keep_trail=True).trail
+        whole = folder / f"simulation-seed-{seed}.txt"
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_text("\n".join(trail) + "\n", encoding="utf-8")
+        reliability.print_trail(seed, trail, console)
+        console.print(f"The whole story: {whole}")
+    if not many.is_clean(result) or any(survivors(verdicts)):
+        raise typer.Exit(1)
+
+
+@app.command()
 def real(home: Home = None, json_path: JsonPath = None) -> None:
     """Run the whole loop against real systems, started here and broken by hand, with the score."""
     from orchestration.real import run_real

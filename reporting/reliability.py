@@ -72,7 +72,9 @@ def write_page(
     path.write_text("\n".join(_page(result, matrix, command)) + "\n", encoding="utf-8")
 
 
-def _page(result: Mapping[str, Any], matrix: Sequence[Mapping[str, Any]], command: str) -> list[str]:
+def _page(
+    result: Mapping[str, Any], matrix: Sequence[Mapping[str, Any]], command: str
+) -> list[str]:
     today = datetime.now(UTC).date()
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     bound = f"{3 / result['effects']:.1e}" if result["effects"] else "-"

@@ -234,9 +234,7 @@ class _Delivery:
         if verdict is not None:
             self._settle(correction, *verdict)
             return
-        refusal = self.store.may_still_send(
-            correction, self.clock.now(), self.settings.send_margin
-        )
+        refusal = self.store.may_still_send(correction, self.clock.now(), self.settings.send_margin)
         if refusal is not None:
             # Nothing was tried: no attempt is counted.
             decision = Decision(Event.POSTPONE, refusal, self.clock.now())

@@ -124,9 +124,7 @@ class Oracle:
             pause = LONGEST_PAUSE.total_seconds()
             self.target_not_before[target] = (since, min(until, since + pause))
 
-    def _check_switches(
-        self, target: TargetSystem, now: float, window: float, undo: bool
-    ) -> None:
+    def _check_switches(self, target: TargetSystem, now: float, window: float, undo: bool) -> None:
         """An undo is a person's word, so that only the kill switch stops it."""
         if _true_throughout(self.kill_switch, now - window, now):
             self.report("stopped", f"a request to {target.name} while the kill switch is on")
@@ -252,7 +250,8 @@ def _undone_by_others(item: Item, first: Effect, second: Effect) -> bool:
     """A target without a memory of keys can't tell a value that was set and put back from one that
     was never set: setting it again mends a new drift (docs/corrections.md, what remains)."""
     return item.kind == "update_quantity" and any(
-        first.at < at < second.at and who not in ("tallyman", "undo") for at, _, who in item.copy.past
+        first.at < at < second.at and who not in ("tallyman", "undo")
+        for at, _, who in item.copy.past
     )
 
 

@@ -86,7 +86,12 @@ class SimulatedStore(OperationsStore):
             self.moves.clear()
 
     def transition(
-        self, connection: Connection, correction_key: str, event: Event, *arguments: Any, **values: Any
+        self,
+        connection: Connection,
+        correction_key: str,
+        event: Event,
+        *arguments: Any,
+        **values: Any,
     ) -> None:
         super().transition(connection, correction_key, event, *arguments, **values)
         self.moves.append((correction_key, event))
@@ -200,12 +205,12 @@ class Story:
             self.faults.crash_points[name] += 1
             self.tell("KILLED", name)
             raise KilledError
-        chances = 6 if object_id else 1
+        chances = 10 if object_id else 1
         if not self.store.inside and any(self.faults.hit("pause") for _ in range(chances)):
             self.tell("PAUSED", name)
             self.zombies += 1
             length = LEASE_SECONDS * self.rng.uniform(1.05, 6)
-            if object_id and self.rng.random() < 0.5:
+            if object_id and self.rng.random() < 0.8:
                 self.schedule.after(1, lambda: self.people.change(self.truth.items[object_id]))
             self.schedule.wait(length)
             self.tell("goes on", name)
@@ -448,5 +453,3 @@ class Story:
 def run_story(seed: int, keep_trail: bool = False) -> StoryResult:
     """Run one seed; the same seed gives the same story, event by event."""
     return Story(seed, keep_trail).run()
-
-

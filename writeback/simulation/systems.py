@@ -201,5 +201,3 @@ class Truth:
 
     def system_of(self, item: Item) -> TargetSystem:
         return self.targets[item.target]
-
-

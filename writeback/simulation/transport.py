@@ -222,9 +222,7 @@ class SimulatedTarget:
             story.schedule.after(rng.uniform(30, 3600), lambda: story.people.edit(item))
         if faults.has("rival_system") and item.kind == "update_quantity":
             before = item.copy.past[-2][1]
-            story.schedule.after(
-                rng.uniform(600, 5400), lambda: story.people.rival(item, before)
-            )
+            story.schedule.after(rng.uniform(600, 5400), lambda: story.people.rival(item, before))
 
     def _later(self, status: int) -> Answer:
         """Not now, with a Retry-After of any form, or none that can be used."""
@@ -286,5 +284,8 @@ class SimulatedSource:
         moment = story.now
         if story.faults.hit("stale_read"):
             moment -= story.rng.uniform(0.5, STALENESS)
-        fields: dict[str, Any] = {"object": key["object"], "value": self.held(key["object"], moment)}
+        fields: dict[str, Any] = {
+            "object": key["object"],
+            "value": self.held(key["object"], moment),
+        }
         return [Record(key["object"], fields, "")]
