@@ -515,7 +515,7 @@ def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None
 
 
 def _retry_after_of_problem(response: httpx.Response) -> float | None:
-    """Seconds that the body asks for: an extension member of RFC 9457, as several vendors name it."""
+    """Seconds that the body asks for: an extension member of RFC 9457, by vendors' names for it."""
     try:
         problem = json.loads(response.content)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The simulation for people: a table on the terminal, a failing seed's trail, docs/reliability.md."""
+"""The simulation for people: tables on the terminal, a seed's trail, docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def _page(
     return [
         "# Reliability",
         "",
-        f"Written by `{command}` on {today} ({machine}). Do not edit: run it again. Any other seeds "
-        "give other stories: `tallyman simulate --seeds 500 --first-seed 70001 --json out.json`.",
+        f"Written by `{command}` on {today} ({machine}). Do not edit: run it again. Other "
+        "seeds give other stories: `tallyman simulate --seeds 500 --first-seed 70001 --json F`.",
         "",
         "The engine runs here as it is (outbox, leases, dispatch, verification, approvals, undo, "
         "brakes, on its own SQL), on virtual time, against systems that keep a complete ledger and "
@@ -101,7 +101,7 @@ def _page(
         f"| requests sent | {result['requests']:,} |",
         f"| effects in the systems | {result['effects']:,} |",
         f"| corrections verified | {result['verified']:,} |",
-        f"| faults fired | {sum(result['faults'].values()):,} of {len(result['faults'])} families |",
+        f"| faults fired | {sum(result['faults'].values()):,} of {len(FAMILIES)} families |",
         f"| kills | {sum(result['kills'].values()):,} at {len(result['kills'])} points |",
         f"| passes until everything came to rest, p50 / p95 / max | {result['cycles_p50']:.0f} / "
         f"{result['cycles_p95']:.0f} / {result['cycles_max']:.0f} |",
@@ -114,8 +114,8 @@ def _page(
         "",
         "## Properties",
         "",
-        "In how many seeds each was broken. With none in n effects, the rate is below 3/n with 95 % "
-        f"confidence: here {bound}.",
+        "In how many seeds each was broken. With none in n effects, the rate is below 3/n with "
+        f"95 % confidence: here {bound}.",
         "",
         "| Property | Broken | It says |",
         "|---|---:|---|",

@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 from writeback import tables as t
 from writeback.database import Database
 
-
 # Built once: building a statement costs more than running it.
 _LATEST_GATE = (
     sa.select(t.gates)
@@ -70,7 +69,7 @@ class Brakes(Database):
         leaving the previous build's result in force.
         """
         reason = "the checks of this build have not reported yet"
-        self.set_gates(build, {system: (None, reason) for system in systems})
+        self.set_gates(build, dict.fromkeys(systems, (None, reason)))
 
     def set_gate(self, build: str, system: str, passed: bool | None, reason: str = "") -> None:
         """Record a gate result; ``passed=None`` means that the check itself crashed."""

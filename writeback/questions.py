@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ class AttemptCounts:
     accepted: int
 
 
-def _due_count() -> sa.Select[tuple[int]]:
+def _due_count() -> sa.Select[Any]:
     c, now = t.corrections.c, sa.bindparam("now", type_=t.UtcDateTime())
     waiting = sa.and_(
         is_one_of(c.state, (State.READY, State.UNKNOWN)),

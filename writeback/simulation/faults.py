@@ -1,4 +1,4 @@
-"""What may go wrong, as data, and the draw of a seed: which of it does, how often, and the count."""
+"""What may go wrong, as data, and the draw of a seed: which of it does, and how often."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # The property names of the figures, and what each says.
 PROPERTIES = {
-    "lost": "no drift is left without a person who knows of it, and no correction is left half done",
+    "lost": "no drift is left without a person who knows of it, and none half mended",
     "doubled": "one key has at most one effect, and one fact is created once",
     "false": "nothing is sent that the authority did not say within a lease before",
     "overwritten": "an effect replaces the value that the correction expected, and no other",
@@ -101,8 +101,6 @@ class Oracle:
 
     def asked_to_wait(self, process: str, key: str, seconds: float) -> None:
         """A target asked for patience; known to the engine once the process has stored it."""
-        self.refused: set[str] = set()
-        self.target_not_before: dict[str, tuple[float, float]] = {}
         self.told_to_wait[process] = (key, self.story.now, self.story.now + seconds)
 
     def learnt(self, process: str) -> None:

@@ -79,15 +79,15 @@ class Schedule:
         self.current: Process | None = None
         self.processes: list[Process] = []
         self.back = _held_lock()
-        self._plan: list[tuple[float, int, Callable[[], None]]] = []
+        self._plan: list[tuple[float, int, Callable[[], object]]] = []
         self._planned = 0
 
-    def at(self, moment: float, action: Callable[[], None]) -> None:
+    def at(self, moment: float, action: Callable[[], object]) -> None:
         """Do something at a time, or now if that has passed."""
         self._planned += 1
         heapq.heappush(self._plan, (max(moment, self.now), self._planned, action))
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
         self.at(self.now + seconds, action)
 
     def spawn(self, name: str, body: Callable[[], None]) -> Process:

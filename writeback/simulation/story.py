@@ -1,14 +1,13 @@
-"""One seed: a world is drawn, faults reign for a while, then stop, and everything must come right."""
+"""One seed: a world is drawn, faults reign, then they stop, and everything must come right."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +29,7 @@ from writeback.states import Event, State
 from writeback.store import OperationsStore
 from writeback.verify import apply_proofs
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+HOUR = 3600.0
 MOST_CYCLES = 80
 LEASE_SECONDS = 180.0
 
@@ -90,10 +89,21 @@ class SimulatedStore(OperationsStore):
         connection: Connection,
         correction_key: str,
         event: Event,
-        *arguments: Any,
+        now: datetime,
+        *,
+        lease_token: str | None = None,
+        only_from: Iterable[State] | None = None,
         **values: Any,
     ) -> None:
-        super().transition(connection, correction_key, event, *arguments, **values)
+        super().transition(
+            connection,
+            correction_key,
+            event,
+            now,
+            lease_token=lease_token,
+            only_from=only_from,
+            **values,
+        )
         self.moves.append((correction_key, event))
 
     @contextmanager
@@ -161,7 +171,6 @@ class Story:
         self.settings = DeliverySettings(
             lease=timedelta(seconds=LEASE_SECONDS), rows_a_lease=self.rng.choice((1, 3, 10))
         )
-        self.safe = True
 
     # ---- drawing ---------------------------------------------------------------------------
 
@@ -352,8 +361,6 @@ class Story:
     def _safety(self) -> None:
         schedule, rng = self.schedule, self.rng
         length = rng.uniform(2, 8) * HOUR
-        if rng.random() < 0.05:
-            schedule.at(length / 2, lambda: None)
         for _ in range(rng.randint(6, 18)):
             schedule.at(rng.uniform(0, length * 0.9), self.people.business)
         moment = rng.uniform(60, 900)

@@ -9,7 +9,6 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from connectors.base import CorrectionRequest
 
@@ -132,9 +131,9 @@ class TargetSystem:
         """Do what a request wants, as far as the system's own rules allow."""
         item = self.items[arrival.request.object_id]
         seen = self.seen.get(arrival.key)
-        if self.honours_keys and seen is not None:
-            if not self.forgets_keys or now - seen < KEY_LIFETIME:
-                return Answer(200, b'{"id": "replayed"}')
+        remembered = seen is not None and (not self.forgets_keys or now - seen < KEY_LIFETIME)
+        if self.honours_keys and remembered:
+            return Answer(200, b'{"id": "replayed"}')
         if arrival.version is not None and arrival.version != item.version(now):
             return Answer(412, b'{"title": "Stale version"}')
         change = effect_of(item, arrival.request, arrival.undo)

@@ -194,11 +194,10 @@ class Warehouse:
         observed = shown and latest.started_at > correction.created_at
         is_open = correction.object_id in self.opened
         healed = self.healed.get(correction.object_id)
+        healed_before = not is_open and healed is not None and healed < correction.created_at
         if extractions == 0:
             verdict = "waiting"
-        elif self.story.faults.hit("withdrawn_exception"):
-            verdict = "moot"
-        elif not is_open and healed is not None and healed < correction.created_at:
+        elif healed_before or self.story.faults.hit("withdrawn_exception"):
             verdict = "moot"
         elif observed and not is_open:
             verdict = "verified"
