@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from writeback import tables as t
-from writeback.database import Database
+from writeback.audit import Audit
 
 # Built once: building a statement costs more than running it.
 _LATEST_GATE = (
@@ -20,6 +20,12 @@ _LATEST_GATE = (
     .limit(1)
 )
 _LATEST_SWITCH = sa.select(t.kill_switch).order_by(t.kill_switch.c.sequence.desc()).limit(1)
+_LATEST_PAUSE = (
+    sa.select(t.pauses)
+    .where(t.pauses.c.target_system == sa.bindparam("of_system"))
+    .order_by(t.pauses.c.sequence.desc())
+    .limit(1)
+)
 _NEW_GATE = sa.insert(t.gates)
 _BREAKER = sa.select(t.breakers.c.failures, t.breakers.c.open_until).where(
     t.breakers.c.system == sa.bindparam("of_system")
@@ -51,15 +57,17 @@ class Conditions:
     """What a dispatcher must know before it takes work, all of one moment.
 
     ``stopped``: why nothing at all is sent, or None. ``closed``: gates that are not open, by
-    system. ``breakers``: consecutive failures, and until when a target is left alone, by system.
+    system. ``paused``: why a person paused a target, by system. ``breakers``: consecutive failures,
+    and until when a target is left alone, by system.
     """
 
     stopped: str | None
     closed: dict[str, Gate]
+    paused: dict[str, str]
     breakers: dict[str, tuple[int, datetime | None]]
 
 
-class Brakes(Database):
+class Brakes(Audit):
     """Gates are kept per build and system; only the latest of a system counts."""
 
     def open_gates(self, build: str, systems: Iterable[str]) -> None:
@@ -104,6 +112,7 @@ class Brakes(Database):
             return Conditions(
                 self.kill_reason_in(connection),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
+                {n: why for n in names if (why := self.pause_reason_in(connection, n)) is not None},
                 {name: self.breaker_in(connection, name) for name in names},
             )
 
@@ -118,6 +127,33 @@ class Brakes(Database):
         """Why sending is stopped, or None when it is not."""
         with self.read() as connection:
             return self.kill_reason_in(connection)
+
+    def pause(self, target_system: str, actor: str, reason: str) -> None:
+        """Send nothing to one target, in every process, before the next request."""
+        self._pause(target_system, True, actor, reason)
+
+    def resume(self, target_system: str, actor: str, reason: str) -> None:
+        self._pause(target_system, False, actor, reason)
+
+    def _pause(self, target_system: str, engaged: bool, actor: str, reason: str) -> None:
+        now = self.clock.now()
+        with self.write() as connection:
+            connection.execute(
+                sa.insert(t.pauses).values(
+                    target_system=target_system,
+                    engaged=engaged,
+                    actor=actor,
+                    reason=reason,
+                    changed_at=now,
+                )
+            )
+            action = "pause" if engaged else "resume"
+            self.log_audit(connection, actor, action, target_system, {"comment": reason}, now)
+
+    def pause_reason_in(self, connection: Connection, system: str) -> str | None:
+        """Why a target is paused, or None when it is not."""
+        row = connection.execute(_LATEST_PAUSE, {"of_system": system}).one_or_none()
+        return None if row is None or not row.engaged else f"{row.reason} ({row.actor})"
 
     def breaker(self, system: str) -> tuple[int, datetime | None]:
         """Consecutive technical failures of a target, and until when it is left alone."""
@@ -154,12 +190,15 @@ class Brakes(Database):
         return [gate for gate in gates if not gate.is_open]
 
     def _switch(self, engaged: bool, actor: str, reason: str) -> None:
+        now = self.clock.now()
         with self.write() as connection:
             connection.execute(
                 sa.insert(t.kill_switch).values(
-                    engaged=engaged, actor=actor, reason=reason, changed_at=self.clock.now()
+                    engaged=engaged, actor=actor, reason=reason, changed_at=now
                 )
             )
+            action = "stop_all" if engaged else "go_on"
+            self.log_audit(connection, actor, action, "*", {"comment": reason}, now)
 
     def kill_reason_in(self, connection: Connection) -> str | None:
         row = connection.execute(_LATEST_SWITCH).one_or_none()

@@ -49,7 +49,8 @@ class DeliverySettings:
 @dataclass
 class DeliveryReport:
     """Counts of one call. ``sent``: requests handed to targets. ``stopped``: why nothing was sent,
-    for all; ``closed_gates`` and ``open_breakers``: for one system (system -> reason)."""
+    for all; ``closed_gates``, ``open_breakers`` and ``paused``: for one system (system -> reason).
+    """
 
     leased: int = 0
     sent: int = 0
@@ -66,6 +67,7 @@ class DeliveryReport:
     stopped: str | None = None
     closed_gates: dict[str, str] = field(default_factory=dict)
     open_breakers: dict[str, str] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
     without_target: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -171,6 +173,9 @@ class _Delivery:
         now = self.clock.now()
         limits: dict[str, int] = {}
         for name in self.writable:
+            if name in conditions.paused:
+                self.report.paused[name] = conditions.paused[name]
+                continue
             failures, open_until = conditions.breakers[name]
             if open_until is not None and now < open_until:
                 self.report.open_breakers[name] = f"{failures} failures in a row"

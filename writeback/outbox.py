@@ -149,9 +149,12 @@ class Outbox(Brakes):
             .select_from(t.decisions)
             .where(t.decisions.c.correction_key == correction_key)
         ).scalar_one()
+        decision_id = f"{correction_key}-d{count + 1}"
+        detail = {"comment": comment, "decision_id": decision_id, "payload_hash": payload_hash}
+        self.log_audit(connection, actor, decision, correction_key, detail, now)
         connection.execute(
             sa.insert(t.decisions).values(
-                decision_id=f"{correction_key}-d{count + 1}",
+                decision_id=decision_id,
                 correction_key=correction_key,
                 actor=actor,
                 decision=decision,
@@ -247,11 +250,14 @@ class Outbox(Brakes):
             closed = self.closed_in(
                 connection, {correction.target_system, *correction.relied_on_systems}
             )
+            paused = self.pause_reason_in(connection, correction.target_system)
             failures, open_until = self.breaker_in(connection, correction.target_system)
         if present.lease_token != correction.lease_token or present.state is not State.SENDING:
             raise LeaseLostError(f"correction {correction.correction_key} is no longer ours")
         if stopped is not None:
             return f"held: kill switch: {stopped}"
+        if paused is not None:
+            return f"held: '{correction.target_system}' is paused: {paused}"
         if closed:
             return closed[0].hold_reason
         if open_until is not None and now < open_until:

@@ -30,7 +30,8 @@ HOLD_CONFLICT = "conflict"
 HOLD_BRAKE = "brake"
 HOLD_PING_PONG = "ping_pong"
 HOLD_AFTER_REVERSAL = "after_reversal"
-_LASTING = frozenset({HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL})
+HOLD_PERSON = "person"
+_LASTING = frozenset({HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL, HOLD_PERSON})
 
 
 class InvalidProposalError(TallymanError):

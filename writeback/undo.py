@@ -52,6 +52,10 @@ def undo(
                 f"system '{correction.target_system}' takes no corrections: set its write_mode to "
                 "'on' first"
             )
+        paused = store.pause_reason_in(connection, correction.target_system)
+        if paused is not None:
+            name = correction.target_system
+            raise UndoError(f"nothing is sent to '{name}' while it is paused: {paused}")
         correction = store.claim_for_undo(connection, key, now, now + UNDO_LEASE, token)
         store.log_decision(
             connection, key, actor, "undo_requested", comment, now, correction.payload_hash

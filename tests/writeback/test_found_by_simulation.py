@@ -19,6 +19,8 @@ from connectors.http import HttpClient
 from registry.systems import System
 from writeback.approval import approve
 from writeback.dispatch import BREAKER_FAILURES, DeliverySettings, deliver_due
+from writeback.states import Event
+from writeback.store import LeaseLostError
 from writeback.undo import UNDO_LEASE, undo
 
 
@@ -172,3 +174,22 @@ def test_retry_after_in_a_problem_document(body: Any, seconds: float | None) -> 
     request = httpx.Request("POST", "http://erp.test/")
     response = httpx.Response(429, content=json.dumps(body), request=request)
     assert judge(response, lambda _: None).retry_after_seconds == seconds
+
+
+def test_a_sleeper_does_not_take_a_correction_from_who_holds_it_now(engine: Engine) -> None:
+    """Both leases are on one correction in one state: only the token tells them apart."""
+    engine.propose(quantity_change())
+    store, clock = engine.store, engine.clock
+    lease = timedelta(seconds=180)
+    (slept,) = store.lease({"erp": 1}, [], clock.now(), clock.now() + lease, "first", 1)
+    clock.advance(600)
+    store.expire_leases(clock.now())
+    key = slept.correction_key
+    with store.write() as connection:
+        store.transition(
+            connection, key, Event.FIND_ABSENT, clock.now(), next_attempt_at=clock.now()
+        )
+    (holds,) = store.lease({"erp": 1}, [], clock.now(), clock.now() + lease, "second", 1)
+    with pytest.raises(LeaseLostError), store.write() as connection:
+        store.transition(connection, key, Event.POSTPONE, clock.now(), lease_token="first")
+    assert store.get(key).correction == holds

@@ -38,6 +38,7 @@ class Mutant:
 
 
 DISPATCH = "tests/writeback/test_dispatch.py::"
+FOUND = "tests/writeback/test_found_by_simulation.py::"
 PROPOSE = "tests/writeback/test_propose.py::"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -125,7 +126,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.outbox",
         "            lease_token is not None,\n",
         "            False,\n",
-        DISPATCH + "test_a_dispatcher_that_slept_past_its_lease_cannot_write",
+        FOUND + "test_a_sleeper_does_not_take_a_correction_from_who_holds_it_now",
     ),
     Mutant(
         "several_in_flight",
@@ -190,6 +191,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.model",
         "return now if self.next_attempt_at is None else max(now, self.next_attempt_at)",
         "return now",
+        FOUND + "test_an_approval_does_not_shorten_what_the_target_asked_for",
     ),
     Mutant(
         "only_one_waits",

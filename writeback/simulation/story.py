@@ -449,6 +449,9 @@ class Story:
 
     def _judge_end(self) -> None:
         self._judge_processes()
+        audit = self.store.verify_audit()
+        if audit.problem is not None:
+            self.oracle.report("broken", f"the audit log breaks at {audit.problem}")
         self.oracle.check_effects()
         self.oracle.check_verified(self.corrections())
 
