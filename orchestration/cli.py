@@ -29,8 +29,10 @@ corrections_app = typer.Typer(
     help="Look at corrections and decide about them.", no_args_is_help=True
 )
 export_app = typer.Typer(help="The published build in open formats.", no_args_is_help=True)
+writeback_app = typer.Typer(help="Stop and start the sending.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="The pretend distributor.", no_args_is_help=True)
 app.add_typer(corrections_app, name="corrections")
+app.add_typer(writeback_app, name="writeback")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(export_app, name="export")
 
@@ -119,6 +121,62 @@ def evaluate(
         write_page(score, PROJECT_ROOT / "docs" / "score.md")
         _say("wrote docs/score.md")
     if not is_perfect(score):
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    home: Home = None,
+    json_path: JsonPath = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many stories.")] = 500,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first; then one more.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Also kill the mutants of the engine.")
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Also write docs/reliability.md (wants --mutants).")
+    ] = False,
+) -> None:
+    """Run the correction engine on virtual time against systems that misbehave by seed.
+
+    Fails when a property is broken, with the events of the first such seed, or when a family of
+    faults never fired (from 300 seeds on).
+    """
+    from registry.settings import PROJECT_ROOT
+    from reporting import reliability
+    from writeback.simulation import many
+    from writeback.simulation.mutants import as_rows, run_mutants, survivors
+    from writeback.simulation.story import run_story
+
+    if page and not mutants:
+        raise typer.BadParameter("--page shows the mutants too: add --mutants")
+    folder = load_settings(home).home
+    result = many.simulate(
+        seeds, first_seed, workers, lambda done, bad: _say(f"{done:,} seeds, {bad} broken")
+    )
+    reliability.print_simulation(result, console)
+    verdicts = run_mutants(workers=workers) if mutants else []
+    if mutants:
+        result["mutants"] = as_rows(verdicts)
+        reliability.print_mutants(result["mutants"], console)
+    target = json_path or folder / "simulation.json"
+    _write_json(target, result)
+    console.print(f"\nThe same as JSON: {target}")
+    if page:
+        command = f"tallyman simulate --seeds {seeds} --first-seed {first_seed} --mutants --page"
+        path = PROJECT_ROOT / "docs" / "reliability.md"
+        reliability.write_page(result, result["mutants"], path, command)
+        _say("wrote docs/reliability.md")
+    if result["failures"]:
+        seed = int(next(iter(result["failures"])))
+        trail = run_story(seed, keep_trail=True).trail
+        whole = folder / f"simulation-seed-{seed}.txt"
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_text("\n".join(trail) + "\n", encoding="utf-8")
+        reliability.print_trail(seed, trail, console)
+        console.print(f"The whole story: {whole}")
+    if not many.is_clean(result) or any(survivors(verdicts)):
         raise typer.Exit(1)
 
 
@@ -349,24 +407,168 @@ Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
 
 
-@corrections_app.command("approve")
-def corrections_approve(key: str, actor: Actor, comment: Comment = "", home: Home = None) -> None:
-    """Let a waiting correction be sent. Binds to the payload as shown."""
-    from writeback.approval import approve
-    from writeback.clock import SystemClock
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+TargetName = Annotated[
+    str | None, typer.Option("--target", help="Only this system; else all of them.")
+]
 
-    approve(_store(load_settings(home)), key, actor, comment, SystemClock())
-    _say(f"{key} approved by {actor}; the next delivery sends it")
+
+def _agree(question: str, yes: bool) -> None:
+    """Ask a person who can answer; a script has decided already."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True)
+
+
+def _decide(action: str, key: str, actor: str, comment: str, yes: bool, home: Path | None) -> None:
+    from orchestration.decisions import ON_ONE, decide
+
+    store = _store(load_settings(home))
+    key = _show_before(store, action, key, ON_ONE[action])
+    _agree("Go on?", yes)
+    _say(decide(store, action, key, actor, comment))
+
+
+def _show_before(store: Any, action: str, key: str, consequence: str) -> str:
+    """Say what is decided about, and what will happen; the whole key."""
+    correction = store.get(key).correction
+    _say(
+        f"{correction.kind} of {correction.object_id} in {correction.target_system}, now "
+        f"{correction.state}: {correction.old_value} becomes {correction.new_value}"
+    )
+    _say(f"{action}: {consequence}")
+    return str(correction.correction_key)
+
+
+def _decide_for_target(
+    action: str, target: str | None, actor: str, comment: str, yes: bool, settings: Settings
+) -> None:
+    from orchestration.decisions import ON_TARGETS, decide_for_target
+    from registry.systems import load_registry
+
+    _say(f"{action} {target or 'every target'}: {ON_TARGETS[action]}")
+    _agree("Go on?", yes)
+    registry = load_registry(settings.systems_file)
+    _say(decide_for_target(_store(settings), registry, action, target, actor, comment))
+
+
+@corrections_app.command("approve")
+def corrections_approve(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Let a waiting correction be sent, with the content that it has now."""
+    _decide("approve", key, actor, comment, yes, home)
 
 
 @corrections_app.command("reject")
-def corrections_reject(key: str, actor: Actor, comment: Comment = "", home: Home = None) -> None:
+def corrections_reject(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
     """Never send a waiting correction."""
-    from writeback.approval import reject
-    from writeback.clock import SystemClock
+    _decide("reject", key, actor, comment, yes, home)
 
-    reject(_store(load_settings(home)), key, actor, comment, SystemClock())
-    _say(f"{key} rejected by {actor}")
+
+@corrections_app.command("hold")
+def corrections_hold(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Keep an unsent correction back until somebody approves it."""
+    _decide("hold", key, actor, comment, yes, home)
+
+
+@corrections_app.command("retry")
+def corrections_retry(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Try a refused, dead or unproven correction once more, as a new generation."""
+    _decide("retry", key, actor, comment, yes, home)
+
+
+@corrections_app.command("revert")
+def corrections_revert(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Take an applied correction back: send its inverse, if what it wrote is still there."""
+    from orchestration.decisions import ON_ONE
+    from orchestration.decisions import revert as take_back
+    from orchestration.installation import Installation
+
+    installation = Installation.load(load_settings(home, systems))
+    key = _show_before(installation.store, "revert", key, ON_ONE["revert"])
+    _agree("Go on?", yes)
+    _say(take_back(installation, key, actor, comment))
+
+
+@corrections_app.command("replay")
+def corrections_replay(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Try all dead corrections once more, after an outage; each is read before it is sent."""
+    settings = load_settings(home, systems)
+    _decide_for_target("replay", target, actor, comment, yes, settings)
+
+
+@corrections_app.command("audit")
+def corrections_audit(home: Home = None) -> None:
+    """Check that no entry of the log of decisions was changed, removed or put in."""
+    report = _store(load_settings(home)).verify_audit()
+    if report.problem is not None:
+        errors.print(f"[red]the audit log is broken[/red] at {report.problem}")
+        raise typer.Exit(1)
+    _say(f"the audit log is whole: {report.entries:,} entries")
+
+
+@writeback_app.command("pause")
+def writeback_pause(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Stop all sending, or all sending to one target, in every process before its next request."""
+    settings = load_settings(home, systems)
+    _decide_for_target("pause", target, actor, comment, yes, settings)
+
+
+@writeback_app.command("resume")
+def writeback_resume(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Go on sending. What pauses one target and what pauses all are released each by itself."""
+    settings = load_settings(home, systems)
+    _decide_for_target("resume", target, actor, comment, yes, settings)
 
 
 @sandbox_app.command("up")
