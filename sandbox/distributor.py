@@ -16,7 +16,7 @@ from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.events import Event
 from sandbox.mailbox import Mailbox
 from sandbox.numbers import Numbers
-from sandbox.scene import Scene
+from sandbox.scene import NothingLeftError, Scene
 from sandbox.settings import Settings
 from sandbox.simulation.company import Company
 from sandbox.store import Store
@@ -175,6 +175,11 @@ class Distributor:
         ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
         """
         kind = KINDS[name]
+        if missing := kind.missing(Settings.of_world(self.store.get("settings"))):
+            raise NothingLeftError(
+                f"this world has no {' and no '.join(missing)}: start one that does, "
+                "like `tallyman sandbox up --world full`"
+            )
         now = clock.now()
         rng = random.Random(f"{self.settings.seed}:inject:{self.store.get('injected') or 0}")
         live = live_moments(rng, self.settings, now)

@@ -17,7 +17,11 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     line_repriced       line, price                                        ERP, OMS
     stock_received      ref, item, location, qty                           WMS, ERP
     stock_adjusted      ref, item, location, qty, reason                   WMS, ERP
-    stock_drifted       item, location, qty: on hand moves, no movement    ERP
+    stock_drifted       item, location, qty: on hand moves, no movement    ERP, WMS
+                        field "qblk": what is blocked does                 ERP
+    stock_miscounted    as stock_adjusted: booked, but no unit moved       WMS, ERP
+    stock_blocked       ref, item, location, qty: damaged, stays on hand   WMS, ERP
+    stock_revalued      ref, item, location: only its value changes        ERP
     shipment_resent     shipment: same document once more in the feed      WMS
     shipment_redated    shipment, shipped_at: wrong until corrected        WMS
     item_repriced       item, gtin, price                                  ERP, OMS

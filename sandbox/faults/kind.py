@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.orders import Line, Order
 from sandbox.scene import Scene
+from sandbox.settings import Settings
 from sandbox.truth import Truth
 
 Stage = Callable[[Scene], Truth]
@@ -19,7 +20,8 @@ class Kind:
 
     ``undated``: nothing in it carries a date of its own, only the last change does. So one that is
     injected later begins at its injection and falls due a grace period after it.
-    ``takes_free_stock``: needs items or positions that no other kind uses, so it is staged last.
+    ``takes_free_stock``: needs items or positions that no other kind uses, so it is staged first.
+    ``needs``: business processes and trading partners without which a world can't hold it.
     """
 
     name: str
@@ -27,6 +29,12 @@ class Kind:
     stage: Stage
     undated: bool = False
     takes_free_stock: bool = False
+    needs: tuple[str, ...] = ()
+
+    def missing(self, settings: Settings) -> tuple[str, ...]:
+        """What of its needs a world of these settings has not."""
+        there = {*settings.processes, *settings.partners}
+        return tuple(need for need in self.needs if need not in there)
 
 
 def erp_lines(lines: list[Line]) -> list[dict[str, str]]:

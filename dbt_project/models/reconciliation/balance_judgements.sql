@@ -1,12 +1,13 @@
 -- What two systems' balances differ by after all movements, at one moment for each snapshot of the
--- copy. Each side is rolled from its nearest snapshot by its own ledger.
+-- copy. Each side is rolled from its nearest snapshot by its own ledger; of a rule that holds a system
+-- against its own ledger (cover ledger) the authority is what it showed first.
 with rules as (
     select
         rules.rule_id,
         rules.a_milestone as state,
         rules.a_role,
         rules.b_role,
-        rules.grace_minutes,
+        coalesce(rules.cover = 'ledger', false) as is_own_ledger,
         a_routes.a_system,
         b_routes.system as b_system,
         coalesce(authorities.authoritative_role, rules.a_role) as authoritative_role
@@ -26,7 +27,7 @@ with rules as (
             rules.object_type = authorities.object_type
             and rules.a_milestone = authorities.field
             and a_routes.a_system = authorities.a_system
-    where rules.family = 'balance'
+    where rules.family = 'balance' and coalesce(rules.cover, '') <> 'at_least'
 ),
 
 pairs as (
@@ -46,6 +47,15 @@ snapshots as (
         min(as_of) as taken_at
     from {{ ref('inventory_positions') }}
     group by system, state, extraction_id
+),
+
+first_snapshots as (
+    select
+        system,
+        state,
+        arg_min(extraction_id, taken_at) as extraction_id
+    from snapshots
+    group by system, state
 ),
 
 -- Moments up to which every feed of the rule has told all.
@@ -117,7 +127,10 @@ moments as (
     select
         moments_of_pairs.*,
         copy_nearest.extraction_id as copy_extraction_id,
-        authority_nearest.extraction_id as authority_extraction_id
+        case
+            when moments_of_pairs.is_own_ledger then first_snapshots.extraction_id
+            else authority_nearest.extraction_id
+        end as authority_extraction_id
     from moments_of_pairs
     inner join copy_nearest
         on
@@ -131,6 +144,10 @@ moments as (
             and moments_of_pairs.a_system = authority_nearest.a_system
             and moments_of_pairs.b_system = authority_nearest.b_system
             and moments_of_pairs.judged_at = authority_nearest.judged_at
+    left join first_snapshots
+        on
+            moments_of_pairs.authority_system = first_snapshots.system
+            and moments_of_pairs.state = first_snapshots.state
     where copy_nearest.extraction_id is not null
     qualify
         row_number() over (
@@ -149,6 +166,7 @@ balances as (
         moments.b_system,
         moments.copy_system,
         moments.authority_system,
+        moments.state,
         moments.judged_at,
         copies.item_id,
         copies.location_id,
@@ -180,49 +198,82 @@ balances as (
             and copies.location_id = authorities.location_id
 ),
 
+judged_states as (
+    select distinct state
+    from pairs
+    where state <> 'on_hand'
+),
+
 ledger as (
     select
         system,
+        'on_hand' as state,
         item_id,
         location_id,
         recorded_from,
         recorded_to,
-        on_hand_change,
-        -- A document explains a difference: its own rule speaks. Our own adjustment has none.
+        document,
+        echo_kind,
+        on_hand_change as change
+    from {{ ref('inventory_movements') }}
+    union all
+    select
+        movements.system,
+        judged_states.state,
+        movements.item_id,
+        movements.location_id,
+        movements.recorded_from,
+        movements.recorded_to,
+        movements.document,
+        movements.echo_kind,
         case
-            when document is not null and coalesce(echo_kind, '') <> 'adjust_stock'
-                then on_hand_change
+            when movements.to_state = judged_states.state then movements.quantity
+            else -movements.quantity
+        end as change
+    from {{ ref('inventory_movements') }} as movements
+    inner join judged_states
+        on judged_states.state in (movements.from_state, movements.to_state)
+),
+
+-- A document explains a difference: its own rule speaks. Our own adjustment has none.
+explained as (
+    select
+        *,
+        case
+            when document is not null and coalesce(echo_kind, '') <> 'adjust_stock' then change
             else 0
         end as explained_change
-    from {{ ref('inventory_movements') }}
+    from ledger
 ),
 
 -- Running totals, so that a balance at any moment is one look-up.
 by_end as (
     select
         system,
+        state,
         item_id,
         location_id,
         recorded_to as moment,
-        sum(on_hand_change) over up_to_now as total_change,
+        sum(change) over up_to_now as total_change,
         sum(explained_change) over up_to_now as total_explained,
         count(*) over up_to_now as ended_count
-    from ledger
+    from explained
     window up_to_now as (
-        partition by system, item_id, location_id order by recorded_to
+        partition by system, state, item_id, location_id order by recorded_to
     )
 ),
 
 by_start as (
     select
         system,
+        state,
         item_id,
         location_id,
         recorded_from as moment,
         count(*) over (
-            partition by system, item_id, location_id order by recorded_from
+            partition by system, state, item_id, location_id order by recorded_from
         ) as started_count
-    from ledger
+    from explained
 ),
 
 -- The three moments at which each side's ledger is read: its snapshot, and the moment judged.
@@ -234,6 +285,7 @@ questions as (
                 a_system,
                 b_system,
                 judged_at,
+                state,
                 item_id,
                 location_id,
                 '{{ side }}' as side,
@@ -264,6 +316,7 @@ ended as (
     asof left join by_end
         on
             questions.system = by_end.system
+            and questions.state = by_end.state
             and questions.item_id = by_end.item_id
             and questions.location_id = by_end.location_id
             and questions.moment_from >= by_end.moment
@@ -278,6 +331,7 @@ answers as (
     asof left join by_start
         on
             ended.system = by_start.system
+            and ended.state = by_start.state
             and ended.item_id = by_start.item_id
             and ended.location_id = by_start.location_id
             and ended.moment_to >= by_start.moment
@@ -310,6 +364,7 @@ select
     balances.a_system,
     balances.b_system,
     balances.copy_system,
+    balances.state,
     balances.judged_at,
     balances.item_id,
     balances.location_id,

@@ -1,11 +1,32 @@
--- Family balance: two balances must agree once all movements are counted, in two snapshots running.
+-- Family balance: two balances must agree once all movements are counted, or one must be possible, in
+-- two snapshots running.
 {{ config(materialized='view') }}
 
-with judgements as (
+with all_judgements as (
+    select
+        rule_id,
+        a_system,
+        b_system,
+        state,
+        item_id,
+        location_id,
+        judged_at,
+        copy_record_id,
+        copy_seen_at,
+        copy_raw_key,
+        copy_quantity,
+        residual_quantity,
+        is_ambiguous
+    from {{ ref('balance_judgements') }}
+    union all by name
+    select * from {{ ref('floor_judgements') }}
+),
+
+judgements as (
     select
         *,
         residual_quantity <> 0 as is_different
-    from {{ ref('balance_judgements') }}
+    from all_judgements
     -- A movement that may fall on either side of a moment proves nothing.
     where not is_ambiguous
 ),
@@ -39,6 +60,7 @@ episodes as (
         item_id,
         location_id,
         run,
+        any_value(state) as state,
         bool_or(is_different) as is_different,
         min(judged_at) as began_at,
         list_extract(list(judged_at order by judged_at), 2) as confirmed_at,
@@ -64,7 +86,7 @@ select
     rule_id,
     a_system,
     copy_record_id as a_record_id,
-    'on_hand' as milestone,
+    state as milestone,
     cast(row_number() over (
         partition by rule_id, a_system, b_system, item_id, location_id order by run
     ) as integer) as ordinal,
@@ -75,7 +97,7 @@ select
     cast(null as varchar) as document,
     cast(null as varchar) as own_document,
     cast(null as varchar) as line_record,
-    'on_hand' as field,
+    state as field,
     item_id,
     location_id,
     residual_quantity as quantity,
