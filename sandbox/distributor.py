@@ -14,7 +14,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.events import Event
-from sandbox.mailbox import Mailbox
+from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
 from sandbox.scene import NothingLeftError, Scene
 from sandbox.settings import Settings
@@ -47,6 +47,15 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+TRADERS = {"suppliers": SUPPLIERS, "threepl": (THIRD_PARTY_NAME,)}
+"""Who they are, by the kind of partner."""
+
+
+def partner_folders(home: Path, partners: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """The folder of each trading partner of a state folder, by its kind and name."""
+    return {kind: folders_of(home / "partners", TRADERS[kind]) for kind in partners}
 
 
 class Distributor:
@@ -100,15 +109,14 @@ class Distributor:
 
     def _trade_with(self, root: Path, partners: Iterable[str]) -> dict[str, Mailbox]:
         """Give the world its trading partners; returns the mailbox of each kind."""
-        views: dict[str, tuple[PartnersView, tuple[str, ...]]] = {
-            "suppliers": (SuppliersView(self.numbers), SUPPLIERS),
-            "threepl": (ThirdPartyView(self.numbers), (THIRD_PARTY_NAME,)),
+        views: dict[str, PartnersView] = {
+            "suppliers": SuppliersView(self.numbers),
+            "threepl": ThirdPartyView(self.numbers),
         }
         mailboxes = {}
         for kind in partners:
-            view, names = views[kind]
-            self.views[kind] = view
-            mailboxes[kind] = Mailbox(root, names, view.interchanges, self.store, kind)
+            view = self.views[kind] = views[kind]
+            mailboxes[kind] = Mailbox(root, TRADERS[kind], view.interchanges, self.store, kind)
         return mailboxes
 
     def _deliver(self) -> None:

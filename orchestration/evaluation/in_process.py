@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from connectors.in_process import Hosted, hosting
 from orchestration.pretend import SandboxError, secrets_of, write_configuration
 from registry.settings import Settings
 from sandbox import clock
-from sandbox.distributor import Distributor
+from sandbox.distributor import Distributor, partner_folders
 from sandbox.server import build_apps
 from sandbox.settings import SERVICES
 from sandbox.settings import Settings as World
@@ -119,9 +119,10 @@ def host(service: str) -> str:
 URLS = {service: f"http://{host(service)}" for service in SERVICES}
 
 
-def configuration(home: Path) -> Settings:
-    """Our settings, kept in ``home``, for a world in this process."""
-    return write_configuration(home, URLS, secrets_of(World().credentials))
+def configuration(home: Path, partners: Iterable[str] = ()) -> Settings:
+    """Our settings, kept in ``home``, for a world in this process with these trading partners."""
+    folders = partner_folders(home / "sandbox", partners)
+    return write_configuration(home, URLS, secrets_of(World().credentials), folders)
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
         hosts = {name: Hosted(app, time.now) for name, app in transports.items()}
         with clock.skips_forgotten(), hosting(hosts):
             yield PretendWorld(
-                settings=configuration(home),
+                settings=configuration(home, choices.partners),
                 clock=time,
                 admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
                 skip=clock.skip,

@@ -313,7 +313,7 @@ KINDS = (
         undated=True,
         takes_free_stock=True,
     ),
-    Kind("I7", "Cancelled, but still allocated in the WMS", cancelled_and_kept),
+    Kind("I7", "Cancelled, but still allocated in the WMS", cancelled_and_kept, undated=True),
     Kind(
         "I9",
         "Transfer lost on its way",

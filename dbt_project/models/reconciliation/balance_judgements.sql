@@ -167,6 +167,7 @@ balances as (
         moments.copy_system,
         moments.authority_system,
         moments.state,
+        moments.is_own_ledger,
         moments.judged_at,
         copies.item_id,
         copies.location_id,
@@ -182,7 +183,8 @@ balances as (
         authorities.quantity as authority_quantity,
         authorities.as_of_from as authority_as_of_from,
         authorities.as_of_to as authority_as_of_to,
-        authorities.as_of as authority_as_of
+        authorities.as_of as authority_as_of,
+        authorities.seen_at as authority_seen_at
     from moments
     inner join {{ ref('inventory_positions') }} as copies
         on
@@ -357,6 +359,34 @@ totals as (
         bool_or(is_ambiguous) as is_ambiguous
     from answers
     group by rule_id, a_system, b_system, judged_at, item_id, location_id
+),
+
+-- A movement dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
+back_dated as (
+    select distinct
+        balances.rule_id,
+        balances.a_system,
+        balances.judged_at,
+        balances.item_id,
+        balances.location_id
+    from balances
+    inner join {{ ref('inventory_movements') }} as movements
+        on
+            balances.copy_system = movements.system
+            and balances.item_id = movements.item_id
+            and balances.location_id = movements.location_id
+    where
+        balances.is_own_ledger
+        and (
+            (
+                movements.recorded_from <= balances.copy_as_of_to
+                and movements.seen_at > balances.copy_seen_at
+            )
+            or (
+                movements.recorded_from <= balances.authority_as_of_to
+                and movements.seen_at > balances.authority_seen_at
+            )
+        )
 )
 
 select
@@ -384,7 +414,7 @@ select
         - balances.authority_quantity - totals.authority_change
         - totals.explained_difference as decimal(18, 6)
     ) as residual_quantity,
-    totals.is_ambiguous
+    totals.is_ambiguous or back_dated.item_id is not null as is_ambiguous
 from balances
 inner join totals
     on
@@ -394,3 +424,10 @@ inner join totals
         and balances.judged_at = totals.judged_at
         and balances.item_id = totals.item_id
         and balances.location_id = totals.location_id
+left join back_dated
+    on
+        balances.rule_id = back_dated.rule_id
+        and balances.a_system = back_dated.a_system
+        and balances.judged_at = back_dated.judged_at
+        and balances.item_id = back_dated.item_id
+        and balances.location_id = back_dated.location_id
