@@ -109,7 +109,8 @@ def evaluate(
     from reporting.score import print_score, write_page
 
     folder = load_settings(home).home
-    score = run(Wanted(seeds, first_seed, jobs, WorldChoices(orders, world=world), keep), folder, _say)
+    choices = WorldChoices(orders, world=world)
+    score = run(Wanted(seeds, first_seed, jobs, choices, keep), folder, _say)
     target = json_path or folder / "evaluation.json"
     _write_json(target, score)
     print_score(score, console)

@@ -85,7 +85,8 @@ class Distributor:
             view.system: view for view in (self.oms, self.erp, self.wms, self.carrier)
         }
         choices = settings.world_choices() if fresh else self.store.get("settings")
-        self._keep_books(choices["processes"])
+        self.processes = tuple(choices["processes"])
+        self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
             if fresh:

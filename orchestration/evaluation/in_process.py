@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,10 +119,11 @@ def host(service: str) -> str:
 URLS = {service: f"http://{host(service)}" for service in SERVICES}
 
 
-def configuration(home: Path, partners: Iterable[str] = ()) -> Settings:
-    """Our settings, kept in ``home``, for a world in this process with these trading partners."""
-    folders = partner_folders(home / "sandbox", partners)
-    return write_configuration(home, URLS, secrets_of(World().credentials), folders)
+def configuration(home: Path, world: World) -> Settings:
+    """Our settings, kept in ``home``, for such a world in this process."""
+    folders = partner_folders(home / "sandbox", world.partners)
+    secrets = secrets_of(world.credentials)
+    return write_configuration(home, URLS, secrets, folders, world.processes)
 
 
 @contextmanager
@@ -140,7 +141,7 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
         hosts = {name: Hosted(app, time.now) for name, app in transports.items()}
         with clock.skips_forgotten(), hosting(hosts):
             yield PretendWorld(
-                settings=configuration(home, choices.partners),
+                settings=configuration(home, choices),
                 clock=time,
                 admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
                 skip=clock.skip,

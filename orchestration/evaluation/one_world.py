@@ -68,8 +68,7 @@ def make_template(folder: Path, choices: WorldChoices) -> None:
     """An empty warehouse with every view and seed, for all worlds to begin with: making them costs
     a third of a first pass."""
     folder.mkdir(parents=True, exist_ok=True)
-    partners = choices.settings(seed=0).partners
-    installation = Installation.load(configuration(folder, partners))
+    installation = Installation.load(configuration(folder, choices.settings(seed=0)))
     with warehouse(installation.settings) as connection:
         refresh_views(connection, installation.registry)
     keep(compile_models(installation.settings), folder / "models.json")

@@ -1,6 +1,6 @@
 """The kinds of decoys: what looks wrong and is not. One module a family."""
 
-from sandbox.decoys import finance, inventory, order, shipment, time
+from sandbox.decoys import finance, inventory, order, shipment, supplier, time
 from sandbox.faults.kind import Kind
 
 DECOYS: tuple[Kind, ...] = (
@@ -9,4 +9,5 @@ DECOYS: tuple[Kind, ...] = (
     *shipment.KINDS,
     *finance.KINDS,
     *inventory.KINDS,
+    *supplier.KINDS,
 )

@@ -151,9 +151,7 @@ KINDS = (
     ),
     Kind("I11", "Receipt valued days later", receipt_revalued, takes_free_stock=True),
     Kind("I12", "Snapshot amid receipts", snapshot_in_a_wave, takes_free_stock=True),
-    Kind(
-        "blocked_in_flight", "Blocked seconds from now", blocked_in_flight, takes_free_stock=True
-    ),
+    Kind("blocked_in_flight", "Blocked seconds from now", blocked_in_flight, takes_free_stock=True),
     Kind("cancellation_in_flight", "Freed seconds from now", cancellation_in_flight),
     Kind(
         "transfer_on_its_way",

@@ -1,6 +1,15 @@
 """The kinds of faults: what goes wrong, and the truth about it. One module a family."""
 
-from sandbox.faults import finance, identity, inventory, order, schema, shipment, transport
+from sandbox.faults import (
+    finance,
+    identity,
+    inventory,
+    order,
+    schema,
+    shipment,
+    supplier,
+    transport,
+)
 from sandbox.faults.kind import Kind
 
 FAULTS: tuple[Kind, ...] = (
@@ -9,6 +18,7 @@ FAULTS: tuple[Kind, ...] = (
     *shipment.KINDS,
     *finance.KINDS,
     *inventory.KINDS,
+    *supplier.KINDS,
     *identity.KINDS,
     *schema.KINDS,
 )

@@ -285,7 +285,9 @@ def _transferred(scene: Scene, received: bool) -> Truth:
 
 
 KINDS = (
-    Kind("I1", "Damaged stock never written off in the ERP", damage_unposted, takes_free_stock=True),
+    Kind(
+        "I1", "Damaged stock never written off in the ERP", damage_unposted, takes_free_stock=True
+    ),
     Kind(
         "I2", "Goods receipt posted twice in the ERP", movement_posted_twice, takes_free_stock=True
     ),
@@ -305,7 +307,9 @@ KINDS = (
     ),
     Kind("I4R", "Goods receipt never posted in the ERP", receipt_unposted, takes_free_stock=True),
     Kind("I5", "Count keyed wrong: less than nothing", count_miskeyed, takes_free_stock=True),
-    Kind("I6", "Set aside as damaged, sellable in the ERP", damage_unblocked, takes_free_stock=True),
+    Kind(
+        "I6", "Set aside as damaged, sellable in the ERP", damage_unblocked, takes_free_stock=True
+    ),
     Kind(
         "I6B",
         "Blocked stock set free in the ERP without a movement",

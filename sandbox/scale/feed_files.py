@@ -52,6 +52,7 @@ secrets.token = "TALLYMAN_DEMO_OMS_TOKEN"
 name = "scale_wms"
 role = "wms"
 connector = "demo_wms"
+entities = ["items", "order_lines", "shipment_lines", "transactions", "inventory"]
 base_url = "http://127.0.0.1:{SERVE_PORT}"
 page_size = 1000
 requests_per_second = 1000
