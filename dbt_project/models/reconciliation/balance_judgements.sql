@@ -1,6 +1,6 @@
 -- What two systems' balances differ by after all movements, at one moment for each snapshot of the
--- copy. Each side is rolled from its nearest snapshot by its own ledger; of a rule that holds a system
--- against its own ledger (cover ledger) the authority is what it showed first.
+-- copy. Each side is rolled from its nearest snapshot by its own ledger; of a rule that holds a
+-- system against its own ledger (cover ledger) the authority is what it showed first.
 with rules as (
     select
         rules.rule_id,
@@ -200,54 +200,6 @@ balances as (
             and copies.location_id = authorities.location_id
 ),
 
-judged_states as (
-    select distinct state
-    from pairs
-    where state <> 'on_hand'
-),
-
-ledger as (
-    select
-        system,
-        'on_hand' as state,
-        item_id,
-        location_id,
-        recorded_from,
-        recorded_to,
-        document,
-        echo_kind,
-        on_hand_change as change
-    from {{ ref('inventory_movements') }}
-    union all
-    select
-        movements.system,
-        judged_states.state,
-        movements.item_id,
-        movements.location_id,
-        movements.recorded_from,
-        movements.recorded_to,
-        movements.document,
-        movements.echo_kind,
-        case
-            when movements.to_state = judged_states.state then movements.quantity
-            else -movements.quantity
-        end as change
-    from {{ ref('inventory_movements') }} as movements
-    inner join judged_states
-        on judged_states.state in (movements.from_state, movements.to_state)
-),
-
--- A document explains a difference: its own rule speaks. Our own adjustment has none.
-explained as (
-    select
-        *,
-        case
-            when document is not null and coalesce(echo_kind, '') <> 'adjust_stock' then change
-            else 0
-        end as explained_change
-    from ledger
-),
-
 -- Running totals, so that a balance at any moment is one look-up.
 by_end as (
     select
@@ -259,7 +211,7 @@ by_end as (
         sum(change) over up_to_now as total_change,
         sum(explained_change) over up_to_now as total_explained,
         count(*) over up_to_now as ended_count
-    from explained
+    from {{ ref('stock_ledger') }}
     window up_to_now as (
         partition by system, state, item_id, location_id order by recorded_to
     )
@@ -275,7 +227,7 @@ by_start as (
         count(*) over (
             partition by system, state, item_id, location_id order by recorded_from
         ) as started_count
-    from explained
+    from {{ ref('stock_ledger') }}
 ),
 
 -- The three moments at which each side's ledger is read: its snapshot, and the moment judged.
@@ -361,7 +313,7 @@ totals as (
     group by rule_id, a_system, b_system, judged_at, item_id, location_id
 ),
 
--- A movement dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
+-- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
 back_dated as (
     select distinct
         balances.rule_id,
@@ -370,9 +322,10 @@ back_dated as (
         balances.item_id,
         balances.location_id
     from balances
-    inner join {{ ref('inventory_movements') }} as movements
+    inner join {{ ref('stock_ledger') }} as movements
         on
             balances.copy_system = movements.system
+            and balances.state = movements.state
             and balances.item_id = movements.item_id
             and balances.location_id = movements.location_id
     where

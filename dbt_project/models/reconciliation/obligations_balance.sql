@@ -1,5 +1,5 @@
--- Family balance: two balances must agree once all movements are counted, or one must be possible, in
--- two snapshots running.
+-- Family balance: two balances must agree once all movements are counted, or one must be possible,
+-- in two snapshots running.
 {{ config(materialized='view') }}
 
 with all_judgements as (

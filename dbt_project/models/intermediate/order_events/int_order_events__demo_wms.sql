@@ -1,4 +1,4 @@
--- Milestones as the demo WMS tells them: warehouse orders, shipments and the packages in them, and what
+-- Milestones as the demo WMS tells them: warehouse orders, shipments and the packages in them, what
 -- came from suppliers.
 with packs as (
     select * from {{ ref('int_packs__demo_wms') }}
