@@ -25,7 +25,10 @@ PARTNER_TEMPLATES = PROJECT_ROOT / "examples" / "full"
 
 # What more a system tells in a world with a business process: its last entity in the template, and
 # what follows it there.
-PROCESS_ENTITIES = {"purchasing": ('"inventory"]', '"inventory", "receipt_lines"]')}
+PROCESS_ENTITIES = {
+    "purchasing": ('"inventory"]', '"inventory", "receipt_lines"]'),
+    "channels": ('"products", "order_lines"]', '"products", "order_lines", "availability"]'),
+}
 
 
 def write_configuration(

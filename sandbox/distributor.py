@@ -22,6 +22,7 @@ from sandbox.simulation.company import Company
 from sandbox.store import Store
 from sandbox.views.base import Books, View
 from sandbox.views.carrier import CarrierView
+from sandbox.views.channels import OmsChannels
 from sandbox.views.counts import WmsCounts
 from sandbox.views.erp import ErpView
 from sandbox.views.oms import OmsView
@@ -86,6 +87,7 @@ class Distributor:
         }
         choices = settings.world_choices() if fresh else self.store.get("settings")
         self.processes = tuple(choices["processes"])
+        self.channels = OmsChannels(self.wms)
         self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
@@ -136,6 +138,7 @@ class Distributor:
                 (self.erp, ErpReturns(self.erp)),
             ),
             "periods": ((self.erp, ErpPeriods()),),
+            "channels": ((self.oms, self.channels),),
         }
         for process in processes:
             for view, books in kept[process]:

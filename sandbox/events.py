@@ -43,6 +43,7 @@ Of business processes that not every world tells of (``Settings.processes``):
     stock_counted       count, item, location, held, counted, ref          WMS
     return_authorised, return_received, return_credited
                         return, location, invoice, reason, lines, credit   OMS, WMS, ERP
+    availability_missed, availability_refreshed   item, location, qty      OMS
     period_opened, period_closed   period, accrued (cents)                 ERP
 """
 

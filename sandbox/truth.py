@@ -22,6 +22,7 @@ GRACE_SECONDS = {
     "F02": 0.0,
     "F03": 0.0,
     "I01": HOUR,
+    "I02": HOUR,
     "I03C": 2 * HOUR,
     "I06": 2 * HOUR,
     "I06B": HOUR,

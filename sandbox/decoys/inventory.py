@@ -142,7 +142,31 @@ def transfer_on_its_way(scene: Scene) -> Truth:
     )
 
 
+def offer_refreshed_soon(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    at = scene.now - 30.0
+    position = f"{item.gtin}@{location}"
+    data: dict[str, Any] = {"item": item.number, "location": location, "qty": 5}
+    scene.add(at, "availability_missed", position, {"oms": at}, **data)
+    live = scene.live()
+    scene.add(live, "availability_refreshed", position, {"oms": live}, **data)
+    return decoy(
+        "offer_refreshed_soon",
+        ["oms", "wms"],
+        {"gtin": item.gtin, "location": location, "position": position},
+        at,
+        "the OMS takes units off its offer within its grace period",
+    )
+
+
 KINDS = (
+    Kind(
+        "offer_refreshed_soon",
+        "Offer put right seconds from now",
+        offer_refreshed_soon,
+        takes_free_stock=True,
+        needs=("channels",),
+    ),
     Kind(
         "adjustment_in_flight",
         "Adjustment posted seconds from now",

@@ -251,6 +251,23 @@ def cancelled_and_kept(scene: Scene) -> Truth:
     )
 
 
+def oversold(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    at = scene.now - scene.rng.uniform(2 * HOUR, 10 * DAY)
+    units = scene.rng.randrange(3, 20)
+    position = f"{item.gtin}@{location}"
+    data = {"item": item.number, "location": location, "qty": units}
+    scene.add(at, "availability_missed", position, {"oms": at}, **data)
+    return Truth(
+        kind="I8",
+        systems=["oms", "wms"],
+        keys={"gtin": item.gtin, "location": location, "position": position},
+        since=at,
+        expected=[("I02", position)],
+        values={"oms": f"{units} too many", "wms": "right", "real": "right"},
+    )
+
+
 def transfer_lost(scene: Scene) -> Truth:
     return _transferred(scene, received=False)
 
@@ -318,6 +335,14 @@ KINDS = (
         takes_free_stock=True,
     ),
     Kind("I7", "Cancelled, but still allocated in the WMS", cancelled_and_kept, undated=True),
+    Kind(
+        "I8",
+        "The OMS offers units that are gone",
+        oversold,
+        undated=True,
+        takes_free_stock=True,
+        needs=("channels",),
+    ),
     Kind(
         "I9",
         "Transfer lost on its way",

@@ -42,6 +42,7 @@ mappings = ["order_events.mapping.yaml"]
 name = "scale_oms"
 role = "oms"
 connector = "demo_oms"
+entities = ["products", "order_lines"]
 base_url = "http://127.0.0.1:{SERVE_PORT}"
 page_size = 1000
 requests_per_second = 1000

@@ -2,7 +2,7 @@
 {{ config(materialized='table') }}
 
 {% set feeds = [
-    ('demo_oms', ['order_lines', 'products']),
+    ('demo_oms', ['order_lines', 'products', 'availability']),
     ('demo_erp', [
         'sales_order_lines', 'fulfilment_lines', 'invoice_lines', 'stock_movements', 'stock', 'items',
     ]),

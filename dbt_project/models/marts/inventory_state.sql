@@ -45,8 +45,13 @@ told as (
 marked as (
     select
         *,
-        state in (
-            'quarantined', 'damaged', 'returned', 'expired', 'allocated', 'reserved', 'safety_stock'
+        coalesce(
+            state in (
+                select terms.state
+                from {{ ref('promise_formulas') }} as terms
+                where terms.role = '*' and terms.factor < 0
+            ),
+            false
         ) as is_not_free
     from told
 ),

@@ -27,7 +27,7 @@ with rules as (
             rules.object_type = authorities.object_type
             and rules.a_milestone = authorities.field
             and a_routes.a_system = authorities.a_system
-    where rules.family = 'balance' and coalesce(rules.cover, '') <> 'at_least'
+    where rules.family = 'balance' and coalesce(rules.cover, '') not in ('at_least', 'at_most')
 ),
 
 pairs as (

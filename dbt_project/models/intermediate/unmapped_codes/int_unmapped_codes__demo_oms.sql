@@ -1,2 +1,4 @@
 -- Codes of the demo OMS that no seed knows.
 {{ unmapped_statuses('demo_oms', 'order_lines', 'line_status') }}
+union all
+{{ unmapped_locations('demo_oms', 'availability', 'location') }}
