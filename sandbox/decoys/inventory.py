@@ -142,6 +142,32 @@ def transfer_on_its_way(scene: Scene) -> Truth:
     )
 
 
+def recounted(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    refs = [scene.numbers.next("adjustment") for _ in range(2)]
+    at = scene.now - scene.rng.uniform(3 * DAY, 20 * DAY)
+    qty = scene.rng.choice((-4, -3, 3, 4))
+    for ref, counted, change in ((refs[0], at, qty), (refs[1], at + DAY, -qty)):
+        scene.add(
+            counted,
+            "stock_adjusted",
+            ref,
+            {"wms": counted, "erp": counted + 10 * MINUTE},
+            ref=ref,
+            item=item.number,
+            location=location,
+            qty=change,
+            reason="CC",
+        )
+    return decoy(
+        "recounted",
+        ["wms", "erp"],
+        {"refs": refs, "gtin": item.gtin, "location": location},
+        at,
+        "a count was wrong and the next one says so; both are posted",
+    )
+
+
 def offer_refreshed_soon(scene: Scene) -> Truth:
     item, location = scene.free_position()
     at = scene.now - 30.0
@@ -173,6 +199,7 @@ KINDS = (
         adjustment_in_flight,
         takes_free_stock=True,
     ),
+    Kind("recounted", "Counted wrong, then right", recounted, takes_free_stock=True),
     Kind("I11", "Receipt valued days later", receipt_revalued, takes_free_stock=True),
     Kind("I12", "Snapshot amid receipts", snapshot_in_a_wave, takes_free_stock=True),
     Kind("blocked_in_flight", "Blocked seconds from now", blocked_in_flight, takes_free_stock=True),
