@@ -1,5 +1,5 @@
--- What a channel offers against what can be promised, which the formula of its role adds up. An offer
--- lies between two snapshots of the warehouse: it is too high only if neither of them had as much.
+-- What a channel offers against what can be promised, which the formula of its role adds up. An
+-- offer lies between two snapshots of the warehouse: too high only if neither of them had as much.
 {{ config(materialized='view') }}
 
 with own_formulas as (
