@@ -147,6 +147,8 @@ class CorrectionRequest:
     expected: Mapping[str, Any]
     idempotency_key: str
     created_at: datetime
+    # After this the sender may no longer be the one who decides: the target must not be asked.
+    send_before: datetime | None = None
 
 
 @dataclass(frozen=True)

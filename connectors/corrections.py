@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -70,6 +71,8 @@ class HttpTarget:
         self.system = system
         self.http = http
         self.actions: dict[str, Action] = {}
+        # Per thread and task: one target may serve several dispatchers.
+        self._request: ContextVar[CorrectionRequest | None] = ContextVar("request", default=None)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -84,14 +87,16 @@ class HttpTarget:
         action = self.actions.get(request.kind)
         if action is None:
             return _unsupported(self.system, request.kind)
-        return guarded(lambda: action.apply(request))
+        self._request.set(request)
+        return self._too_late() or guarded(lambda: action.apply(request))
 
     def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
         """See connectors.base.Target."""
         action = self.actions.get(request.kind)
         if action is None:
             return _unsupported(self.system, request.kind)
-        return guarded(lambda: action.undo(request, target_record_id))
+        self._request.set(request)
+        return self._too_late() or guarded(lambda: action.undo(request, target_record_id))
 
     def send(
         self,
@@ -102,7 +107,13 @@ class HttpTarget:
         record_of: Callable[[Any], str | None],
         headers: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Send one write exactly once. ``record_of`` picks the record's id from the answer."""
+        """Send one write exactly once. ``record_of`` picks the record's id from the answer.
+
+        Nothing leaves after the deadline of the correction that is being applied.
+        """
+        late = self._too_late()
+        if late is not None:
+            return late
         try:
             response = self.http.send(
                 method,
@@ -115,6 +126,10 @@ class HttpTarget:
         except NoAnswerError as error:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
         return self.judge(response, record_of)
+
+    def _too_late(self) -> Outcome | None:
+        request = self._request.get()
+        return None if request is None else deadline_passed(request, self.http.now())
 
     def judge(self, response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
         """The outcome of an answer; a target whose errors come with status 200 overrides it."""
@@ -160,6 +175,14 @@ def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> O
     if status == httpx.codes.REQUEST_TIMEOUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Outcome(Result.UNKNOWN, f"http_{status}", message, response=text)
     return Outcome(Result.REFUSED, _REFUSALS.get(status, f"http_{status}"), message, response=text)
+
+
+def deadline_passed(request: CorrectionRequest, now: datetime) -> Outcome | None:
+    """The outcome when a sender was held up for so long that what it read no longer counts; None
+    while there is time. Nothing was sent."""
+    if request.send_before is None or now < request.send_before:
+        return None
+    return Outcome(Result.RETRY, "too_late", "held up for too long before it was sent")
 
 
 def conflict(message: str) -> Outcome:

@@ -496,10 +496,11 @@ def _wait(state: RetryCallState) -> float:
 
 
 def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None:
-    """Seconds of a Retry-After header (a number or a date); None when absent or unreadable."""
+    """Seconds of a Retry-After header (a number or a date), or of the member ``retry_after`` of a
+    problem document; None when absent or unreadable."""
     text = response.headers.get("Retry-After")
     if text is None:
-        return None
+        return _retry_after_of_problem(response)
     try:
         return max(0.0, float(text))
     except ValueError:
@@ -511,6 +512,21 @@ def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
+
+
+def _retry_after_of_problem(response: httpx.Response) -> float | None:
+    """Seconds that the body asks for: an extension member of RFC 9457, by vendors' names for it."""
+    try:
+        problem = json.loads(response.content)
+    except ValueError:
+        return None
+    if not isinstance(problem, dict):
+        return None
+    for name in ("retry_after", "retryAfter", "retry-after"):
+        value = problem.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            return float(value)
+    return None
 
 
 def problem_text(response: httpx.Response) -> str:

@@ -28,9 +28,13 @@ app = typer.Typer(
 corrections_app = typer.Typer(
     help="Look at corrections and decide about them.", no_args_is_help=True
 )
+export_app = typer.Typer(help="The published build in open formats.", no_args_is_help=True)
+writeback_app = typer.Typer(help="Stop and start the sending.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="The pretend distributor.", no_args_is_help=True)
 app.add_typer(corrections_app, name="corrections")
+app.add_typer(writeback_app, name="writeback")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(export_app, name="export")
 
 console = Console(width=None, highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -123,6 +127,62 @@ def evaluate(
 
 
 @app.command()
+def simulate(
+    home: Home = None,
+    json_path: JsonPath = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many stories.")] = 500,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first; then one more.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Also kill the mutants of the engine.")
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Also write docs/reliability.md (wants --mutants).")
+    ] = False,
+) -> None:
+    """Run the correction engine on virtual time against systems that misbehave by seed.
+
+    Fails when a property is broken, with the events of the first such seed, or when a family of
+    faults never fired (from 300 seeds on).
+    """
+    from registry.settings import PROJECT_ROOT
+    from reporting import reliability
+    from writeback.simulation import many
+    from writeback.simulation.mutants import as_rows, run_mutants, survivors
+    from writeback.simulation.story import run_story
+
+    if page and not mutants:
+        raise typer.BadParameter("--page shows the mutants too: add --mutants")
+    folder = load_settings(home).home
+    result = many.simulate(
+        seeds, first_seed, workers, lambda done, bad: _say(f"{done:,} seeds, {bad} broken")
+    )
+    reliability.print_simulation(result, console)
+    verdicts = run_mutants(workers=workers) if mutants else []
+    if mutants:
+        result["mutants"] = as_rows(verdicts)
+        reliability.print_mutants(result["mutants"], console)
+    target = json_path or folder / "simulation.json"
+    _write_json(target, result)
+    console.print(f"\nThe same as JSON: {target}")
+    if page:
+        command = f"tallyman simulate --seeds {seeds} --first-seed {first_seed} --mutants --page"
+        path = PROJECT_ROOT / "docs" / "reliability.md"
+        reliability.write_page(result, result["mutants"], path, command)
+        _say("wrote docs/reliability.md")
+    if result["failures"]:
+        seed = int(next(iter(result["failures"])))
+        trail = run_story(seed, keep_trail=True).trail
+        whole = folder / f"simulation-seed-{seed}.txt"
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_text("\n".join(trail) + "\n", encoding="utf-8")
+        reliability.print_trail(seed, trail, console)
+        console.print(f"The whole story: {whole}")
+    if not many.is_clean(result) or any(survivors(verdicts)):
+        raise typer.Exit(1)
+
+
+@app.command()
 def real(home: Home = None, json_path: JsonPath = None) -> None:
     """Run the whole loop against real systems, started here and broken by hand, with the score."""
     from orchestration.real import run_real
@@ -193,6 +253,62 @@ def incidents(
     with published_connection(load_settings(home)) as connection:
         rows, total = incident_rows(connection, status=status, limit=limit)
     print_incidents(rows, total, console)
+
+
+@app.command()
+def backtest(
+    rule: Annotated[str | None, typer.Option(help="Try another setting of this rule.")] = None,
+    setting: Annotated[str, typer.Option("--set", help="What to try, such as grace=45m.")] = "",
+    since: Annotated[str | None, typer.Option(help="Only duties since this day.")] = None,
+    home: Home = None,
+    json_path: JsonPath = None,
+) -> None:
+    """Another grace period tried on the past; without --rule, the graces that the past proposes."""
+    from reporting import backtest as trials
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        if rule is None:
+            rows = trials.grace_rows(connection)
+            trials.print_graces(rows, console)
+            _write_json(json_path, rows)
+        else:
+            trial = trials.backtest(
+                connection, rule, trials.minutes_of(setting), trials.since_of(since)
+            )
+            trials.print_backtest(trial, console)
+            _write_json(json_path, trial)
+
+
+@export_app.command("ocel")
+def export_ocel(path: Path, home: Home = None) -> None:
+    """The published build as an OCEL 2.0 event log (.sqlite or .json) for process mining."""
+    from reporting.exports import ocel
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        written = ocel.export_ocel(connection, path)
+    console.print(
+        f"{path}: {written.events:,} events ({written.milestones:,} milestones), "
+        f"{written.objects:,} objects ({written.orders:,} orders), {written.relations:,} relations",
+        soft_wrap=True,
+    )
+
+
+@export_app.command("epcis")
+def export_epcis(path: Path, home: Home = None) -> None:
+    """The milestones of the published build as an EPCIS 2.0 document (JSON-LD)."""
+    from datetime import UTC, datetime
+
+    from reporting.exports import epcis
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        written = epcis.export_epcis(connection, path, datetime.now(UTC))
+    console.print(
+        f"{path}: {written.events:,} events, {written.declared_errors:,} with an error declaration",
+        soft_wrap=True,
+    )
 
 
 @app.command("as-of")
@@ -293,24 +409,168 @@ Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
 
 
-@corrections_app.command("approve")
-def corrections_approve(key: str, actor: Actor, comment: Comment = "", home: Home = None) -> None:
-    """Let a waiting correction be sent. Binds to the payload as shown."""
-    from writeback.approval import approve
-    from writeback.clock import SystemClock
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+TargetName = Annotated[
+    str | None, typer.Option("--target", help="Only this system; else all of them.")
+]
 
-    approve(_store(load_settings(home)), key, actor, comment, SystemClock())
-    _say(f"{key} approved by {actor}; the next delivery sends it")
+
+def _agree(question: str, yes: bool) -> None:
+    """Ask a person who can answer; a script has decided already."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True)
+
+
+def _decide(action: str, key: str, actor: str, comment: str, yes: bool, home: Path | None) -> None:
+    from orchestration.decisions import ON_ONE, decide
+
+    store = _store(load_settings(home))
+    key = _show_before(store, action, key, ON_ONE[action])
+    _agree("Go on?", yes)
+    _say(decide(store, action, key, actor, comment))
+
+
+def _show_before(store: Any, action: str, key: str, consequence: str) -> str:
+    """Say what is decided about, and what will happen; the whole key."""
+    correction = store.get(key).correction
+    _say(
+        f"{correction.kind} of {correction.object_id} in {correction.target_system}, now "
+        f"{correction.state}: {correction.old_value} becomes {correction.new_value}"
+    )
+    _say(f"{action}: {consequence}")
+    return str(correction.correction_key)
+
+
+def _decide_for_target(
+    action: str, target: str | None, actor: str, comment: str, yes: bool, settings: Settings
+) -> None:
+    from orchestration.decisions import ON_TARGETS, decide_for_target
+    from registry.systems import load_registry
+
+    _say(f"{action} {target or 'every target'}: {ON_TARGETS[action]}")
+    _agree("Go on?", yes)
+    registry = load_registry(settings.systems_file)
+    _say(decide_for_target(_store(settings), registry, action, target, actor, comment))
+
+
+@corrections_app.command("approve")
+def corrections_approve(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Let a waiting correction be sent, with the content that it has now."""
+    _decide("approve", key, actor, comment, yes, home)
 
 
 @corrections_app.command("reject")
-def corrections_reject(key: str, actor: Actor, comment: Comment = "", home: Home = None) -> None:
+def corrections_reject(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
     """Never send a waiting correction."""
-    from writeback.approval import reject
-    from writeback.clock import SystemClock
+    _decide("reject", key, actor, comment, yes, home)
 
-    reject(_store(load_settings(home)), key, actor, comment, SystemClock())
-    _say(f"{key} rejected by {actor}")
+
+@corrections_app.command("hold")
+def corrections_hold(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Keep an unsent correction back until somebody approves it."""
+    _decide("hold", key, actor, comment, yes, home)
+
+
+@corrections_app.command("retry")
+def corrections_retry(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Try a refused, dead or unproven correction once more, as a new generation."""
+    _decide("retry", key, actor, comment, yes, home)
+
+
+@corrections_app.command("revert")
+def corrections_revert(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Take an applied correction back: send its inverse, if what it wrote is still there."""
+    from orchestration.decisions import ON_ONE
+    from orchestration.decisions import revert as take_back
+    from orchestration.installation import Installation
+
+    installation = Installation.load(load_settings(home, systems))
+    key = _show_before(installation.store, "revert", key, ON_ONE["revert"])
+    _agree("Go on?", yes)
+    _say(take_back(installation, key, actor, comment))
+
+
+@corrections_app.command("replay")
+def corrections_replay(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Try all dead corrections once more, after an outage; each is read before it is sent."""
+    settings = load_settings(home, systems)
+    _decide_for_target("replay", target, actor, comment, yes, settings)
+
+
+@corrections_app.command("audit")
+def corrections_audit(home: Home = None) -> None:
+    """Check that no entry of the log of decisions was changed, removed or put in."""
+    report = _store(load_settings(home)).verify_audit()
+    if report.problem is not None:
+        errors.print(f"[red]the audit log is broken[/red] at {report.problem}")
+        raise typer.Exit(1)
+    _say(f"the audit log is whole: {report.entries:,} entries")
+
+
+@writeback_app.command("pause")
+def writeback_pause(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Stop all sending, or all sending to one target, in every process before its next request."""
+    settings = load_settings(home, systems)
+    _decide_for_target("pause", target, actor, comment, yes, settings)
+
+
+@writeback_app.command("resume")
+def writeback_resume(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Go on sending. What pauses one target and what pauses all are released each by itself."""
+    settings = load_settings(home, systems)
+    _decide_for_target("resume", target, actor, comment, yes, settings)
 
 
 @sandbox_app.command("up")

@@ -8,9 +8,12 @@ import random
 from datetime import timedelta
 
 import dagster as dg
+from pydantic import Field
 
+from orchestration.decisions import ON_ONE, decide, decide_for_target, revert
 from orchestration.installation import Installation
-from orchestration.names import DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
+from orchestration.names import DECISION_JOB, DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
+from registry.errors import ConfigurationError
 from reporting.publish import published_connection
 from writeback.dispatch import DeliveryReport, DeliverySettings, deliver_due
 from writeback.propose import EnqueueResult, enqueue
@@ -110,6 +113,45 @@ def send_due_corrections(
 def delivery_job() -> None:
     """Deliver what the outbox holds as due."""
     send_due_corrections()
+
+
+class Decision(dg.Config):
+    """A decision as the launchpad asks for it. ``keys`` for what is decided about corrections,
+    ``target`` (empty: all) for what is decided about a target."""
+
+    action: str
+    actor: str
+    comment: str = ""
+    keys: list[str] = Field(default_factory=list)
+    target: str = ""
+
+
+@dg.op(
+    description="Take a decision: approve, reject, hold, retry or revert corrections by their keys;"
+    " pause, resume or replay a target, or all when none is named; release_brake."
+)
+def take_decision(
+    context: dg.OpExecutionContext, config: Decision, installation: dg.ResourceParam[Installation]
+) -> None:
+    store, actor, comment = installation.store, config.actor, config.comment
+    if config.action not in ON_ONE:
+        target = config.target or None
+        told = [
+            decide_for_target(store, installation.registry, config.action, target, actor, comment)
+        ]
+    elif not config.keys:
+        raise ConfigurationError(f"'{config.action}' needs the keys of corrections")
+    elif config.action == "revert":
+        told = [revert(installation, key, actor, comment) for key in config.keys]
+    else:
+        told = [decide(store, config.action, key, actor, comment) for key in config.keys]
+    context.add_output_metadata({"told": "\n".join(told)})
+
+
+@dg.job(name=DECISION_JOB, executor_def=dg.in_process_executor)
+def decision_job() -> None:
+    """A person's decision about corrections, for those who work in the UI."""
+    take_decision()
 
 
 def build_due_sensor(on: bool) -> dg.SensorDefinition:

@@ -7,6 +7,7 @@ from orchestration.corrections import (
     build_due_sensor,
     build_outbox_asset,
     build_sweep_schedule,
+    decision_job,
     delivery_job,
 )
 from orchestration.dbt_build import parsed
@@ -44,7 +45,7 @@ def build_defs(installation: Installation) -> dg.Definitions:
     on = installation.settings.automations_on
     return dg.Definitions(
         assets=assets,
-        jobs=[reconcile, delivery_job],
+        jobs=[reconcile, delivery_job, decision_job],
         schedules=[build_reconcile_schedule(reconcile, cadence, on), build_sweep_schedule(on)],
         sensors=[build_due_sensor(on)],
         resources={"installation": dg.ResourceDefinition.hardcoded_resource(installation)},

@@ -5,6 +5,7 @@ DELIVERY_TAG = {"tallyman/delivery": "sender"}
 
 RECONCILE_JOB = "reconcile"
 DELIVERY_JOB = "deliver_corrections"
+DECISION_JOB = "decide_corrections"
 
 # Teams as Dagster shows them beside each asset.
 DATA_TEAM = "team:data-platform"

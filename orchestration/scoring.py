@@ -85,7 +85,7 @@ def score(
     alarmed = frozenset().union(*(names_of(obj) for _, obj in false))
     reported = [row for row in decoys if alarmed & decoy_objects[id(row)]]
 
-    effects = list(ledger)
+    effects = sent_once(ledger)
     times = Counter(intent(effect) for effect in effects)
     faulty = set().union(*(identifiers(row["entity_keys"]) for row in faults)) if faults else set()
     wrong = [effect for effect in effects if not mentioned(effect) & faulty]
@@ -121,8 +121,9 @@ def score(
     )
 
 
-# What a created document is about, in the words of the pretend systems.
-_ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber")
+# What a created document is about, in the words of the pretend systems. A movement of stock is also
+# told by how much: one that takes another back refers to the same.
+_ABOUT = ("ext_ref", "doc_no", "ship_ref", "ref", "HostOrder", "orderNumber", "qty")
 # What moves with every write and says nothing about what was written.
 _BOOKKEEPING = {"modified", "row_version", "updatedAt", "version", "UpdatedMs", "Version", "Seq"}
 
@@ -143,6 +144,20 @@ def intent(effect: Mapping[str, Any]) -> tuple[str, ...]:
     # A write that changed nothing repeats an earlier one, whatever that was.
     what = json.dumps(changed, sort_keys=True) if changed else "nothing"
     return (effect["system"], effect["kind"], str(effect["object"]), what)
+
+
+def sent_once(ledger: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first effect of each request: what a target made of one request beyond that is its own
+    doing, and shows as a fault of its own."""
+    keys: set[str] = set()
+    first = []
+    for effect in ledger:
+        key = effect.get("idempotency_key")
+        if key not in keys:
+            first.append(effect)
+        if key is not None:
+            keys.add(key)
+    return first
 
 
 def mentioned(effect: Mapping[str, Any]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sandbox import clock
 from sandbox.catalogue import SUPPLIERS, Item, draw_items
+from sandbox.disturbances import EVENT_KINDS, Behaviour, Disturbances
 from sandbox.events import Event
 from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
@@ -75,6 +76,7 @@ class Distributor:
         self._versions: list[tuple[str, str, str, int | None, str]] = []
         self._used: set[str] = set()
         self._company: Company | None = None
+        self.disturbances = Disturbances(self.store.get("used_up"))
         fresh = self.store.get("anchor") is None
         if fresh:
             self.numbers = Numbers(settings.orders)
@@ -165,8 +167,10 @@ class Distributor:
             self._record(events, -math.inf)
         while self._pending and self._pending[0][0] <= now:
             due, event_id, system, event = heapq.heappop(self._pending)
+            # Who looks at a fast clock writes down what it shows.
+            shown = due + self.disturbances.clock_ahead(system, due)
             self.store.begin()
-            self.views[system].hear(event, due, due)
+            self.views[system].hear(event, shown, shown)
             self.store.mark_heard(event_id, system)
         self.commit()
 
@@ -204,6 +208,12 @@ class Distributor:
         self.happen(scene.all_events(), rows, now)
         return rows
 
+    def use_up(self, behaviour: Behaviour) -> None:
+        """A target treats no other write in this way."""
+        self.disturbances.used.append(behaviour.name)
+        self.store.begin()
+        self.store.set("used_up", self.disturbances.used)
+
     def happen(self, events: Iterable[Event], truths: list[dict[str, Any]], now: float) -> None:
         """Let events into the running world, with their truth rows, and commit.
 
@@ -226,6 +236,7 @@ class Distributor:
         heard: list[tuple[float, str, Event]] = []
         later: list[tuple[float, int, str, Event]] = []
         for event_id, event in enumerate(ordered, start=first):
+            self.disturbances.take_up(event)
             for system, when in event.seen.items():
                 if when <= now:
                     heard.append((when, system, event))
@@ -269,6 +280,8 @@ class Distributor:
         choices = self.store.get("settings")
         self.items = draw_items(choices["seed"], choices["items"])
         self._used = set(self.store.get("used"))
+        for _, event in self.store.events_after(0, EVENT_KINDS):
+            self.disturbances.take_up(event)
         self._pending = self.store.scheduled()
         heapq.heapify(self._pending)
         if choices["live"]:

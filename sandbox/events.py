@@ -24,7 +24,13 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     stock_revalued      ref, item, location: only its value changes        ERP
     shipment_resent     shipment: same document once more in the feed      WMS
     shipment_redated    shipment, shipped_at: wrong until corrected        WMS
+    last_scan_resent    tracking: its newest scan once more                carrier
     item_repriced       item, gtin, price                                  ERP, OMS
+    item_doubled        item, sku: the same item under another number      WMS
+    record_retold       entity, record, fields: another version of one     any one
+    records_resent      entity, records: all their versions once more      any one with feeds
+    version_resent      entity, record, nth: an old version comes late     any one with feeds
+    feed_disturbed, target_behaves   see disturbances.py                   none
 
 With a third-party warehouse ("threepl" instead of WMS for what is its own):
 

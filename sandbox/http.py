@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox import clock
 from sandbox.distributor import Distributor
+from sandbox.disturbances import Behaviour
+from sandbox.events import Event
 from sandbox.misbehave import PAGE_MODES, STATUS_MODES, WRITE_MODES, Misbehaviour, distort
 from sandbox.problems import answer_with_problems, problem
 from sandbox.tables import to_json
@@ -66,8 +69,11 @@ def applied(
 def page_texts(request: Request, entity: str, texts: list[str]) -> list[str]:
     """The records of a list page, broken if misbehaviour is armed for it."""
     gate: Gate = request.scope["gate"]
-    mode = gate.misbehaviour.take(gate.system, PAGE_MODES, request.method, request.url.path)
+    mode = gate.mode(PAGE_MODES, request.method, request.url.path)
     request.scope["page_mode"] = mode
+    disturbances = gate.distributor.disturbances
+    for record in disturbances.skipped(gate.system, request.url.path, clock.now()):
+        texts = [text for text in texts if record not in text]
     return distort(mode, gate.system, entity, texts)
 
 
@@ -116,14 +122,21 @@ class Gate:
         if response is None:
             await self._hang(receive)
             return
-        response.headers["date"] = clock.http_date(clock.now() + self.clock_ahead)
+        now = clock.now()
+        ahead = self.clock_ahead + self.distributor.disturbances.clock_ahead(self.system, now)
+        response.headers["date"] = clock.http_date(now + ahead)
         await response(scope, receive, send)
+
+    def mode(self, modes: tuple[str, ...], method: str, path: str) -> str | None:
+        """The one of ``modes`` that a request meets: armed for it, or disturbing the system now."""
+        armed = self.misbehaviour.take(self.system, modes, method, path)
+        return armed or self.distributor.disturbances.mode(self.system, modes, path, clock.now())
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response | None:
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
         if path == "/health":
             return json_response(to_json({"status": "ok", "system": self.system}))
-        mode = self.misbehaviour.take(self.system, tuple(STATUS_MODES), method, path)
+        mode = self.mode(tuple(STATUS_MODES), method, path)
         if mode is not None:
             retry = {"Retry-After": "1"} if mode == "status_429" else {}
             response = problem(STATUS_MODES[mode], "the system misbehaves, as it was told to")
@@ -142,14 +155,15 @@ class Gate:
             response = await self._call(scope, body)
             if scope.get("page_mode") == "cut_page":
                 response = json_response(bytes(response.body).decode()[: len(response.body) // 2])
+            if scope.get("page_mode") == "byte_order_mark":
+                response = Response(codecs.BOM_UTF8 + bytes(response.body), response.status_code)
             return response
         async with self._writing:
             response = await self._write(scope, headers, body)
-        if scope.get("effect") is not None and self.misbehaviour.take(
+        unanswered = scope.get("unanswered") or self.misbehaviour.take(
             self.system, WRITE_MODES, method, path
-        ):
-            return None
-        return response
+        )
+        return None if scope.get("effect") is not None and unanswered else response
 
     async def _write(self, scope: Scope, headers: Headers, body: bytes) -> Response:
         """Apply a write once, however often its key is sent; commit before it is answered."""
@@ -162,14 +176,17 @@ class Gate:
                 return problem(422, f"the idempotency key {key} was used for another request")
             return Response(first[3], first[1], first[2] | {"Idempotent-Replayed": "true"})
         scope["idempotency_key"] = key
-        response = await self._call(scope, body)
+        behaviour = self.distributor.disturbances.behaviour(
+            self.system, scope["path"] + body.decode(errors="replace")
+        )
+        if behaviour is None:
+            response = await self._call(scope, body)
+        else:
+            response = await self._behave(behaviour, scope, body)
         store.begin()
         effect: Effect | None = scope.get("effect")
         if effect is not None:
-            applied_at = clock.iso_utc(clock.now())
-            store.add_effect(
-                self.system, effect.kind, effect.name, key, applied_at, effect.before, effect.after
-            )
+            self._note(effect, key)
         final = response.status_code < 500 and response.status_code not in _BEFORE_THE_OPERATION
         if key is not None and final:
             kept = {
@@ -181,6 +198,51 @@ class Gate:
             store.remember_answer(self.system, key, fingerprint, response.status_code, kept, text)
         self.distributor.commit()
         return response
+
+    async def _behave(self, behaviour: Behaviour, scope: Scope, body: bytes) -> Response:
+        """Treat a write as the target was told to, whatever it would do by itself."""
+        view, mode = self.distributor.views[self.system], behaviour.mode
+        if behaviour.once:
+            self.distributor.use_up(behaviour)
+        if mode == "refuse":
+            return problem(422, "this target takes no such change, as it was told to")
+        if mode == "unavailable":
+            return problem(503, "this target takes no changes now, as it was told to")
+        if mode == "comes_first":
+            now, needs = clock.now(), behaviour.needs
+            view.hear(Event(now, needs["event"], behaviour.about, needs["data"], {}), now, now)
+        response = await self._call(scope, body)
+        effect: Effect | None = scope.get("effect")
+        if effect is None:
+            return response
+        if mode == "ignore":
+            # It answers as if; what it holds is what it held.
+            view.tables[behaviour.needs["entity"]].put(effect.before)
+            del scope["effect"]
+        elif mode == "drop_field":
+            lines = [line | behaviour.needs["fields"] for line in effect.after["lines"]]
+            after = effect.after | {"lines": lines}
+            view.tables[behaviour.needs["entity"]].put(after)
+            scope["effect"] = replace(effect, after=after)
+        elif mode == "apply_twice":
+            self._note(effect, scope["idempotency_key"])
+            response = await self._call(scope, body)
+        elif mode == "never_answer":
+            scope["unanswered"] = True
+        return response
+
+    def _note(self, effect: Effect, key: str | None) -> None:
+        """Write an effect into the ledger."""
+        self.distributor.store.begin()
+        self.distributor.store.add_effect(
+            self.system,
+            effect.kind,
+            effect.name,
+            key,
+            clock.iso_utc(clock.now()),
+            effect.before,
+            effect.after,
+        )
 
     async def _call(self, scope: Scope, body: bytes) -> Response:
         """Let the system's app answer, and collect its answer."""

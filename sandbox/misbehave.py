@@ -16,6 +16,9 @@ PAGE_MODES = (
     "unknown_status",
     "silent",
     "duplicate_record",
+    "added_column",
+    "renamed_column",
+    "byte_order_mark",
 )
 WRITE_MODES = ("timeout_after_effect",)
 MODES = (*STATUS_MODES, *WRITE_MODES, *PAGE_MODES, "off")
@@ -100,11 +103,18 @@ def distort(mode: str | None, system: str, entity: str, texts: list[str]) -> lis
     """The records of a page as a misbehaving system sends them."""
     if mode == "silent":
         return []
-    if mode in (None, "cut_page") or not texts:
+    if mode in (None, "cut_page", "byte_order_mark") or not texts:
         return texts
     if mode == "duplicate_record":
         return [texts[0], *texts]
     number, status, column = _FIELDS[system, entity]
+    if mode in ("added_column", "renamed_column"):
+        records = [json.loads(text) for text in texts]
+        for record in records:
+            record[f"new_{number}"] = record[number]
+            if mode == "renamed_column":
+                del record[number]
+        return [to_json(record) for record in records]
     record = json.loads(texts[0])
     if mode == "wrong_type":
         record[number] = "a dozen"

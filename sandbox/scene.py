@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.catalogue import LOCATIONS, Item
 from sandbox.clock import DAY, HOUR
+from sandbox.disturbances import FEED_DISTURBED, TARGET_BEHAVES
 from sandbox.events import Event
 from sandbox.numbers import Numbers
 from sandbox.orders import Order, OrderWriter, Shipment
@@ -109,6 +110,42 @@ class Scene:
         event = Event(at, kind, subject, data, seen)
         self.events.append(event)
         return event
+
+    def disturb(
+        self, system: str, entity: str | None, mode: str, until: float | None, **more: Any
+    ) -> None:
+        """From now until a moment a feed (None: all of a system) goes wrong (disturbances.py)."""
+        name = f"{system}.{entity}" if entity else system
+        self.add(
+            self.now,
+            FEED_DISTURBED,
+            name,
+            {},
+            system=system,
+            entity=entity,
+            mode=mode,
+            until=until,
+            **more,
+        )
+
+    def behave(
+        self, system: str, mode: str, about: str, times: int | None = 1, **needs: Any
+    ) -> None:
+        """A target treats writes that name ``about`` in a special way (disturbances.py), the first
+        ``times`` of them or all (None)."""
+        for _ in range(times or 1):
+            number = self.numbers.next_int("behaviour")
+            self.add(
+                self.now,
+                TARGET_BEHAVES,
+                f"{mode} {about} {number}",
+                {},
+                system=system,
+                mode=mode,
+                about=about,
+                once=times is not None,
+                **needs,
+            )
 
     def all_events(self) -> list[Event]:
         """Everything staged so far."""

@@ -30,6 +30,8 @@ class Table:
 
     ``order_field``: the text field by which pages of current documents are ordered (then by id).
     ``feed``: every ``put`` appends the whole document again under the next ``sequence_field``.
+    ``version_field``: counts the changes of a document; an older version than the current one that
+    is put is appended to the feed and nothing else.
     ``on_write(entity, record id, sequence or None, text)`` is called for every version stored.
     """
 
@@ -40,12 +42,15 @@ class Table:
         order_field: str | None = None,
         sequence_field: str | None = None,
         indexes: tuple[str, ...] = (),
+        version_field: str | None = None,
     ) -> None:
         self.entity = entity
         self.identity = identity
         self.order_field = order_field
         self.sequence_field = sequence_field
         self.indexes = indexes
+        self.version_field = version_field
+        self._newest: dict[str, int] = {}
         self.on_write: Callable[[str, str, int | None, str], None] | None = None
         self._texts: dict[str, str] = {}
         self._working: dict[str, Document] = {}
@@ -83,7 +88,8 @@ class Table:
         if self._bulk:
             if self._indexes and record_id not in self._working:
                 self._index(record_id, document)
-            self._working[record_id] = document
+            if self._is_newest(record_id, document):
+                self._working[record_id] = document
             if self.sequence_field is not None:
                 document[self.sequence_field] = len(self._feed) + 1
                 self._feed.append(_encode(document))
@@ -94,13 +100,20 @@ class Table:
         if self.sequence_field is not None:
             sequence = document[self.sequence_field] = len(self._feed) + 1
         text = _encode(document)
-        self._texts[record_id] = text
+        if self._is_newest(record_id, document):
+            self._texts[record_id] = text
         if sequence is not None:
             self._feed.append(text)
         if self.order_field is not None:
             self._reorder(record_id, str(document[self.order_field]))
         if self.on_write is not None:
             self.on_write(self.entity, record_id, sequence, text)
+
+    def history(self, record_ids: list[str]) -> list[Document]:
+        """Every version of some documents of a feed, oldest first."""
+        likely = (text for text in self._feed if any(one in text for one in record_ids))
+        versions: list[Document] = [json.loads(text) for text in likely]
+        return [version for version in versions if self.id_of(version) in record_ids]
 
     def begin_bulk(self) -> None:
         """From now on keep dictionaries, until ``seal``. Only for a table that is still empty."""
@@ -129,7 +142,8 @@ class Table:
         record_id = record_id or self.id_of(document)
         if record_id not in self._texts:
             self._index(record_id, document)
-        self._texts[record_id] = text
+        if self._is_newest(record_id, document):
+            self._texts[record_id] = text
         if sequence is not None:
             self._feed.append(text)
         if self.order_field is not None:
@@ -180,6 +194,14 @@ class Table:
     def feed_after(self, sequence: int, limit: int) -> list[str]:
         """Texts of the feed with a greater sequence."""
         return self._feed[max(0, sequence) : max(0, sequence) + limit]
+
+    def _is_newest(self, record_id: str, document: Document) -> bool:
+        """Whether no newer version of a document was put before."""
+        if self.version_field is None:
+            return True
+        version: int = document[self.version_field]
+        newest = self._newest[record_id] = max(version, self._newest.get(record_id, version))
+        return version == newest
 
     def _index(self, record_id: str, document: Document) -> None:
         for field, found in self._indexes.items():

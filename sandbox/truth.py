@@ -7,6 +7,9 @@ from typing import Any
 
 from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
 
+READ_WITHIN = 10 * MINUTE
+"""What a feed tells is late from when it was read on; somebody will read it so soon."""
+
 GRACE_SECONDS = {
     "O02": 30 * MINUTE,
     "O03": 0.0,
@@ -18,6 +21,7 @@ GRACE_SECONDS = {
     "S03": 2 * HOUR,
     "S04": DAY,
     "S05": HOUR,
+    "S06": 0.0,
     "F01": DAY,
     "F02": 0.0,
     "F03": 0.0,
@@ -41,8 +45,13 @@ GRACE_SECONDS = {
     "P05": DAY,
     "P05P": HOUR,
     "P09": DAY,
+    "M01": 0.0,
     "M02": HOUR,
+    "D01": 30 * MINUTE + READ_WITHIN,
     "D03": 0.0,
+    "D03Q": HOUR + READ_WITHIN,
+    "D04": 0.0,
+    "O08C": HOUR,
     "F02Q": HOUR,
 }
 """How long each rule waits, counted from the moment at which the first side was recorded."""
@@ -54,7 +63,8 @@ class Truth:
 
     ``expected`` lists every (rule, object) that must open because of it, the primary one first;
     ``since`` is when the disagreement began on the systems' own word. ``correction`` is the
-    expected one, with its payload; ``after`` the state that it leads to.
+    expected one, with its payload; ``after`` the state that it leads to. ``attempt``: a correction
+    that is sent and may leave nothing behind; ``states``: how ours may end, if not by proof.
     """
 
     kind: str
@@ -65,6 +75,8 @@ class Truth:
     values: dict[str, Any] = field(default_factory=dict)
     correction: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
+    attempt: dict[str, Any] | None = None
+    states: tuple[str, ...] = ()
     decoy: bool = False
     undetectable: str | None = None
 
@@ -86,4 +98,6 @@ class Truth:
             "expected_by": iso_utc(max(due, default=injected_at)),
             "expected_correction": self.correction,
             "expected_after_state": self.after,
+            "expected_attempt": self.attempt,
+            "expected_states": list(self.states),
         }

@@ -78,7 +78,7 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
         if kind.missing(settings):
             continue
         usual = settings.decoys_per_kind if kind.name in _DECOY_NAMES else settings.faults_per_kind
-        for _ in range(settings.mix.get(kind.name, usual)):
+        for _ in range(settings.mix.get(kind.name, usual if kind.in_history else 0)):
             rows.append(stage_one(scene, kind))
     return rows
 

@@ -1,4 +1,4 @@
-"""People's decisions: approve, reject, try again, release the brake. Each names its actor."""
+"""People's decisions: approve, reject, hold, try again, replay. Each names its actor."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from registry.errors import TallymanError
 from writeback.clock import Clock
 from writeback.model import Correction
-from writeback.propose import HOLD_BRAKE, blank_progress, idempotency_key
-from writeback.states import Event, IllegalTransitionError, State
+from writeback.propose import HOLD_BRAKE, HOLD_PERSON, blank_progress, idempotency_key
+from writeback.states import UNSENT, Event, IllegalTransitionError, State
 from writeback.store import OperationsStore
 
 APPROVAL_LIFETIME = timedelta(hours=24)
@@ -56,7 +56,7 @@ def approve(
             Event.RELEASE,
             now,
             state_reason=f"approved by {actor}",
-            next_attempt_at=now,
+            next_attempt_at=correction.due_after(now),
             approved_hash=content,
             approved_until=now + lifetime,
         )
@@ -83,6 +83,57 @@ def reject(
         _reject(store, connection, correction, actor, comment, clock or store.clock)
 
 
+def hold(
+    store: OperationsStore,
+    correction_key: str,
+    actor: str,
+    comment: str,
+    clock: Clock | None = None,
+) -> None:
+    """Keep an unsent correction back until somebody approves or rejects it."""
+    _check_actor(actor)
+    now = (clock or store.clock).now()
+    key = store.resolve_key(correction_key)
+    with store.write() as connection:
+        correction = store.one(connection, key)
+        store.transition(
+            connection,
+            key,
+            Event.HOLD,
+            now,
+            only_from=UNSENT,
+            state_reason=f"held by {actor}: {comment}" if comment else f"held by {actor}",
+            hold_codes=sorted({*correction.hold_codes, HOLD_PERSON}),
+            approved_hash=None,
+            approved_until=None,
+        )
+        store.log_decision(connection, key, actor, "held", comment, now, correction.payload_hash)
+
+
+def replay(
+    store: OperationsStore,
+    actor: str,
+    comment: str,
+    target_system: str | None = None,
+    limit: int = 1000,
+) -> list[str]:
+    """Try all dead corrections (of a target) once more; returns the new keys.
+
+    For the time after an outage that spent their attempts. Like any, each is read before it is
+    sent: what the target has by now is not sent again. Those that were tried again stay as they
+    are.
+    """
+    _check_actor(actor)
+    dead = store.list(state=State.DEAD.value, target_system=target_system, limit=limit)
+    with store.read() as connection:
+        newest = store.latest_generations(connection, [c.proposal_key for c in dead])
+    return [
+        retry(store, correction.correction_key, actor, comment)
+        for correction in reversed(dead)
+        if newest[correction.proposal_key].correction_key == correction.correction_key
+    ]
+
+
 def release_brake(
     store: OperationsStore, actor: str, comment: str, clock: Clock | None = None
 ) -> int:
@@ -106,7 +157,7 @@ def release_brake(
                 Event.RELEASE,
                 now,
                 state_reason=f"brake released by {actor}",
-                next_attempt_at=now,
+                next_attempt_at=correction.due_after(now),
                 hold_codes=[],
             )
             store.log_decision(

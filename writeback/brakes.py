@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,26 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from writeback import tables as t
-from writeback.database import Database
+from writeback.audit import Audit
+
+# Built once: building a statement costs more than running it.
+_LATEST_GATE = (
+    sa.select(t.gates)
+    .where(t.gates.c.system == sa.bindparam("of_system"))
+    .order_by(t.gates.c.gate_id.desc())
+    .limit(1)
+)
+_LATEST_SWITCH = sa.select(t.kill_switch).order_by(t.kill_switch.c.sequence.desc()).limit(1)
+_LATEST_PAUSE = (
+    sa.select(t.pauses)
+    .where(t.pauses.c.target_system == sa.bindparam("of_system"))
+    .order_by(t.pauses.c.sequence.desc())
+    .limit(1)
+)
+_NEW_GATE = sa.insert(t.gates)
+_BREAKER = sa.select(t.breakers.c.failures, t.breakers.c.open_until).where(
+    t.breakers.c.system == sa.bindparam("of_system")
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,22 @@ class Gate:
         return f"held: the gate of system '{self.system}' is {self.outcome}{why}"
 
 
-class Brakes(Database):
+@dataclass(frozen=True)
+class Conditions:
+    """What a dispatcher must know before it takes work, all of one moment.
+
+    ``stopped``: why nothing at all is sent, or None. ``closed``: gates that are not open, by
+    system. ``paused``: why a person paused a target, by system. ``breakers``: consecutive failures,
+    and until when a target is left alone, by system.
+    """
+
+    stopped: str | None
+    closed: dict[str, Gate]
+    paused: dict[str, str]
+    breakers: dict[str, tuple[int, datetime | None]]
+
+
+class Brakes(Audit):
     """Gates are kept per build and system; only the latest of a system counts."""
 
     def open_gates(self, build: str, systems: Iterable[str]) -> None:
@@ -42,32 +76,45 @@ class Brakes(Database):
         Call it before the checks run, so that a check that dies stops corrections instead of
         leaving the previous build's result in force.
         """
-        for system in systems:
-            self.set_gate(build, system, None, "the checks of this build have not reported yet")
+        reason = "the checks of this build have not reported yet"
+        self.set_gates(build, dict.fromkeys(systems, (None, reason)))
 
     def set_gate(self, build: str, system: str, passed: bool | None, reason: str = "") -> None:
         """Record a gate result; ``passed=None`` means that the check itself crashed."""
-        outcome = {True: "passed", False: "failed", None: "crashed"}[passed]
-        with self.write() as connection:
-            connection.execute(
-                sa.insert(t.gates).values(
-                    build=build,
-                    system=system,
-                    outcome=outcome,
-                    reason=reason,
-                    recorded_at=self.clock.now(),
-                )
-            )
+        self.set_gates(build, {system: (passed, reason)})
+
+    def set_gates(self, build: str, results: Mapping[str, tuple[bool | None, str]]) -> None:
+        """Record gate results of several systems: (passed, reason) by system."""
+        now = self.clock.now()
+        rows = [
+            {
+                "build": build,
+                "system": system,
+                "outcome": {True: "passed", False: "failed", None: "crashed"}[passed],
+                "reason": reason,
+                "recorded_at": now,
+            }
+            for system, (passed, reason) in results.items()
+        ]
+        if rows:
+            with self.write() as connection:
+                connection.execute(_NEW_GATE, rows)
 
     def gate(self, system: str) -> Gate:
         """The latest result for a system; ``missing`` when there is none."""
         with self.read() as connection:
             return self.latest_gate(connection, system, {})
 
-    def closed_gates(self, systems: Iterable[str]) -> Sequence[Gate]:
-        """Those of the systems whose latest gate failed, crashed or is missing."""
+    def conditions(self, systems: Iterable[str]) -> Conditions:
+        """Kill switch, gates and breakers of these systems, in one look."""
+        names = sorted(set(systems))
         with self.read() as connection:
-            return self.closed_in(connection, systems)
+            return Conditions(
+                self.kill_reason_in(connection),
+                {gate.system: gate for gate in self.closed_in(connection, names)},
+                {n: why for n in names if (why := self.pause_reason_in(connection, n)) is not None},
+                {name: self.breaker_in(connection, name) for name in names},
+            )
 
     def engage_kill_switch(self, actor: str, reason: str) -> None:
         """Stop all sending, in every process, before its next request."""
@@ -81,14 +128,40 @@ class Brakes(Database):
         with self.read() as connection:
             return self.kill_reason_in(connection)
 
+    def pause(self, target_system: str, actor: str, reason: str) -> None:
+        """Send nothing to one target, in every process, before the next request."""
+        self._pause(target_system, True, actor, reason)
+
+    def resume(self, target_system: str, actor: str, reason: str) -> None:
+        self._pause(target_system, False, actor, reason)
+
+    def _pause(self, target_system: str, engaged: bool, actor: str, reason: str) -> None:
+        now = self.clock.now()
+        with self.write() as connection:
+            connection.execute(
+                sa.insert(t.pauses).values(
+                    target_system=target_system,
+                    engaged=engaged,
+                    actor=actor,
+                    reason=reason,
+                    changed_at=now,
+                )
+            )
+            action = "pause" if engaged else "resume"
+            self.log_audit(connection, actor, action, target_system, {"comment": reason}, now)
+
+    def pause_reason_in(self, connection: Connection, system: str) -> str | None:
+        """Why a target is paused, or None when it is not."""
+        row = connection.execute(_LATEST_PAUSE, {"of_system": system}).one_or_none()
+        return None if row is None or not row.engaged else f"{row.reason} ({row.actor})"
+
     def breaker(self, system: str) -> tuple[int, datetime | None]:
         """Consecutive technical failures of a target, and until when it is left alone."""
         with self.read() as connection:
-            row = connection.execute(
-                sa.select(t.breakers.c.failures, t.breakers.c.open_until).where(
-                    t.breakers.c.system == system
-                )
-            ).one_or_none()
+            return self.breaker_in(connection, system)
+
+    def breaker_in(self, connection: Connection, system: str) -> tuple[int, datetime | None]:
+        row = connection.execute(_BREAKER, {"of_system": system}).one_or_none()
         return (0, None) if row is None else (row.failures, row.open_until)
 
     def set_breaker(
@@ -103,12 +176,7 @@ class Brakes(Database):
 
     def latest_gate(self, connection: Connection, system: str, known: dict[str, Gate]) -> Gate:
         if system not in known:
-            row = connection.execute(
-                sa.select(t.gates)
-                .where(t.gates.c.system == system)
-                .order_by(t.gates.c.gate_id.desc())
-                .limit(1)
-            ).one_or_none()
+            row = connection.execute(_LATEST_GATE, {"of_system": system}).one_or_none()
             known[system] = (
                 Gate(system, "missing", "no gate has been recorded")
                 if row is None
@@ -122,17 +190,18 @@ class Brakes(Database):
         return [gate for gate in gates if not gate.is_open]
 
     def _switch(self, engaged: bool, actor: str, reason: str) -> None:
+        now = self.clock.now()
         with self.write() as connection:
             connection.execute(
                 sa.insert(t.kill_switch).values(
-                    engaged=engaged, actor=actor, reason=reason, changed_at=self.clock.now()
+                    engaged=engaged, actor=actor, reason=reason, changed_at=now
                 )
             )
+            action = "stop_all" if engaged else "go_on"
+            self.log_audit(connection, actor, action, "*", {"comment": reason}, now)
 
     def kill_reason_in(self, connection: Connection) -> str | None:
-        row = connection.execute(
-            sa.select(t.kill_switch).order_by(t.kill_switch.c.sequence.desc()).limit(1)
-        ).one_or_none()
+        row = connection.execute(_LATEST_SWITCH).one_or_none()
         if row is None or not row.engaged:
             return None
         return f"{row.reason} ({row.actor})"

@@ -48,7 +48,11 @@ def canonical_json(value: Any) -> str:
 
 def parse_json(text: str) -> Any:
     """JSON text to values without ever making a float."""
-    return json.loads(text, parse_float=Decimal)
+    return _DECODER.decode(text)
+
+
+# One decoder: ``json.loads`` with an option makes a new one each time.
+_DECODER = json.JSONDecoder(parse_float=Decimal)
 
 
 def digest(value: Any) -> str:

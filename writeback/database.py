@@ -38,25 +38,25 @@ class Database:
         self, url: str, clock: Clock | None = None, busy_timeout_seconds: float = 30
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self._engine = _make_engine(url, busy_timeout_seconds)
+        self.engine = _make_engine(url, busy_timeout_seconds)
         with self.write() as connection:
             metadata.create_all(connection)
 
     def close(self) -> None:
         """Give all connections back."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that takes the write lock at once, so that read-then-write is safe."""
-        writing = self._engine.connect().execution_options(tallyman_writes=True)
+        writing = self.engine.connect().execution_options(tallyman_writes=True)
         with writing as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and changes nothing."""
-        with self._engine.connect() as connection, connection.begin():
+        with self.engine.connect() as connection, connection.begin():
             yield connection
 
 
@@ -72,9 +72,10 @@ def _make_engine(url: str, busy_timeout_seconds: float) -> Engine:
         return sa.create_engine(parsed)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(
-        parsed, connect_args={"timeout": busy_timeout_seconds, "check_same_thread": False}
-    )
+    connect_args = {"timeout": busy_timeout_seconds, "check_same_thread": False}
+    # A store in memory is its one connection.
+    pool = None if parsed.database else sa.StaticPool
+    engine = sa.create_engine(parsed, connect_args=connect_args, poolclass=pool)
 
     @sa_event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

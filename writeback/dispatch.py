@@ -13,6 +13,7 @@ from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
 from writeback import decide
+from writeback.brakes import Conditions
 from writeback.canonical import canonical_json
 from writeback.clock import Clock, Rng, new_token
 from writeback.decide import Decision, RetrySchedule
@@ -25,6 +26,10 @@ from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 # After this many technical failures in a row a target is left alone; then one probe at a time.
 BREAKER_FAILURES = 5
 BREAKER_PAUSE = timedelta(seconds=60)
+# Retry-After of an answer that is about the sender and not about one record holds for all that goes
+# to the target, up to this long: a typing error there must not stop it for a day.
+LONGEST_PAUSE = timedelta(hours=1)
+_MEANS_THE_SENDER = frozenset({"rate_limited", "unavailable"})
 # A rehearsed correction is looked at again after this long, in case the write mode was changed.
 DRY_RUN_PAUSE = timedelta(hours=1)
 
@@ -44,7 +49,8 @@ class DeliverySettings:
 @dataclass
 class DeliveryReport:
     """Counts of one call. ``sent``: requests handed to targets. ``stopped``: why nothing was sent,
-    for all; ``closed_gates`` and ``open_breakers``: for one system (system -> reason)."""
+    for all; ``closed_gates``, ``open_breakers`` and ``paused``: for one system (system -> reason).
+    """
 
     leased: int = 0
     sent: int = 0
@@ -61,6 +67,7 @@ class DeliveryReport:
     stopped: str | None = None
     closed_gates: dict[str, str] = field(default_factory=dict)
     open_breakers: dict[str, str] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
     without_target: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -128,7 +135,9 @@ class _Delivery:
         self.rng = rng
         self.settings = settings
         self.report = DeliveryReport()
-        self.failures: dict[str, int] = {}
+        self.writable = [
+            name for name, target in sorted(targets.items()) if target.system.write_mode == "on"
+        ]
 
     def run(self, batch_limit: int) -> DeliveryReport:
         store, report = self.store, self.report
@@ -137,10 +146,12 @@ class _Delivery:
             if target.system.write_mode == "dry_run":
                 self._rehearse(name, batch_limit)
         while report.leased < batch_limit:
-            report.stopped = store.kill_switch_reason()
+            conditions = store.conditions(self.writable)
+            report.stopped = conditions.stopped
             if report.stopped is not None:
                 break
-            leased = self._lease(min(self.settings.rows_a_lease, batch_limit - report.leased))
+            room = min(self.settings.rows_a_lease, batch_limit - report.leased)
+            leased = self._lease(conditions, room)
             if not leased:
                 break
             report.leased += len(leased)
@@ -158,20 +169,20 @@ class _Delivery:
 
     # ---- choosing --------------------------------------------------------------------------
 
-    def _lease(self, limit: int) -> list[Correction]:
+    def _lease(self, conditions: Conditions, limit: int) -> list[Correction]:
         now = self.clock.now()
         limits: dict[str, int] = {}
-        for name, target in sorted(self.targets.items()):
-            if target.system.write_mode != "on":
+        for name in self.writable:
+            if name in conditions.paused:
+                self.report.paused[name] = conditions.paused[name]
                 continue
-            failures, open_until = self.store.breaker(name)
-            self.failures[name] = failures
+            failures, open_until = conditions.breakers[name]
             if open_until is not None and now < open_until:
                 self.report.open_breakers[name] = f"{failures} failures in a row"
                 continue
             limits[name] = 1 if failures >= BREAKER_FAILURES else limit
-        for gate in self.store.closed_gates(limits):
-            self.report.closed_gates[gate.system] = f"{gate.outcome}: {gate.reason}"
+        for name, gate in conditions.closed.items():
+            self.report.closed_gates[name] = f"{gate.outcome}: {gate.reason}"
         return list(
             self.store.lease(
                 limits,
@@ -228,9 +239,7 @@ class _Delivery:
         if verdict is not None:
             self._settle(correction, *verdict)
             return
-        refusal = self.store.may_still_send(
-            correction, self.clock.now(), self.settings.send_margin
-        ) or self._breaker_refusal(correction.target_system)
+        refusal = self.store.may_still_send(correction, self.clock.now(), self.settings.send_margin)
         if refusal is not None:
             # Nothing was tried: no attempt is counted.
             decision = Decision(Event.POSTPONE, refusal, self.clock.now())
@@ -285,7 +294,9 @@ class _Delivery:
         crash_point("writeback.before_send")
         started = self.clock.now()
         try:
-            outcome = target.apply(correction.request())
+            # What was read counts for as long as the lease: a request of a sender that was stopped
+            # for longer must not leave.
+            outcome = target.apply(correction.request(send_before=correction.lease_until))
         except Exception as error:
             # A connector must not raise; when it does, nobody knows how far the request came.
             outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
@@ -309,7 +320,7 @@ class _Delivery:
                 decision,
                 outcome.target_record_id,
                 entry=entry,
-                healthy=outcome.result in (Result.OK, Result.REFUSED),
+                answer=outcome,
             )
         except LeaseLostError:
             # The history must show the request although another dispatcher resolves it by reading.
@@ -366,13 +377,13 @@ class _Delivery:
         *,
         entry: AttemptEntry | None = None,
         counts: bool = True,
-        healthy: bool | None = None,
+        answer: Outcome | None = None,
         **values: Any,
     ) -> None:
         """Move the correction, log the attempt and keep the breaker, in one commit.
 
-        ``counts``: whether the entry is one of the correction's attempts. ``healthy``: whether the
-        target answered as a working system does; None when it was not asked.
+        ``counts``: whether the entry is one of the correction's attempts. ``answer``: what the
+        target answered to a request; None when it was not asked.
         """
         now = self.clock.now()
         number = correction.attempts + (1 if entry is not None and counts else 0)
@@ -396,28 +407,24 @@ class _Delivery:
             )
             if entry is not None:
                 self.store.log_attempt(connection, correction, number, entry)
-            if healthy is not None:
-                self._keep_breaker(connection, correction.target_system, healthy, now)
+            if answer is not None:
+                self._keep_breaker(connection, correction.target_system, answer, now)
         self.report.count(decision.event)
 
-    def _keep_breaker(self, connection: Any, system: str, healthy: bool, now: datetime) -> None:
-        failures = self.failures.get(system, 0)
-        if healthy:
-            self.failures[system] = 0
+    def _keep_breaker(self, connection: Any, system: str, answer: Outcome, now: datetime) -> None:
+        """The state is the store's: other dispatchers ask the same target, and restarts forget."""
+        failures, open_until = self.store.breaker_in(connection, system)
+        if answer.result in (Result.OK, Result.REFUSED):
             if failures:
                 self.store.set_breaker(connection, system, 0, None)
             return
         failures += 1
-        self.failures[system] = failures
-        open_until = now + BREAKER_PAUSE if failures >= BREAKER_FAILURES else None
-        self.store.set_breaker(connection, system, failures, open_until)
-
-    def _breaker_refusal(self, system: str) -> str | None:
-        """Rows of this lease that follow the failure that opened the breaker go back unsent."""
-        _, open_until = self.store.breaker(system)
-        if open_until is not None and self.clock.now() < open_until:
-            return f"released: '{system}' failed {BREAKER_FAILURES} times in a row"
-        return None
+        pauses = [] if open_until is None else [open_until]
+        if failures >= BREAKER_FAILURES:
+            pauses.append(now + BREAKER_PAUSE)
+        if answer.code in _MEANS_THE_SENDER and answer.retry_after_seconds:
+            pauses.append(now + min(timedelta(seconds=answer.retry_after_seconds), LONGEST_PAUSE))
+        self.store.set_breaker(connection, system, failures, max(pauses, default=None))
 
 
 def _code(error: Exception) -> str:

@@ -64,8 +64,8 @@ class Correction:
     verified_at: datetime | None
     withdrawn_at: datetime | None
 
-    def request(self) -> CorrectionRequest:
-        """What the target gets; the same on every technical retry."""
+    def request(self, send_before: datetime | None = None) -> CorrectionRequest:
+        """What the target gets; the same on every technical retry, but for its deadline."""
         old = self.old_value
         expected = old if isinstance(old, dict) else {} if old is None else {"value": old}
         return CorrectionRequest(
@@ -75,7 +75,13 @@ class Correction:
             expected=expected,
             idempotency_key=self.idempotency_key,
             created_at=self.created_at,
+            send_before=send_before,
         )
+
+    def due_after(self, now: datetime) -> datetime:
+        """When it may be tried again once nothing else holds it: never before the time that its
+        target asked for."""
+        return now if self.next_attempt_at is None else max(now, self.next_attempt_at)
 
     def content_hash(self) -> str:
         """Hash of what an approval covers, computed now (``payload_hash`` was computed when it was

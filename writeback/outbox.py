@@ -6,8 +6,9 @@ Methods that take a connection are steps of a caller's transaction; the others a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,24 +71,16 @@ class Outbox(Brakes):
         lease. Raises IllegalTransitionError, LeaseLostError or UnknownCorrectionError, and then
         nothing has changed.
         """
-        allowed = sources(event) if only_from is None else sources(event) & set(only_from)
-        statement = (
-            sa.update(t.corrections)
-            .where(t.corrections.c.correction_key == correction_key)
-            .where(t.corrections.c.state.in_([state.value for state in allowed]))
+        values["updated_at"] = now
+        statement = _move(
+            event,
+            None if only_from is None else frozenset(only_from),
+            lease_token is not None,
+            tuple(sorted(values)),
         )
-        if lease_token is not None:
-            statement = statement.where(t.corrections.c.lease_token == lease_token)
-        changed = connection.execute(
-            statement.values(
-                state=destination(event).value,
-                updated_at=now,
-                lease_token=None,
-                lease_until=None,
-                **values,
-            )
-        ).rowcount
-        if changed:
+        bound = {f"new_{name}": value for name, value in values.items()}
+        bound |= {"of_key": correction_key, "of_token": lease_token}
+        if connection.execute(statement, bound).rowcount:
             return
         present = self.one(connection, correction_key)
         if lease_token is not None and present.lease_token != lease_token:
@@ -125,19 +118,20 @@ class Outbox(Brakes):
         self, connection: Connection, correction: Correction, number: int, entry: AttemptEntry
     ) -> None:
         connection.execute(
-            sa.insert(t.attempts).values(
-                correction_key=correction.correction_key,
-                attempt=number,
-                phase=entry.phase,
-                result=entry.result,
-                code=entry.code,
-                message=entry.message[:RESPONSE_LIMIT],
-                response=entry.response[:RESPONSE_LIMIT],
-                idempotency_key=correction.idempotency_key,
-                payload_hash=correction.payload_hash,
-                started_at=entry.started_at,
-                ended_at=entry.ended_at,
-            )
+            _NEW_ATTEMPT,
+            {
+                "correction_key": correction.correction_key,
+                "attempt": number,
+                "phase": entry.phase,
+                "result": entry.result,
+                "code": entry.code,
+                "message": entry.message[:RESPONSE_LIMIT],
+                "response": entry.response[:RESPONSE_LIMIT],
+                "idempotency_key": correction.idempotency_key,
+                "payload_hash": correction.payload_hash,
+                "started_at": entry.started_at,
+                "ended_at": entry.ended_at,
+            },
         )
 
     def log_decision(
@@ -155,9 +149,12 @@ class Outbox(Brakes):
             .select_from(t.decisions)
             .where(t.decisions.c.correction_key == correction_key)
         ).scalar_one()
+        decision_id = f"{correction_key}-d{count + 1}"
+        detail = {"comment": comment, "decision_id": decision_id, "payload_hash": payload_hash}
+        self.log_audit(connection, actor, decision, correction_key, detail, now)
         connection.execute(
             sa.insert(t.decisions).values(
-                decision_id=f"{correction_key}-d{count + 1}",
+                decision_id=decision_id,
                 correction_key=correction_key,
                 actor=actor,
                 decision=decision,
@@ -190,26 +187,33 @@ class Outbox(Brakes):
                 if len(taken) >= limit:
                     break
                 taken += self._due(connection, system, State.UNKNOWN, now, limit - len(taken))
-            unknown_keys = [correction.correction_key for correction in taken]
+            unknown_keys = {correction.correction_key for correction in taken}
             for system, system_limit in send_limits.items():
                 room = min(limit - len(taken), system_limit)
                 if room <= 0 or not self.latest_gate(connection, system, gates).is_open:
                     continue
                 taken += self._ready_with_open_gates(connection, system, now, room, gates)
-            ready_keys = [
-                c.correction_key for c in taken if c.correction_key not in set(unknown_keys)
-            ]
-            for keys, change in (
-                (unknown_keys, {}),
-                (ready_keys, {"state": destination(Event.LEASE).value, "updated_at": now}),
-            ):
-                for chunk in chunks(keys):
-                    connection.execute(
-                        sa.update(t.corrections)
-                        .where(t.corrections.c.correction_key.in_(chunk))
-                        .values(lease_token=token, lease_until=lease_until, **change)
-                    )
-            return [self.one(connection, correction.correction_key) for correction in taken]
+            leased: list[Correction] = []
+            for correction in taken:
+                change: dict[str, Any] = {"lease_token": token, "lease_until": lease_until}
+                if correction.correction_key not in unknown_keys:
+                    change |= {"state": destination(Event.LEASE), "updated_at": now}
+                leased.append(replace(correction, **change))
+            if leased:
+                connection.execute(
+                    _TAKE,
+                    [
+                        {
+                            "of_key": c.correction_key,
+                            "new_state": c.state.value,
+                            "new_token": c.lease_token,
+                            "new_until": c.lease_until,
+                            "new_updated_at": c.updated_at,
+                        }
+                        for c in leased
+                    ],
+                )
+            return leased
 
     def expire_leases(self, now: datetime) -> Sequence[str]:
         """Turn corrections whose dispatcher is gone into unknown ones: they may have been sent."""
@@ -246,12 +250,19 @@ class Outbox(Brakes):
             closed = self.closed_in(
                 connection, {correction.target_system, *correction.relied_on_systems}
             )
+            paused = self.pause_reason_in(connection, correction.target_system)
+            failures, open_until = self.breaker_in(connection, correction.target_system)
         if present.lease_token != correction.lease_token or present.state is not State.SENDING:
             raise LeaseLostError(f"correction {correction.correction_key} is no longer ours")
         if stopped is not None:
             return f"held: kill switch: {stopped}"
+        if paused is not None:
+            return f"held: '{correction.target_system}' is paused: {paused}"
         if closed:
             return closed[0].hold_reason
+        if open_until is not None and now < open_until:
+            told = f"failed {failures} times in a row" if failures else "asked for a pause"
+            return f"released: '{correction.target_system}' {told}"
         if present.lease_until is None or present.lease_until - now < margin:
             return "released: the lease was nearly over"
         return None
@@ -281,9 +292,7 @@ class Outbox(Brakes):
         )
 
     def one(self, connection: Connection, correction_key: str) -> Correction:
-        row = connection.execute(
-            sa.select(t.corrections).where(t.corrections.c.correction_key == correction_key)
-        ).one_or_none()
+        row = connection.execute(_ONE, {"of_key": correction_key}).one_or_none()
         if row is None:
             raise UnknownCorrectionError(
                 f"no correction '{correction_key}': `tallyman corrections list` shows the keys"
@@ -387,17 +396,8 @@ class Outbox(Brakes):
     def _due(
         self, connection: Connection, system: str, state: State, now: datetime, limit: int
     ) -> Sequence[Correction]:
-        c = t.corrections.c
-        statement = (
-            sa.select(t.corrections)
-            .where(c.target_system == system, c.state == state.value, c.next_attempt_at <= now)
-            .where(sa.or_(c.lease_until.is_(None), c.lease_until <= now))
-            .where(first_of_its_object())
-            .order_by(c.next_attempt_at, c.sequence)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=t.corrections)
-        )
-        return [as_correction(row) for row in connection.execute(statement)]
+        bound = {"of_system": system, "of_state": state.value, "now": now, "at_most": limit}
+        return [as_correction(row) for row in connection.execute(_DUE, bound)]
 
     def _ready_with_open_gates(
         self,
@@ -438,14 +438,16 @@ class Outbox(Brakes):
         return taken
 
     def _expired(self, connection: Connection, now: datetime) -> list[str]:
-        rows = connection.execute(
-            sa.select(t.corrections.c.correction_key)
-            .where(t.corrections.c.state == State.SENDING.value)
-            .where(t.corrections.c.lease_until <= now)
-        )
-        return [row[0] for row in rows]
+        return [row[0] for row in connection.execute(_EXPIRED, {"now": now})]
 
 
+def is_one_of(column: sa.Column[str], states: Iterable[State]) -> sa.ColumnElement[bool]:
+    """``column in (...)`` with the states written out: a list of parameters would be expanded anew
+    at each execution."""
+    return column.in_([sa.literal_column(f"'{state.value}'") for state in sorted(states)])
+
+
+@cache
 def first_of_its_object() -> sa.ColumnElement[bool]:
     """No other correction of the object is in flight, nor ready and proposed earlier."""
     c = t.corrections.c
@@ -457,7 +459,7 @@ def first_of_its_object() -> sa.ColumnElement[bool]:
         .where(other.c.sequence != c.sequence)
         .where(
             sa.or_(
-                other.c.state.in_([state.value for state in IN_FLIGHT]),
+                is_one_of(other.c.state, IN_FLIGHT),
                 sa.and_(
                     c.state == State.READY.value,
                     other.c.state == State.READY.value,
@@ -465,6 +467,63 @@ def first_of_its_object() -> sa.ColumnElement[bool]:
                 ),
             )
         )
+    )
+
+
+_c = t.corrections.c
+# Built once: building a statement costs more than running it.
+_ONE = sa.select(t.corrections).where(_c.correction_key == sa.bindparam("of_key"))
+_NEW_ATTEMPT = sa.insert(t.attempts)
+_DUE = (
+    sa.select(t.corrections)
+    .where(
+        _c.target_system == sa.bindparam("of_system"),
+        _c.state == sa.bindparam("of_state"),
+        _c.next_attempt_at <= sa.bindparam("now", type_=t.UtcDateTime()),
+    )
+    .where(
+        sa.or_(
+            _c.lease_until.is_(None), _c.lease_until <= sa.bindparam("now", type_=t.UtcDateTime())
+        )
+    )
+    .where(first_of_its_object())
+    .order_by(_c.next_attempt_at, _c.sequence)
+    .limit(sa.bindparam("at_most", type_=sa.Integer()))
+    .with_for_update(skip_locked=True, of=t.corrections)
+)
+_TAKE = (
+    sa.update(t.corrections)
+    .where(_c.correction_key == sa.bindparam("of_key"))
+    .values(
+        state=sa.bindparam("new_state"),
+        lease_token=sa.bindparam("new_token"),
+        lease_until=sa.bindparam("new_until"),
+        updated_at=sa.bindparam("new_updated_at"),
+    )
+)
+_EXPIRED = sa.select(_c.correction_key).where(
+    _c.state == State.SENDING.value, _c.lease_until <= sa.bindparam("now", type_=t.UtcDateTime())
+)
+
+
+@cache
+def _move(
+    event: Event, only_from: frozenset[State] | None, with_lease: bool, columns: tuple[str, ...]
+) -> sa.Update:
+    """The guarded UPDATE of an event that also sets ``columns``."""
+    allowed = sources(event) if only_from is None else sources(event) & only_from
+    statement = (
+        sa.update(t.corrections)
+        .where(_c.correction_key == sa.bindparam("of_key"))
+        .where(is_one_of(_c.state, allowed))
+    )
+    if with_lease:
+        statement = statement.where(_c.lease_token == sa.bindparam("of_token"))
+    return statement.values(
+        state=destination(event).value,
+        lease_token=None,
+        lease_until=None,
+        **{name: sa.bindparam(f"new_{name}", type_=_c[name].type) for name in columns},
     )
 
 

@@ -30,7 +30,8 @@ HOLD_CONFLICT = "conflict"
 HOLD_BRAKE = "brake"
 HOLD_PING_PONG = "ping_pong"
 HOLD_AFTER_REVERSAL = "after_reversal"
-_LASTING = frozenset({HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL})
+HOLD_PERSON = "person"
+_LASTING = frozenset({HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL, HOLD_PERSON})
 
 
 class InvalidProposalError(TallymanError):
@@ -345,7 +346,7 @@ def _refresh(
             reason = f"changed after it was approved; {reason}"
         store.transition(connection, key, Event.HOLD, now, state_reason=reason, **values)
     else:
-        values["next_attempt_at"] = now
+        values["next_attempt_at"] = previous.due_after(now)
         reason = "no longer needs a person"
         store.transition(connection, key, Event.RELEASE, now, state_reason=reason, **values)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from writeback import tables as t
 from writeback.database import UnknownCorrectionError
 from writeback.model import Attempt, Correction, CorrectionDetail, DecisionRecord
-from writeback.outbox import Outbox, as_correction, as_decision, first_of_its_object
+from writeback.outbox import Outbox, as_correction, as_decision, first_of_its_object, is_one_of
 from writeback.states import State
 
 
@@ -23,26 +24,34 @@ class AttemptCounts:
     accepted: int
 
 
+def _due_count() -> sa.Select[Any]:
+    c, now = t.corrections.c, sa.bindparam("now", type_=t.UtcDateTime())
+    waiting = sa.and_(
+        is_one_of(c.state, (State.READY, State.UNKNOWN)),
+        c.next_attempt_at <= now,
+        sa.or_(c.lease_until.is_(None), c.lease_until <= now),
+        first_of_its_object(),
+    )
+    abandoned = sa.and_(c.state == State.SENDING.value, c.lease_until <= now)
+    statement = sa.select(sa.func.count()).select_from(t.corrections)
+    return statement.where(sa.or_(waiting, abandoned))
+
+
+# Built once: a sensor asks it every few seconds.
+_DUE_COUNT = _due_count()
+
+
 class Questions(Outbox):
     """What the command line, sensors and reports ask."""
 
     def due_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
         """How many corrections a dispatcher could take now; ``systems`` limits it to those that may
         send. An abandoned lease counts."""
-        c = t.corrections.c
-        waiting = sa.and_(
-            c.state.in_([State.READY.value, State.UNKNOWN.value]),
-            c.next_attempt_at <= now,
-            sa.or_(c.lease_until.is_(None), c.lease_until <= now),
-            first_of_its_object(),
-        )
-        abandoned = sa.and_(c.state == State.SENDING.value, c.lease_until <= now)
-        statement = sa.select(sa.func.count()).select_from(t.corrections)
-        statement = statement.where(sa.or_(waiting, abandoned))
+        statement = _DUE_COUNT
         if systems is not None:
-            statement = statement.where(c.target_system.in_(sorted(systems)))
+            statement = statement.where(t.corrections.c.target_system.in_(sorted(systems)))
         with self.read() as connection:
-            return int(connection.execute(statement).scalar_one())
+            return int(connection.execute(statement, {"now": now}).scalar_one())
 
     def counts_by_state(self) -> dict[str, int]:
         """State -> number of corrections; every state is named, also with 0."""

@@ -203,6 +203,31 @@ kill_switch = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("target_system", String(60), nullable=False, index=True),
+    Column("engaged", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# Numbered by us: a gap is a removed entry. The previous hash is unique, so that no chain forks.
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(240), nullable=False),
+    Column("detail", CanonicalJson, nullable=False),
+    Column("previous_hash", String(64), nullable=False, unique=True),
+    Column("entry_hash", String(64), nullable=False),
+)
+
 breakers = Table(
     "breakers",
     metadata,
@@ -212,7 +237,7 @@ breakers = Table(
 )
 
 # What happened can't be edited afterwards, not even by us.
-for _table in (attempts, decisions, gates, kill_switch):
+for _table in (attempts, decisions, gates, kill_switch, pauses, audit):
     for _verb in ("update", "delete"):
         event.listen(
             _table,

@@ -52,13 +52,19 @@ def undo(
                 f"system '{correction.target_system}' takes no corrections: set its write_mode to "
                 "'on' first"
             )
+        paused = store.pause_reason_in(connection, correction.target_system)
+        if paused is not None:
+            name = correction.target_system
+            raise UndoError(f"nothing is sent to '{name}' while it is paused: {paused}")
         correction = store.claim_for_undo(connection, key, now, now + UNDO_LEASE, token)
         store.log_decision(
             connection, key, actor, "undo_requested", comment, now, correction.payload_hash
         )
     crash_point("writeback.before_undo")
     try:
-        outcome = target.undo(correction.request(), correction.target_record_id)
+        # Held up for longer than that, somebody else may have it, or have stopped all sending.
+        request = correction.request(send_before=now + UNDO_LEASE)
+        outcome = target.undo(request, correction.target_record_id)
     except Exception as error:
         outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
     ended = clock.now()

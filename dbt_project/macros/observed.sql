@@ -5,15 +5,18 @@
 
     A row lands again whenever an extraction overlaps the one before, and after a crash. Only a row
     that repeats the version right before it says nothing new: 10, 12, 10 is three versions, else a
-    restored value could never be seen. `position` is the feed's own order where it has one;
-    otherwise the order of observation.
+    restored value could never be seen. `position` is the feed's own order where it has one, or
+    `['version', 'seq']` where records count their changes themselves: an old version that comes
+    late, or once more, is then no change. Otherwise it is the order of observation.
 #}
-{% macro versions(connector, entity, position=none) -%}
+{% macro versions(connector, entity, position=[]) -%}
+    {% set positions = [position] if position is string else position -%}
     select
         observations.* exclude (content_hash_before),
         row_number() over (
             partition by _system, _record_id
-            order by {% if position %}{{ position }}, {% endif %}extraction_started_at, _sequence
+            order by {% for part in positions %}{{ part }}, {% endfor -%}
+                extraction_started_at, _sequence
         ) as version_number
     from (
         select
@@ -22,7 +25,7 @@
             lag(landed._content_hash) over (
                 partition by landed._system, landed._record_id
                 order by
-                    {% if position %}landed.{{ position }}, {% endif -%}
+                    {% for part in positions %}landed.{{ part }}, {% endfor -%}
                     extractions.extraction_started_at, landed._sequence
             ) as content_hash_before
         from {{ source('landing', connector ~ '__' ~ entity) }} as landed

@@ -2,10 +2,11 @@
 
 {#
     `known` is the anti join that drops the codes that are known, `condition` what else must hold.
-    `code_kind` says what the code is: status, movement_type, location or unit. A code is cleared
-    once every record that told it has told something else since.
+    `code_kind` says what the code is: status, movement_type, location, item or unit. A code is cleared
+    once every record that told it has told something else since. `least`: of how many records it
+    takes to be wrong.
 #}
-{% macro _unmapped(connector, entity, field, code_kind, known='', condition='true') -%}
+{% macro _unmapped(connector, entity, field, code_kind, known='', condition='true', least=1) -%}
     select
         '{{ connector }}' as connector,
         told.system,
@@ -14,9 +15,14 @@
         '{{ code_kind }}' as code_kind,
         told.source_value,
         count(*) as record_count,
-        min(told.first_seen_at) as first_seen_at,
+        {% if least == 1 -%}
+            min(told.first_seen_at)
+        {%- else -%}
+            list_sort(list(told.first_seen_at))[{{ least }}]
+        {%- endif %} as first_seen_at,
         max(told.last_seen_at) as last_seen_at,
-        case when count(*) = count(told.cleared_at) then max(told.cleared_at) end as cleared_at,
+        case when count(*) - count(told.cleared_at) < {{ least }} then max(told.cleared_at) end
+            as cleared_at,
         min(told.record_id) as sample_record_id
     from (
         select
@@ -76,6 +82,31 @@
                 and landed.{{ field }} = known.source_location
     {%- endset %}
     {{ _unmapped(connector, entity, field, 'location', known, among) }}
+{%- endmacro %}
+
+{# Items that the item master of the same system does not know. #}
+{% macro unmapped_items(connector, entity, field) -%}
+    {% set known -%}
+        anti join {{ ref('int_items__' ~ connector) }} as known
+            on landed._system = known.system and landed.{{ field }} = known.source_item
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'item', known) }}
+{%- endmacro %}
+
+{# Global numbers under which a system keeps two items: nothing tells which one is meant. #}
+{% macro ambiguous_items(connector, entity, field) -%}
+    {% set shared -%}
+        semi join (
+            select
+                _system,
+                {{ field }}
+            from {{ source('landing', connector ~ '__' ~ entity) }}
+            group by _system, {{ field }}
+            having count(distinct _record_id) > 1
+        ) as shared
+            on landed._system = shared._system and landed.{{ field }} = shared.{{ field }}
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'item', shared, least=2) }}
 {%- endmacro %}
 
 {# Codes that the connector itself should have translated: `translation` is what it made of them. #}

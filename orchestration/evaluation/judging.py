@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from orchestration.scoring import identifiers, intent, mentioned, names_of
+from orchestration.scoring import identifiers, intent, mentioned, names_of, sent_once
 
 Key = tuple[str, str]  # (rule id, object id)
 Row = Mapping[str, Any]
@@ -35,12 +35,14 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Sent:
-    """A correction of ours, by the idempotency key under which the ledger knows it."""
+    """A correction of ours, by the idempotency key under which the ledger knows it, and the state
+    in which it ended."""
 
     idempotency_key: str
     system: str
     kind: str
     payload: Row
+    state: str = "verified"
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ def judge(evidence: Evidence) -> Judgement:
         of(row["fault_type"]).decoys_reported += row["fault_id"] in reported
 
     _judge_writes(evidence, faults, names, of, remarks)
+    for row in faults:
+        remarks += _unexpected_ends(row, evidence.sent)
     grouping = [(explained[key], seen[key].incident) for key in sorted(seen) if key in explained]
     return Judgement(dict(sorted(kinds.items())), remarks, grouping)
 
@@ -162,7 +166,7 @@ def _judge_writes(
     ours = {sent.idempotency_key: sent for sent in evidence.sent}
     done: Counter[Step] = Counter()
     intents: Counter[tuple[str, ...]] = Counter()
-    for effect in evidence.ledger:
+    for effect in sent_once(evidence.ledger):
         near = [row for row in faults if names[row["fault_id"]] & mentioned(effect)]
         near_ids = {row["fault_id"] for row in near}
         fitting = [step for step in steps if step.fault in near_ids and fits(effect, step, ours)]
@@ -193,6 +197,26 @@ def _judge_writes(
                         f"not corrected {row['fault_type']} {row['fault_id']}: "
                         f"{step.system} {step.kind}"
                     )
+
+
+def _unexpected_ends(fault: Row, sent: Sequence[Sent]) -> Iterator[str]:
+    """Of a fault whose target does not do as it is asked: how ours did not end as it must."""
+    states = fault.get("expected_states")
+    if not states:
+        return
+    correction = fault["expected_attempt"] or fault["expected_correction"]
+    ends = {
+        one.state
+        for one in sent
+        if (one.system, one.kind) == (correction["system"], correction["kind"])
+        and agrees(one.payload, correction["payload"])
+    }
+    if not ends or ends - set(states):
+        told = ", ".join(sorted(ends)) or "never sent"
+        yield (
+            f"ended otherwise {fault['fault_type']} {fault['fault_id']}: {told}, "
+            f"expected {' or '.join(states)}"
+        )
 
 
 def _first_sightings(sightings: Iterable[Sighting]) -> dict[Key, Sighting]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
 from orchestration.compiled import Statement, compile_models, keep, kept
+from orchestration.corrections import deliver
 from orchestration.demo import proof_delay
 from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import PretendWorld, configuration, world_in_process
@@ -23,6 +25,7 @@ from orchestration.pretend import SandboxError
 from registry.errors import TallymanError
 from registry.settings import Settings
 from reporting.publish import published_connection
+from sandbox.faults.kind import DISTURBED_HOURS, Kind
 from sandbox.settings import Settings as World
 from sandbox.world import KINDS
 from sandbox.worldfile import read_world
@@ -31,6 +34,9 @@ from writeback.propose import HOLD_APPROVAL, HOLD_BRAKE
 from writeback.states import State
 
 MAXIMUM_PASSES = 12
+DELIVERIES_BETWEEN = 8
+WAIT_SECONDS = 75.0
+"""Longer than a breaker stays open."""
 APPROVER = "evaluation"
 TEMPLATE = "template"
 
@@ -139,11 +145,19 @@ class _Run:
 
     def until_at_rest(self, late: bool) -> None:
         """A pass over the history and then more faults, if ``late``; then passes until nothing is
-        sent and every fault has fallen due."""
+        sent and every fault has fallen due; at last, if ``late``, what disturbs whole feeds."""
         if late:
             self._pass()
-            self._inject()
+            self._inject(lambda kind: kind.whole_feed is None and not (kind.undated and kind.mixed))
+            self._pass()
             self.passes_with_faults = len(self.passes)
+            # What has only begun falls due while the rest is put right.
+            self.world.skip(self._seconds_until_all_is_due())
+        self._settle()
+        if late:
+            self._disturb_feeds()
+
+    def _settle(self) -> None:
         while True:
             report = self._pass()
             if at_rest(self.installation, report):
@@ -154,6 +168,29 @@ class _Run:
                 self.passes_with_faults = len(self.passes)
             if len(self.passes) >= MAXIMUM_PASSES:
                 raise RestlessError(f"still sends after {MAXIMUM_PASSES} passes")
+
+    def _deliver_what_waits(self) -> None:
+        """Deliveries go on between passes: what waits for its next attempt, or for a breaker."""
+        store = self.installation.store
+        before = store.attempt_counts().sent
+        for _ in range(DELIVERIES_BETWEEN):
+            counts = store.counts_by_state()
+            if not any(counts.get(state) for state in ("ready", "sending", "unknown")):
+                break
+            self.world.skip(WAIT_SECONDS)
+            deliver(self.installation)
+        sent = self.passes[-1].sent + store.attempt_counts().sent - before
+        self.passes[-1] = replace(self.passes[-1], sent=sent)
+
+    def _disturb_feeds(self) -> None:
+        """All kinds that disturb a whole feed, each its own: a pass in their midst, one when all
+        have fallen due, one when they are over."""
+        self._inject(lambda kind: kind.whole_feed is not None)
+        self._pass(may_fail=True)
+        self.world.skip(self._seconds_until_all_is_due())
+        self._pass(may_fail=True)
+        self.world.skip(DISTURBED_HOURS * 3600)
+        self._pass()
 
     @property
     def passes_to_rest(self) -> int:
@@ -168,22 +205,23 @@ class _Run:
             ledger=self.world.ledger(),
             sightings=tuple(self._sightings.values()),
             sent=tuple(
-                Sent(one.idempotency_key, one.target_system, one.kind, one.payload)
+                Sent(one.idempotency_key, one.target_system, one.kind, one.payload, str(one.state))
                 for one in self.installation.all_corrections()
             ),
             began_at=self.began_at,
         )
 
-    def _pass(self) -> PassReport:
+    def _pass(self, may_fail: bool = False) -> PassReport:
         if self.passes:
             self.world.skip(proof_delay(self.installation))
         report = run_direct_pass(self.installation, f"pass-{len(self.passes) + 1}", self.models)
-        if report.failed_feeds:
+        if report.failed_feeds and not may_fail:
             raise TallymanError(f"not read to the end: {'; '.join(report.failed_feeds)}")
         self.passes.append(report)
         self._look()
         self._approve()
-        return report
+        self._deliver_what_waits()
+        return self.passes[-1]
 
     def _look(self) -> None:
         now = self.world.clock.now()
@@ -199,9 +237,9 @@ class _Run:
             if waits and set(one.hold_codes) <= {HOLD_APPROVAL, HOLD_BRAKE}:
                 approve(store, one.correction_key, APPROVER, "approves everything")
 
-    def _inject(self) -> None:
+    def _inject(self, wanted: Callable[[Kind], bool]) -> None:
         for name, kind in KINDS.items():
-            if not kind.undated:
+            if wanted(kind):
                 try:
                     self.world.inject(name, 1)
                 except SandboxError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from sandbox.clock import HOUR, MINUTE, NEW_YORK
 from sandbox.decoys.decoy import decoy, whole_life_until_pickup
 from sandbox.faults.kind import Kind
-from sandbox.scene import RECENT, Scene, keys_of
+from sandbox.scene import OLD, RECENT, WINDOWS, Scene, keys_of
 from sandbox.truth import Truth
 
 YEAR_2031 = 1_925_000_000.0
@@ -35,4 +38,64 @@ def future_ship_date(scene: Scene) -> Truth:
     )
 
 
-KINDS = (Kind("C4", "Ship date in 2031, corrected soon", future_ship_date),)
+def date_without_time(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    delivery = order.all("parcel_scanned")[-1]
+    delivery.told["oms"] = {"day_only": True}
+    return decoy(
+        "C3",
+        ["oms"],
+        keys_of(order, order.shipments[0]),
+        delivery.seen["oms"],
+        "the OMS keeps the day of the delivery only, as midnight",
+    )
+
+
+def entered_late(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    accepted = scene.write.booked(order, placed)
+    entered = accepted + 7 * HOUR
+    scene.write.cancel(order, entered)
+    order.find("lines_cancelled").told["oms"] = {"dated_earlier": 6 * HOUR}
+    return decoy(
+        "C5",
+        ["oms", "erp"],
+        keys_of(order),
+        entered,
+        "cancelled in the OMS under an earlier time; the ERP heard of it when it was entered",
+    )
+
+
+def over_the_month_end(scene: Scene) -> Truth:
+    order, _ = scene.order(OLD)
+    write = scene.write
+    local = datetime.fromtimestamp(scene.now, NEW_YORK)
+    first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    youngest = scene.now - WINDOWS[OLD][0]
+    while first.timestamp() > youngest:
+        first = (first - timedelta(days=1)).replace(day=1)
+    shipped = first.timestamp() - scene.rng.uniform(2 * MINUTE, 5 * MINUTE)
+    # The least that the steps before take, at pace 0.
+    packed = shipped - 5 * MINUTE
+    write.packed(order, packed - 71 * MINUTE, pace=0.0)
+    write.ship(order, packed, pace=0.0)
+    event = order.find("shipped")
+    event.seen |= {"erp": first.timestamp() + 3 * MINUTE, "oms": first.timestamp() + 4 * MINUTE}
+    write.invoice(order, shipped)
+    write.carry(order, shipped)
+    return decoy(
+        "C6",
+        ["wms", "erp"],
+        keys_of(order, order.shipments[0]),
+        shipped,
+        "shipped in one month and posted minutes later in the next, in time",
+    )
+
+
+KINDS = (
+    Kind("C3", "The OMS keeps a delivery's day without its time", date_without_time),
+    Kind("C4", "Ship date in 2031, corrected soon", future_ship_date),
+    Kind("C5", "Cancelled under an earlier date", entered_late),
+    Kind("C6", "Shipped in one month, posted in the next", over_the_month_end),
+)

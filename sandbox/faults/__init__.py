@@ -1,6 +1,7 @@
 """The kinds of faults: what goes wrong, and the truth about it. One module a family."""
 
 from sandbox.faults import (
+    correction,
     finance,
     identity,
     inventory,
@@ -8,6 +9,7 @@ from sandbox.faults import (
     schema,
     shipment,
     supplier,
+    time,
     transport,
 )
 from sandbox.faults.kind import Kind
@@ -21,4 +23,6 @@ FAULTS: tuple[Kind, ...] = (
     *supplier.KINDS,
     *identity.KINDS,
     *schema.KINDS,
+    *time.KINDS,
+    *correction.KINDS,
 )

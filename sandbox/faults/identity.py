@@ -2,11 +2,139 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import wms_sku
+from sandbox.catalogue import LOCATIONS, gtin14, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR
-from sandbox.faults.kind import Kind, correction_of
-from sandbox.scene import Scene
+from sandbox.faults.kind import Kind, correction_of, retold
+from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
+
+
+def item_unmapped(scene: Scene) -> Truth:
+    sku = oms_sku(9000 + scene.numbers.next_int("unknown_item"))
+    return _sold_as(scene, "M1", sku, "no item of any system")
+
+
+def item_variant(scene: Scene) -> Truth:
+    right = oms_sku(scene.rng.choice(scene.items).number)
+    written = scene.rng.choice((right.lower(), right + " ", right.replace("-0", "-")))
+    return _sold_as(scene, "M2", written, right)
+
+
+def _sold_as(scene: Scene, kind: str, sku: str, real: str) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    taken = order.find("order_placed")
+    first, *others = order.lines
+    taken.told["oms"] = {"lines": [{**first, "sku": sku}, *others]}
+    return Truth(
+        kind=kind,
+        systems=["oms"],
+        keys=keys_of(order) | {"sku": sku},
+        since=taken.seen["oms"],
+        expected=[("M01", f"oms.order_lines.sku={sku}")],
+        values={"oms": sku, "real": real},
+    )
+
+
+def item_twice(scene: Scene) -> Truth:
+    """A new item, so that nobody has ordered it: what is ordered names one number."""
+    number = 9000 + scene.numbers.next_int("unknown_item")
+    twin = wms_sku(9000 + scene.numbers.next_int("unknown_item"))
+    at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
+    gtin = gtin14(number)
+    scene.add(
+        at,
+        "item_created",
+        gtin,
+        {"erp": at, "oms": at + 1.0, "wms": at + 2.0},
+        item=number,
+        gtin=gtin,
+        title=f"New item {number}",
+        case_pack=scene.rng.choice((6, 12)),
+        weight=scene.rng.randrange(40, 6000, 10),
+        price=scene.rng.randrange(250, 9000, 5),
+        locations=list(LOCATIONS),
+    )
+    doubled = at + HOUR
+    scene.add(doubled, "item_doubled", gtin, {"wms": doubled}, item=number, sku=twin)
+    return Truth(
+        kind="M3",
+        systems=["wms"],
+        keys={"shared_gtin": gtin, "sku": wms_sku(number), "second_sku": twin},
+        since=doubled,
+        expected=[("M01", f"wms.items.gtin={gtin}")],
+        values={"wms": [wms_sku(number), twin], "real": wms_sku(number)},
+    )
+
+
+def location_alias(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    alias = f"{order.location}-DC"
+    retold(scene, "wms", "orders", order.wms_order, {"Whse": alias})
+    return Truth(
+        kind="M4",
+        systems=["wms"],
+        keys=keys_of(order) | {"wms_order": order.wms_order},
+        since=scene.now,
+        expected=[("M01", f"wms.order_lines.whse={alias}")],
+        values={"wms": alias, "real": order.location},
+    )
+
+
+def cases_for_eaches(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT, in_cases=True)
+    scene.write.booked(order, placed)
+    line, *others = order.lines
+    cases = line["qty"] // line["pack"]
+    accepted = order.find("order_accepted")
+    accepted.told["erp"] = {"lines": [{**line, "qty": cases}, *others]}
+    return Truth(
+        kind="M5",
+        systems=["oms", "erp"],
+        keys=keys_of(order) | {"line": line["line"]},
+        since=accepted.seen["erp"],
+        expected=[("O04", f"{order.order}/{line['line']}")],
+        values={
+            "oms": str(line["qty"]),
+            "erp": f"{cases}: as many eaches as there were cases",
+            "real": str(line["qty"]),
+            "field": "quantity",
+        },
+        correction=correction_of(
+            "erp",
+            "update_quantity",
+            order_record=order.doc_no,
+            line_record=str(line["line"] * 10),
+            quantity=str(line["qty"]),
+            old_quantity=str(cases),
+        ),
+        after={
+            "erp": {
+                "sales_orders": {
+                    "doc_no": order.doc_no,
+                    "pos": line["line"] * 10,
+                    "ord_qty": f"{line['qty']}.000",
+                }
+            }
+        },
+    )
+
+
+def customer_twice(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    second = f"C{int(order.customer[1:]) + 5000}"
+    accepted = order.find("order_accepted")
+    accepted.told["erp"] = {"customer": second}
+    return Truth(
+        kind="M8",
+        systems=["oms", "erp"],
+        keys=keys_of(order),
+        since=accepted.seen["erp"],
+        values={"oms": order.customer, "erp": second, "real": "one customer"},
+        undetectable="customers are not compared",
+    )
 
 
 def pack_differs(scene: Scene) -> Truth:
@@ -33,6 +161,12 @@ def pack_differs(scene: Scene) -> Truth:
 
 
 KINDS = (
+    Kind("M1", "The OMS sells an item that no system knows", item_unmapped),
+    Kind("M2", "The OMS writes an item number in another way", item_variant),
+    Kind("M3", "The WMS keeps one item under two numbers", item_twice),
+    Kind("M4", "The WMS calls a warehouse by another name", location_alias, undated=True),
+    Kind("M5", "The ERP booked cases as eaches", cases_for_eaches, undated=True),
+    Kind("M8", "The ERP keeps a customer under a second number", customer_twice),
     Kind(
         "M6",
         "Case pack in the WMS differs from the item master",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.clock import HOUR, iso_utc
 from sandbox.orders import Line, Order
 from sandbox.scene import Scene
 from sandbox.settings import Settings
@@ -22,6 +23,10 @@ class Kind:
     injected later begins at its injection and falls due a grace period after it.
     ``takes_free_stock``: needs items or positions that no other kind uses, so it is staged first.
     ``needs``: business processes and trading partners without which a world can't hold it.
+    ``mixed``: every history has some of it; else it is injected only (it falls due so long after it
+    was read, or keeps a target waiting so long, that a demo would not see its end).
+    ``whole_feed``: the feed (``erp.stock``) or system that all of it disturbs for a while, and so
+    whatever else it would tell; injected only, and when nothing else is on its way.
     """
 
     name: str
@@ -30,11 +35,51 @@ class Kind:
     undated: bool = False
     takes_free_stock: bool = False
     needs: tuple[str, ...] = ()
+    mixed: bool = True
+    whole_feed: str | None = None
 
     def missing(self, settings: Settings) -> tuple[str, ...]:
         """What of its needs a world of these settings has not."""
         there = {*settings.processes, *settings.partners}
         return tuple(need for need in self.needs if need not in there)
+
+    @property
+    def in_history(self) -> bool:
+        """Whether a history holds some of it unless its settings say otherwise."""
+        return self.mixed and self.whole_feed is None
+
+
+DISTURBED_HOURS = 3.0
+"""How long a feed is disturbed: longer than any rule about feeds waits."""
+
+
+def disturbed_feed(
+    scene: Scene,
+    kind: str,
+    system: str,
+    entity: str,
+    mode: str,
+    rules: tuple[str, ...],
+    what: str,
+) -> Truth:
+    """From now on for some hours a feed, named alike on the wire and in contracts, goes wrong."""
+    until = scene.now + DISTURBED_HOURS * HOUR
+    scene.disturb(system, entity, mode, until)
+    feed = f"{system}.{entity}"
+    return Truth(
+        kind=kind,
+        systems=[system],
+        keys={"feed": feed},
+        since=scene.now,
+        expected=[(rule, feed) for rule in rules],
+        values={system: what, "until": iso_utc(until)},
+    )
+
+
+def retold(scene: Scene, system: str, entity: str, record: str, fields: dict[str, Any]) -> None:
+    """From now on a system writes some fields of a document otherwise."""
+    data = {"entity": entity, "record": record, "fields": fields}
+    scene.add(scene.now, "record_retold", record, {system: scene.now}, **data)
 
 
 def erp_lines(lines: list[Line]) -> list[dict[str, str]]:

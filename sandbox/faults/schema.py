@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sandbox.catalogue import oms_sku, wms_sku
 from sandbox.clock import MINUTE
-from sandbox.faults.kind import Kind
-from sandbox.scene import OLD, Scene, keys_of
+from sandbox.faults.kind import Kind, correction_of, disturbed_feed, retold
+from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
+from sandbox.views.erp import price
+from sandbox.views.oms import order_id
+
+
+def column_added(scene: Scene) -> Truth:
+    return disturbed_feed(
+        scene, "S1", "oms", "products", "added_column", ("D03",), "every product has a new field"
+    )
+
+
+def column_renamed(scene: Scene) -> Truth:
+    return disturbed_feed(
+        scene,
+        "S2",
+        "wms",
+        "inventory",
+        "renamed_column",
+        ("D03Q", "D03"),
+        "the quantity on hand goes by another name",
+    )
+
+
+def number_with_unit(scene: Scene) -> Truth:
+    item = scene.free_item()
+    sku, told = wms_sku(item.number), f"{item.weight} g"
+    retold(scene, "wms", "items", sku, {"WeightGrams": told})
+    keys = {"gtin": item.gtin, "sku": sku}
+    return _refused(scene, "S3", "wms", "items", keys, told, str(item.weight))
 
 
 def unknown_scan_code(scene: Scene) -> Truth:
@@ -23,4 +54,148 @@ def unknown_scan_code(scene: Scene) -> Truth:
     )
 
 
-KINDS = (Kind("S4", "Carrier scan with an unknown code", unknown_scan_code),)
+def posted_when_printed(scene: Scene) -> Truth:
+    """One change of meaning, several orders: the ERP calls posted what it only printed."""
+    orders = [scene.order(RECENT) for _ in range(3)]
+    phantoms = []
+    for order, placed in orders:
+        released = scene.write.released(order, placed, pace=0.2)
+        scene.write.ship(order, released, pace=0.0)
+        printed = order.find("shipped")
+        printed.seen = {"erp": printed.at}
+        phantoms.append(printed)
+    correction = None
+    for printed in reversed(phantoms):
+        back = correction_of(
+            "erp",
+            "reverse_fulfilment",
+            approval=True,
+            fulfilment_record=printed.data["fulfilment"],
+        )
+        correction = back if correction is None else back | {"followed_by": correction}
+    keys = [
+        keys_of(order, order.shipments[0]) | {"fulfilment": order.shipments[0].fulfilment}
+        for order, _ in orders
+    ]
+    return Truth(
+        kind="S5",
+        systems=["erp", "wms"],
+        keys=keys[0] | {"others": keys[1:]},
+        since=max(printed.at for printed in phantoms),
+        expected=[("S03", name) for order, _ in orders for name in order.objects()],
+        values={
+            "erp": "P, which now means that the picking list is printed",
+            "wms": "orders are new",
+            "real": "not shipped",
+        },
+        correction=correction,
+        after={
+            "erp": {
+                "fulfilments": {
+                    "ful_no": [printed.data["fulfilment"] for printed in phantoms],
+                    "stat": "R",
+                }
+            }
+        },
+    )
+
+
+def sentinel_for_null(scene: Scene) -> Truth:
+    item = scene.free_item()
+    sku, told = oms_sku(item.number), scene.rng.choice(("N/A", "See price list"))
+    retold(scene, "oms", "products", sku, {"listPrice": told})
+    return _refused(
+        scene, "S6", "oms", "products", {"gtin": item.gtin, "sku": sku}, told, "no price"
+    )
+
+
+def amount_of_a_locale(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    parcel = order.shipments[0]
+    lines = parcel.lines
+    cents = sum(line["qty"] * line["price"] for line in lines)
+    right = price(cents)[:-2]
+    told = f"{cents // 100:,}".replace(",", ".") + f",{cents % 100:02d}"
+    retold(scene, "erp", "invoices", parcel.invoice, {"amt": told})
+    keys = keys_of(order, parcel) | {"invoice": parcel.invoice}
+    return _refused(scene, "S7", "erp", "invoice_lines", keys, told, right)
+
+
+def lines_emptied(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.booked(order, placed)
+    retold(scene, "oms", "orders", order_id(order.order), {"lines": []})
+    return _refused(
+        scene,
+        "S10",
+        "oms",
+        "order_lines",
+        keys_of(order),
+        "no lines",
+        f"{len(order.lines)} lines",
+    )
+
+
+def _refused(
+    scene: Scene, kind: str, system: str, entity: str, keys: dict[str, Any], told: str, real: str
+) -> Truth:
+    """Records that break their contract: they are kept apart, and their feed is spoken of."""
+    return Truth(
+        kind=kind,
+        systems=[system],
+        keys=keys,
+        since=scene.now,
+        expected=[("D03Q", f"{system}.{entity}")],
+        values={system: told, "real": real},
+    )
+
+
+KINDS = (
+    Kind(
+        "S1",
+        "The OMS adds a field to its products",
+        column_added,
+        undated=True,
+        whole_feed="oms.products",
+    ),
+    Kind(
+        "S2",
+        "The WMS renames the quantity on hand",
+        column_renamed,
+        undated=True,
+        whole_feed="wms.inventory",
+    ),
+    Kind(
+        "S3",
+        "The WMS writes a weight with its unit",
+        number_with_unit,
+        undated=True,
+        takes_free_stock=True,
+        mixed=False,
+    ),
+    Kind("S4", "Carrier scan with an unknown code", unknown_scan_code),
+    Kind("S5", "The ERP says posted when it printed the picking list", posted_when_printed),
+    Kind(
+        "S6",
+        "The OMS writes N/A for a price",
+        sentinel_for_null,
+        undated=True,
+        takes_free_stock=True,
+        mixed=False,
+    ),
+    Kind(
+        "S7",
+        "The ERP writes an amount with a decimal comma",
+        amount_of_a_locale,
+        undated=True,
+        mixed=False,
+    ),
+    Kind(
+        "S10",
+        "The OMS tells an order without its lines",
+        lines_emptied,
+        undated=True,
+        mixed=False,
+    ),
+)

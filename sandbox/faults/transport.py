@@ -1,11 +1,16 @@
-"""Faults of transport: messages lost, doubled, late or out of order."""
+"""Faults of transport: messages lost, doubled, late or out of order, and feeds that break off."""
 
 from __future__ import annotations
 
 from sandbox.catalogue import wms_sku
-from sandbox.faults.kind import Kind, correction_of
-from sandbox.scene import RECENT, Scene, keys_of
+from sandbox.clock import HOUR, MINUTE
+from sandbox.faults.finance import not_invoiced
+from sandbox.faults.kind import Kind, correction_of, disturbed_feed
+from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
+
+SKIPPED_MINUTES = 20
+"""After so long a feed tells what it skipped."""
 
 
 def release_lost(scene: Scene) -> Truth:
@@ -39,4 +44,89 @@ def release_lost(scene: Scene) -> Truth:
     )
 
 
-KINDS = (Kind("T1", "Released in the ERP, never reached the WMS", release_lost),)
+def posting_delayed(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    shipped, invoiced = order.find("shipped"), order.find("invoiced")
+    # A heavy tail: mostly some hours, now and then most of a day.
+    delay = min(16 * HOUR, HOUR + scene.rng.paretovariate(1.2) * HOUR)
+    posted = shipped.seen["erp"] = shipped.seen["wms"] + delay
+    invoiced.at = max(invoiced.at, posted + 20 * MINUTE)
+    invoiced.seen = {"erp": invoiced.at}
+    return Truth(
+        kind="T4",
+        systems=["wms", "erp"],
+        keys=keys_of(order, order.shipments[0]),
+        since=shipped.seen["wms"],
+        expected=[("S01", name) for name in order.objects()],
+        values={
+            "wms": "shipped",
+            "erp": f"posted {delay / HOUR:.1f} hours later",
+            "real": "shipped; nothing is left to correct",
+        },
+    )
+
+
+def document_skipped(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    shipped, parcel = order.find("shipped"), order.shipments[0]
+    told = scene.now + SKIPPED_MINUTES * MINUTE
+    scene.disturb("wms", "shipments", "skipped", told, record=parcel.shipment)
+    scene.write.add(order, told, "shipment_resent", {"wms": told}, shipment=parcel.shipment)
+    return Truth(
+        kind="T8",
+        systems=["wms", "erp"],
+        keys=keys_of(order, parcel),
+        since=shipped.seen["erp"],
+        expected=[(rule, name) for rule in ("S03", "F02") for name in order.objects()],
+        values={
+            "wms": "shipped; its feed goes past the document and tells it only later, but who asks"
+            " for it gets it",
+            "erp": "fulfilled and invoiced",
+            "real": "shipped; nothing is to be corrected",
+        },
+    )
+
+
+def page_cut(scene: Scene) -> Truth:
+    return disturbed_feed(
+        scene, "T7", "wms", "items", "cut_page", ("D01",), "every page breaks off half way"
+    )
+
+
+def feed_silent(scene: Scene) -> Truth:
+    return disturbed_feed(
+        scene, "T9", "erp", "stock", "silent", ("D01",), "answers 200 and has no rows"
+    )
+
+
+def answer_lost(scene: Scene) -> Truth:
+    truth = not_invoiced(scene)
+    truth.kind = "T11"
+    truth.values["target"] = "applies the correction and never answers"
+    scene.behave("erp", "never_answer", truth.keys["doc_no"])
+    return truth
+
+
+KINDS = (
+    Kind("T1", "Released in the ERP, never reached the WMS", release_lost),
+    Kind("T4", "Posted in the ERP hours after it was due", posting_delayed),
+    Kind(
+        "T7",
+        "The WMS's pages of items break off",
+        page_cut,
+        undated=True,
+        whole_feed="wms.items",
+    ),
+    Kind("T8", "The WMS's feed skips a shipment", document_skipped, mixed=False),
+    Kind(
+        "T9", "The ERP tells no stock any more", feed_silent, undated=True, whole_feed="erp.stock"
+    ),
+    Kind(
+        "T11",
+        "Not invoiced, and the ERP's answer to the correction is lost",
+        answer_lost,
+        mixed=False,
+    ),
+)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.events import Event
 from sandbox.numbers import Numbers
-from sandbox.tables import Table
+from sandbox.tables import Document, Table
 
 Handler = Callable[[dict[str, Any], float, float], None]
 
@@ -41,8 +41,32 @@ class View:
     def hear(self, event: Event, when: float, stamp: float) -> None:
         """Record an event, as this system is told it. Raises KeyError for a kind it can't know."""
         data = event.as_told_to(self.system)
+        # Some write down a change, with its time, only after younger ones.
+        stamp -= data.get("stamped_earlier", 0.0)
         for handler in self._handlers[event.kind]:
             handler(data, when, stamp)
+
+    def restate(self, table: Table, document: Document, stamp: float) -> None:
+        """Store a changed document as this system's versions are counted; here it counts none."""
+        table.put(document)
+
+    def on_record_retold(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """Some fields of a document are written otherwise."""
+        table = self.tables[data["entity"]]
+        document = table.edit(data["record"])
+        document.update(data["fields"])
+        self.restate(table, document, stamp)
+
+    def on_records_resent(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """Every version of some documents comes once more, in the old order."""
+        table = self.tables[data["entity"]]
+        for document in table.history(data["records"]):
+            table.put(document)
+
+    def on_version_resent(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """An old version of a document comes after the newer ones, which still hold."""
+        table = self.tables[data["entity"]]
+        table.put(table.history([data["record"]])[data["nth"]])
 
 
 class Books:

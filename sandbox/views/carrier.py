@@ -24,15 +24,22 @@ class CarrierView(View):
 
     def on_parcel_scanned(self, data: dict[str, Any], when: float, stamp: float) -> None:
         zone = ZoneInfo(data["zone"])
+        scanned = local_with_offset(data["scanned_at"], zone)
+        if data.get("zone_dropped"):
+            scanned = scanned[:-6] + "+00:00"
         self.scans.put(
             {
                 "seq": 0,
                 "event-id": self.numbers.next("scan"),
                 "tracking-number": data["tracking"],
                 "code": data["code"],
-                "timestamp": local_with_offset(data["scanned_at"], zone),
+                "timestamp": scanned,
                 "reported-at": local_with_offset(when, zone),
                 "reason": data.get("reason"),
                 "reference": data["shipment"],
             }
         )
+
+    def on_last_scan_resent(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """The newest scan of a parcel once more, nothing in it changed."""
+        self.scans.put(self.scans.by("tracking-number", data["tracking"])[-1])

@@ -63,6 +63,9 @@ class ErpView(View):
         document["modified"] = local_naive(stamp)
         table.put(document)
 
+    def restate(self, table: Table, document: Document, stamp: float) -> None:
+        self.touch(table, document, stamp)
+
     def book_order(
         self, doc_no: str, header: Document, lines: list[Document], when: float, stamp: float
     ) -> Document:

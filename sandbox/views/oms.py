@@ -49,6 +49,9 @@ class OmsView(View):
         document["updatedAt"] = iso_utc(stamp)
         self.tables["orders" if "lines" in document else "products"].put(document)
 
+    def restate(self, table: Table, document: Document, stamp: float) -> None:
+        self.touch(document, stamp)
+
     def on_item_created(self, data: dict[str, Any], when: float, stamp: float) -> None:
         self.products.put(
             {
@@ -86,7 +89,7 @@ class OmsView(View):
                 "lines": [
                     {
                         "lineNo": line["line"],
-                        "sku": oms_sku(line["item"]),
+                        "sku": line.get("sku") or oms_sku(line["item"]),
                         "qty": line["qty"],
                         "uom": "EA",
                         "unitPrice": money(line["price"]),
@@ -121,9 +124,12 @@ class OmsView(View):
     def on_parcel_scanned(self, data: dict[str, Any], when: float, stamp: float) -> None:
         """The OMS is told of deliveries only."""
         order = self.orders.edit(order_id(data["order"]))
+        delivered = iso_utc(data["scanned_at"])
+        if data.get("day_only"):
+            delivered = delivered[:10] + "T00:00:00.000Z"
         for line in order["lines"]:
             if line["lineNo"] in data["completes"] and line["status"] != "CANCELLED":
-                line["deliveredAt"] = iso_utc(data["scanned_at"])
+                line["deliveredAt"] = delivered
                 line["status"] = "DELIVERED"
         restate(order)
         self.touch(order, stamp)
@@ -132,7 +138,8 @@ class OmsView(View):
         order = self.orders.edit(order_id(data["order"]))
         for line in order["lines"]:
             if line["lineNo"] in data["lines"]:
-                line["cancelledAt"] = iso_utc(when)
+                # Whoever enters a cancellation late may give it the day on which it was made.
+                line["cancelledAt"] = iso_utc(when - data.get("dated_earlier", 0.0))
                 line["status"] = "CANCELLED"
         restate(order)
         self.touch(order, stamp)

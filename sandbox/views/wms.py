@@ -22,14 +22,24 @@ class WmsView(View):
     system = "wms"
 
     def __init__(self, numbers: Numbers) -> None:
-        self.orders = Table("orders", ("OrderNbr",), sequence_field="Seq", indexes=("HostOrder",))
+        self.orders = Table(
+            "orders",
+            ("OrderNbr",),
+            sequence_field="Seq",
+            indexes=("HostOrder",),
+            version_field="Version",
+        )
         self.shipments = Table(
-            "shipments", ("ShipNbr",), sequence_field="Seq", indexes=("OrderNbr",)
+            "shipments",
+            ("ShipNbr",),
+            sequence_field="Seq",
+            indexes=("OrderNbr",),
+            version_field="Version",
         )
         self.transactions = Table(
             "transactions", ("TranId",), sequence_field="Seq", indexes=("Ref",)
         )
-        self.items = Table("items", ("Sku",), sequence_field="Seq")
+        self.items = Table("items", ("Sku",), sequence_field="Seq", version_field="Version")
         self.inventory = Table("inventory", ("Sku", "Whse"))
         super().__init__(
             numbers, (self.orders, self.shipments, self.transactions, self.items, self.inventory)
@@ -42,6 +52,9 @@ class WmsView(View):
         document["Version"] += 1
         document["UpdatedMs"] = clock_ms(stamp)
         table.put(document)
+
+    def restate(self, table: Table, document: Document, stamp: float) -> None:
+        self.touch(table, document, stamp)
 
     def create_order(
         self,
@@ -144,6 +157,12 @@ class WmsView(View):
         item = self.items.edit(wms_sku(data["item"]))
         item["CasePack"] = data["case_pack"]
         self.touch(self.items, item, stamp)
+
+    def on_item_doubled(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """The same item once more, under another number."""
+        first = self.items.edit(wms_sku(data["item"]))
+        stamped = {"Version": 1, "UpdatedMs": clock_ms(stamp)}
+        self.items.put({**first, "Sku": data["sku"], **stamped})
 
     def on_order_released(self, data: dict[str, Any], when: float, stamp: float) -> None:
         lines = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from worlds import PAYLOAD, decoy, fault, perfect, sent, sighting, written
 
@@ -113,3 +115,39 @@ def test_every_step_and_every_line_must_be_written():
 
 def test_grouping_pairs_causes_with_what_was_told():
     assert judge(perfect()).grouping == [("cause-1", "incident-1")]
+
+
+def test_what_a_target_makes_of_one_request_twice_is_not_doubled_by_us():
+    twice = [written(), written("k1", "I900002")]
+    result = counts(perfect(ledger=twice))
+    assert (result.doubled, result.wrong, result.corrected) == (0, 0, 1)
+
+
+UNWILLING = {
+    "expected_correction": None,
+    "expected_attempt": {"system": "erp", "kind": "create_invoice", "payload": PAYLOAD},
+    "expected_states": ["refused"],
+}
+
+
+def ended(state: str):
+    return replace(sent(), state=state)
+
+
+def test_a_correction_that_its_target_refuses_ends_refused_and_leaves_nothing():
+    evidence = perfect(truth=[fault(**UNWILLING)], ledger=[], sent=[ended("refused")])
+    judgement = judge(evidence)
+    assert judgement.remarks == []
+    assert (judgement.kinds["F1"].found, judgement.kinds["F1"].correctable) == (1, 0)
+
+
+@pytest.mark.parametrize("tried", [[], [ended("verified")]], ids=["never sent", "verified"])
+def test_a_correction_that_ended_otherwise_is_remarked(tried):
+    evidence = perfect(truth=[fault(**UNWILLING)], ledger=[], sent=tried)
+    (remark,) = judge(evidence).remarks
+    assert remark.startswith("ended otherwise F1 FLT-0001:")
+
+
+def test_what_was_written_although_the_target_refuses_is_wrong():
+    evidence = perfect(truth=[fault(**UNWILLING)], sent=[ended("refused")])
+    assert counts(evidence).wrong == 1

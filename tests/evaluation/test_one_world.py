@@ -57,7 +57,7 @@ def test_the_page_is_written_from_it(result):
     }
     text = page(score)
     assert "| Recall | 1.0000 |" in text
-    assert "| C1 | Clock skew of minutes | the sandbox does not inject it yet |" in text
+    assert "| M9 | Bundle or kit exploded differently | the pretend distributor sells no" in text
     assert "What is not as it should be" not in text
 
 

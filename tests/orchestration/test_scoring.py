@@ -71,3 +71,16 @@ def test_a_line_number_or_a_place_does_not_make_a_write_right():
     stray = created("SHP-9", "F3")
     assert stray["after"]["row_version"] == 1
     assert score(truth, [("S01", "SO-1/1")], [stray]).wrong == 1
+
+
+def posted(key, number, qty):
+    after = {"mv_no": number, "ref": "ADJ-1", "qty": qty, "origin": key}
+    effect = {"system": "erp", "kind": "POST /api/stock_movements", "object": str(number)}
+    return effect | {"idempotency_key": key, "before": None, "after": after}
+
+
+def test_a_target_that_posts_one_request_twice_did_not_get_it_twice_and_its_undoing_is_no_double():
+    truth = [fault("X3", [("I11", "ADJ-1")], keys={"ref": "ADJ-1"})]
+    ledger = [posted("k1", 1, "3.000"), posted("k1", 2, "3.000"), posted("k2", 3, "-3.000")]
+    assert score(truth, [("I11", "ADJ-1")], ledger).doubled == 0
+    assert score(truth, [("I11", "ADJ-1")], [*ledger, posted("k3", 4, "3.000")]).doubled == 1

@@ -6,7 +6,7 @@ recorded within the rule's grace of A even if it is there by now.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,7 +67,8 @@ class Books:
 
 
 def latest(rows: list[Row], key: str) -> list[Row]:
-    return list({row[key]: row for row in rows}.values())
+    """The newest version of each: an old one may come last."""
+    return list({row[key]: row for row in sorted(rows, key=lambda row: row["Version"])}.values())
 
 
 def read_books(reader: Reader) -> Books:
@@ -125,7 +126,8 @@ def _orders(books: Books) -> Violations:
                     found.add(("O02", name))
             for document in held:
                 twin = next(row for row in document["lines"] if row["ext_line"] == line["lineNo"])
-                assert gtin_of_item[twin["item_no"]] == gtin_of_sku[line["sku"]]
+                gtin = gtin_of_sku.get(line["sku"])
+                assert gtin in (None, gtin_of_item[twin["item_no"]])
                 if cancelled is None and twin["cancelled"] is None:
                     same_qty = Decimal(twin["ord_qty"]) == line["qty"]
                     if not same_qty or Decimal(twin["prc"]) != Decimal(line["unitPrice"]):
@@ -140,7 +142,9 @@ def _orders(books: Books) -> Violations:
                         found.add(("I03C", name))
                 if cancelled is not None:
                     told = local(twin["cancelled"]) if twin["cancelled"] else ()
-                    if not in_time(cancelled, told, 30 * MINUTES):
+                    # It may have been entered later than the time that it was given.
+                    entered = max(cancelled, utc(order["updatedAt"]))
+                    if not any(cancelled <= at <= entered + 30 * MINUTES for at in told):
                         found.add(("O05", name))
                 elif twin["cancelled"] is not None:
                     found.add(("O05", name))
@@ -189,7 +193,12 @@ def _shipments(books: Books, entered_late_from: float) -> Violations:
             if document["ship_ref"] not in shipments:
                 found.add(("F02", f"{order_of[document['doc_no']]}/{line['pos'] // 10}"))
     scans = defaultdict(list)
-    for scan in books.scans:
+    # A scan that comes again under a new number says what the first one said.
+    same = {
+        (scan["tracking-number"], scan["code"], scan["timestamp"]): scan
+        for scan in reversed(books.scans)
+    }
+    for scan in same.values():
         scans[scan["tracking-number"]].append(scan)
     oms = {row["orderNumber"]: row for row in books.oms_orders}
     pieces = defaultdict(int)
@@ -297,7 +306,35 @@ def _items(books: Books) -> Violations:
 
 def _codes(books: Books) -> Violations:
     unknown = {scan["code"] for scan in books.scans} - {"OC", "PU", "DP", "AR", "OD", "DL", "EX"}
-    return {("D03", f"carrier.tracking_events.code={code}") for code in unknown}
+    products = {row["sku"] for row in books.products}
+    sold = {line["sku"] for order in books.oms_orders for line in order["lines"]}
+    places = {order["Whse"] for order in books.wms_orders} - {"EAST", "WEST"}
+    gtins = Counter(row["Gtin"] for row in books.wms_items)
+    return (
+        {("D03", f"carrier.tracking_events.code={code}") for code in unknown}
+        | {("M01", f"oms.order_lines.sku={sku}") for sku in sold - products}
+        | {("M01", f"wms.order_lines.whse={place}") for place in places}
+        | {("M01", f"wms.items.gtin={gtin}") for gtin, count in gtins.items() if count > 1}
+        | _reversed_scans(books)
+    )
+
+
+def _reversed_scans(books: Books) -> Violations:
+    """Parcels delivered more than an hour before they left, or before any scan on their way."""
+    left = {row["TrackingNbr"]: wms_time(row["ShippedMs"]) for row in books.shipments}
+    on_its_way: dict[str, float] = {}
+    delivered: dict[str, float] = {}
+    for scan in books.scans:
+        moment = utc(scan["timestamp"])
+        found = {"DL": delivered, "OC": {}, "EX": {}, "ZZ": {}}.get(scan["code"], on_its_way)
+        tracking = scan["tracking-number"]
+        found[tracking] = min(moment, found.get(tracking, moment))
+    return {
+        (rule, tracking)
+        for rule, first in (("S06", left), ("O08C", on_its_way))
+        for tracking, moment in delivered.items()
+        if moment + HOURS < first.get(tracking, moment)
+    }
 
 
 def _quantities(books: Books) -> Violations:

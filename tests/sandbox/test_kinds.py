@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import replace
 
@@ -19,8 +20,14 @@ SETTINGS = replace(read_world("full"), orders=150, faults_per_kind=1, decoys_per
 
 
 @pytest.fixture(scope="module")
-def truths() -> list[dict]:
-    return build_history(SETTINGS, now()).truths
+def truths(tmp_path_factory) -> list[dict]:
+    """Of a history, and of the kinds that are only injected."""
+    distributor = Distributor(tmp_path_factory.mktemp("world"), SETTINGS)
+    rows = [json.loads(text) for text in distributor.store.truths()]
+    apart = [name for name, kind in KINDS.items() if not kind.in_history]
+    rows += [row for name in apart for row in distributor.inject(name, 1)]
+    distributor.close()
+    return rows
 
 
 def test_the_catalogue_has_the_97_kinds_of_faults_once_each():
@@ -50,6 +57,15 @@ def test_what_a_world_holds_is_in_the_catalogue_with_its_rules(truths):
 def test_a_kind_that_is_not_found_says_why():
     for entry in catalogue():
         assert bool(entry.reason) == (entry.detectable not in ("yes", "decoy")), entry.kind_id
+
+
+def test_what_stands_in_the_way_of_others_is_in_no_history_unless_it_is_wanted():
+    apart = {name for name, kind in KINDS.items() if not kind.in_history}
+    assert {"T7", "T9", "S1", "S2", "X1", "T11"} <= apart
+    history = build_history(SETTINGS, now())
+    assert not apart & {row["fault_type"] for row in history.truths}
+    wanted = build_history(replace(SETTINGS, mix={"T9": 1}), now())
+    assert [row["fault_type"] for row in wanted.truths if row["fault_type"] in apart] == ["T9"]
 
 
 @pytest.mark.parametrize("kind", ["O4", "O5", "H5"])

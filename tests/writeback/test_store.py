@@ -28,7 +28,7 @@ def recorded(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
     def note(_c: Any, _k: Any, text: str, parameters: Any, _x: Any, _m: bool) -> None:
         statements.append((text, parameters))
 
-    database = engine.store._engine
+    database = engine.store.engine
     event.listen(database, "before_cursor_execute", note)
     try:
         yield statements
@@ -37,7 +37,7 @@ def recorded(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
 
 
 def path_of(engine: Engine) -> str:
-    return str(engine.store._engine.url.database)
+    return str(engine.store.engine.url.database)
 
 
 def test_no_query_of_a_delivery_scans_the_corrections(engine: Engine) -> None:
@@ -51,7 +51,8 @@ def test_no_query_of_a_delivery_scans_the_corrections(engine: Engine) -> None:
     for text, parameters in statements:
         if not text.lstrip().lower().startswith(("select", "update")):
             continue
-        plan = connection.execute(f"explain query plan {text}", parameters).fetchall()
+        one = parameters[0] if isinstance(parameters, list) else parameters
+        plan = connection.execute(f"explain query plan {text}", one).fetchall()
         details = [row[3] for row in plan]
         planned += 1
         for detail in details:

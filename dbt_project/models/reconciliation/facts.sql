@@ -31,6 +31,7 @@ select
     reversed_to,
     seen_at,
     is_first_load,
+    origin,
     is_echo,
     raw_key
 from {{ ref('order_events') }}
@@ -65,6 +66,7 @@ select
     null as reversed_to,
     seen_at,
     is_first_load,
+    origin,
     echo_kind is not null as is_echo,
     raw_key
 from {{ ref('inventory_movements') }}

@@ -2,7 +2,7 @@
 -- quarantine and the codes that no mapping knows. What the rules of the family feed are about.
 {% set signals = {
     'failing': ('not is_complete', 'is_complete'),
-    'empty': ('is_complete and record_count = 0', 'is_complete and record_count > 0'),
+    'empty': ('is_complete and told_count = 0', 'is_complete and told_count > 0'),
     'clock_jump': ('has_clock_jump', 'is_complete and not has_clock_jump'),
     'clock_skew': ('is_complete and is_skewed', 'is_complete and not is_skewed'),
     'unknown_field': ('has_unknown_field', 'is_complete and not has_unknown_field'),
@@ -17,6 +17,8 @@ with skews as (
 readings as (
     select
         log.*,
+        -- What could not be used was told all the same.
+        log.record_count + coalesce(log.quarantined_count, 0) as told_count,
         coalesce(
             abs(log.clock_offset_seconds) - log.clock_uncertainty_seconds
             > skews.tolerance_minutes * 60,
@@ -105,7 +107,7 @@ habits as (
         system,
         entity,
         empty_run as run,
-        record_count,
+        told_count,
         has_cursor,
         extraction_started_at as told_at,
         empty_run as times_told,
@@ -118,7 +120,7 @@ habits as (
                 partition by system, entity order by empty_run
             ) as silence
         from marked
-        where is_complete and record_count > 0
+        where is_complete and told_count > 0
     ) as told
     window up_to_now as (
         partition by system, entity
@@ -151,7 +153,7 @@ silences as (
         and case
             when habits.has_cursor
                 then habits.times_told >= 20 and habits.known_for >= interval 7 days
-            else habits.record_count >= 10
+            else habits.told_count >= 10
         end
 ),
 

@@ -102,6 +102,7 @@ documents as (
         case when count(*) = count(ended_to) then max(ended_from) end as ended_from,
         case when count(*) = count(ended_to) then max(ended_to) end as ended_to,
         bool_and(is_echo) as is_echo,
+        any_value(origin) as origin,
         -- A document of several lines has no one price: it is worth its lines, in one currency.
         case when count(distinct currency) = 1 then sum(line_value) end as document_value,
         case when count(distinct currency) = 1 then any_value(currency) end as currency,
@@ -148,6 +149,17 @@ keyed as (
         end as fact_key,
         case when rule_object_type = 'movement' then sign(quantity) else 1 end as direction
     from documents
+),
+
+-- What we sent ourselves is no double, but for what a target made of one request beyond the first.
+echoed_once as (
+    select
+        rule_id,
+        a_system,
+        arg_min(own_document, (recorded_to, recorded_from, own_document)) as own_document
+    from documents
+    where is_echo
+    group by rule_id, a_system, coalesce(origin, own_document)
 ),
 
 -- Stock may move as often in the copy as it did in the original. A movement in the other direction
@@ -221,13 +233,17 @@ counted as (
 ),
 
 duplicates as (
-    select *
+    select counted.*
     from counted
+    anti join echoed_once
+        on
+            counted.rule_id = echoed_once.rule_id
+            and counted.a_system = echoed_once.a_system
+            and counted.own_document = echoed_once.own_document
     where
-        is_appearance
-        and direction = usual_direction
-        and standing > allowed
-        and not is_echo
+        counted.is_appearance
+        and counted.direction = counted.usual_direction
+        and counted.standing > counted.allowed
 ),
 
 -- The surplus is gone when few enough stand; a movement that was taken back ends the last one.

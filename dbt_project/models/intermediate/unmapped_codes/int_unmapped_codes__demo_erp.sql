@@ -12,3 +12,7 @@ union all
 {{ unmapped_locations('demo_erp', 'stock_movements', 'whs') }}
 union all
 {{ unmapped_locations('demo_erp', 'stock', 'whs') }}
+union all
+{{ unmapped_items('demo_erp', 'sales_order_lines', 'item_no') }}
+union all
+{{ ambiguous_items('demo_erp', 'items', 'gtin') }}

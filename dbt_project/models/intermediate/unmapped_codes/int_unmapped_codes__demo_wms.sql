@@ -14,3 +14,9 @@ union all
 {{ unmapped_locations('demo_wms', 'transactions', 'whse') }}
 union all
 {{ unmapped_locations('demo_wms', 'inventory', 'whse') }}
+union all
+{{ unmapped_items('demo_wms', 'order_lines', 'sku') }}
+union all
+{{ unmapped_items('demo_wms', 'transactions', 'sku') }}
+union all
+{{ ambiguous_items('demo_wms', 'items', 'gtin') }}

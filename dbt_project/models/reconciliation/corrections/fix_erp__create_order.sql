@@ -25,7 +25,7 @@ lines as (
             and missing.a_record_id = accepted.record_id
             and missing.milestone = accepted.milestone
             and accepted.is_standing
-    left join {{ ref('dim_items') }} as items
+    left join {{ ref('target_items') }} as items
         on missing.target_system = items.system and missing.item_id = items.item_id
     left join {{ ref('int_record_fields') }} as fields
         on missing.target_system = fields.system

@@ -31,7 +31,7 @@ translated as (
             as target_quantity,
         types.source_type as target_type
     from movements
-    inner join {{ ref('dim_items') }} as items
+    inner join {{ ref('target_items') }} as items
         on
             movements.target_system = items.system
             and movements.item_id = items.item_id

@@ -21,7 +21,7 @@ lines as (
             and unknown.a_record_id = released.record_id
             and unknown.milestone = released.milestone
             and released.is_standing
-    left join {{ ref('dim_items') }} as items
+    left join {{ ref('target_items') }} as items
         on unknown.target_system = items.system and unknown.item_id = items.item_id
     left join {{ ref('dim_locations') }} as locations
         on

@@ -22,11 +22,11 @@ located as (
             exact_text('differing.expected_decimal'),
         ) }} as authority_condition
     from differing
-    inner join {{ ref('dim_items') }} as targets
+    inner join {{ ref('target_items') }} as targets
         on
             differing.target_system = targets.system
             and differing.item_id = targets.item_id
-    inner join {{ ref('dim_items') }} as authorities
+    inner join {{ ref('target_items') }} as authorities
         on
             differing.authority_system = authorities.system
             and differing.item_id = authorities.item_id

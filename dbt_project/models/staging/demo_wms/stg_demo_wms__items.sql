@@ -1,6 +1,6 @@
 -- The warehouse's item master, one row a version.
 with landed as (
-    {{ versions('demo_wms', 'items', position='seq') }}
+    {{ versions('demo_wms', 'items', position=['version', 'seq']) }}
 )
 
 select

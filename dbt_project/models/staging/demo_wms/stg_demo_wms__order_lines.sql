@@ -1,6 +1,6 @@
 -- Warehouse order lines, one row a version.
 with landed as (
-    {{ versions('demo_wms', 'order_lines', position='seq') }}
+    {{ versions('demo_wms', 'order_lines', position=['version', 'seq']) }}
 )
 
 select

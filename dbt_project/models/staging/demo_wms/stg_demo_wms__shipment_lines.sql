@@ -1,6 +1,6 @@
 -- Shipments that left the warehouse, one row a version of a line.
 with landed as (
-    {{ versions('demo_wms', 'shipment_lines', position='seq') }}
+    {{ versions('demo_wms', 'shipment_lines', position=['version', 'seq']) }}
 )
 
 select

@@ -1,0 +1,1 @@
+"""Published builds in open formats of the field: what other tools read."""

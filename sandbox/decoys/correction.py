@@ -1,0 +1,33 @@
+"""Decoys of corrections: what comes back, and is no news."""
+
+from __future__ import annotations
+
+from sandbox.clock import HOUR, MINUTE
+from sandbox.decoys.decoy import decoy
+from sandbox.faults.kind import Kind
+from sandbox.scene import RECENT, Scene, keys_of
+from sandbox.truth import Truth
+from sandbox.views.oms import money
+
+
+def price_echoed(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    accepted = scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    new = line["price"] + scene.rng.randrange(15, 200, 5)
+    at = accepted + scene.rng.uniform(HOUR, 4 * HOUR)
+    data = {"line": line["line"], "price": new}
+    scene.write.add(order, at, "line_repriced", {"erp": at, "oms": at + 2 * MINUTE}, **data)
+    # The OMS tells the ERP what the ERP had told it.
+    back = at + 5 * MINUTE
+    scene.write.add(order, back, "line_repriced", {"erp": back}, **data)
+    return decoy(
+        "X6",
+        ["erp", "oms"],
+        keys_of(order) | {"line": line["line"], "unit_price": money(new)},
+        back,
+        "the change comes back to where it was made, as one more change to the same price",
+    )
+
+
+KINDS = (Kind("X6", "A change that comes back as a new one", price_echoed),)

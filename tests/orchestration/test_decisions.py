@@ -1,0 +1,206 @@
+"""People decide: on the command line and by the job for the UI, with the same words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from orchestration.cli import app
+from orchestration.corrections import decision_job
+from orchestration.installation import Installation
+from registry.errors import TallymanError
+from registry.settings import load_settings
+from registry.systems import Policy
+from writeback import tables
+from writeback.clock import SystemClock
+from writeback.propose import enqueue
+from writeback.states import Event
+from writeback.store import OperationsStore
+
+SYSTEMS = """
+[[systems]]
+name = "partner"
+role = "supplier"
+connector = "x12"
+base_url = "partner"
+write_mode = "off"
+options.profile = "partner.yaml"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "systems.toml").write_text(SYSTEMS)
+    return tmp_path
+
+
+@pytest.fixture
+def store(home: Path) -> OperationsStore:
+    store = OperationsStore(load_settings(home).operations_url)
+    enqueue(store, [proposal(1)], Policy(), SystemClock())
+    return store
+
+
+def proposal(number: int) -> dict[str, Any]:
+    return {
+        "rule_id": "O04",
+        "object_id": f"SO-{number}/1",
+        "target_system": "partner",
+        "kind": "cancel_line",
+        "old_value": {"state": "open"},
+        "new_value": {"state": "cancelled"},
+        "payload": {"order_record": f"E{number}", "line_record": "10"},
+        "preconditions": [],
+        "frontier_at": datetime.now(UTC),
+    }
+
+
+def tallyman(home: Path, *arguments: str) -> str:
+    """What the command says; it is run by somebody called maria."""
+    options = ["--home", str(home), "--as", "maria", "-m", "as agreed"]
+    result = CliRunner().invoke(app, [*arguments, *options])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return " ".join(result.output.split())
+
+
+def only(store: OperationsStore) -> Any:
+    return store.list()[0]
+
+
+def move(store: OperationsStore, *events: Event) -> None:
+    with store.write() as connection:
+        for event in events:
+            store.transition(connection, only(store).correction_key, event, store.clock.now())
+
+
+def test_hold_approve_and_reject_say_what_will_happen(home: Path, store: OperationsStore) -> None:
+    key = only(store).correction_key[:12]
+    told = tallyman(home, "corrections", "hold", key)
+    assert "cancel_line of SO-1/1 in partner, now ready" in told
+    assert "not sent until somebody approves it" in told
+    assert (only(store).state, only(store).hold_codes) == ("awaiting_approval", ["person"])
+    tallyman(home, "corrections", "approve", key)
+    assert only(store).state == "ready"
+    tallyman(home, "corrections", "hold", key)
+    tallyman(home, "corrections", "reject", key)
+    assert only(store).state == "rejected"
+    decided = [d.decision for d in store.get(key).decisions]
+    assert decided == ["held", "approved", "held", "rejected"]
+
+
+def test_a_held_one_stays_held_when_it_is_proposed_again(
+    home: Path, store: OperationsStore
+) -> None:
+    tallyman(home, "corrections", "hold", only(store).correction_key)
+    enqueue(store, [proposal(1)], Policy(), SystemClock())
+    assert only(store).state == "awaiting_approval"
+
+
+def test_a_refused_one_is_tried_again_as_a_new_generation(
+    home: Path, store: OperationsStore
+) -> None:
+    move(store, Event.LEASE, Event.REFUSE)
+    told = tallyman(home, "corrections", "retry", only(store).correction_key)
+    assert "tried again as" in told
+    assert (only(store).generation, only(store).state) == (2, "ready")
+
+
+def test_dead_ones_are_replayed_together_and_once(home: Path, store: OperationsStore) -> None:
+    move(store, Event.LEASE, Event.EXHAUST)
+    assert "1 dead corrections of partner" in tallyman(
+        home, "corrections", "replay", "--target", "partner"
+    )
+    assert "0 dead corrections of every target" in tallyman(home, "corrections", "replay")
+    assert sorted(str(c.state) for c in store.list()) == ["dead", "ready"]
+
+
+def test_pausing_one_target_and_all_are_two_things(home: Path, store: OperationsStore) -> None:
+    told = tallyman(home, "writeback", "pause", "--target", "partner")
+    assert "nothing more is sent there" in told
+    assert store.conditions(["partner"]).paused == {"partner": "as agreed (maria)"}
+    assert store.kill_switch_reason() is None
+    tallyman(home, "writeback", "pause")
+    tallyman(home, "writeback", "resume", "--target", "partner")
+    assert store.conditions(["partner"]).paused == {}
+    assert store.kill_switch_reason() == "as agreed (maria)"
+    tallyman(home, "writeback", "resume")
+    assert store.kill_switch_reason() is None
+
+
+def test_a_target_with_a_typing_error_is_named_and_stops_nothing(home: Path) -> None:
+    with pytest.raises(TallymanError, match="no system 'partnr'"):
+        tallyman(home, "writeback", "pause", "--target", "partnr")
+
+
+def test_the_job_for_the_ui_decides_the_same(home: Path, store: OperationsStore) -> None:
+    installation = Installation.load(load_settings(home))
+
+    def run(**config: Any) -> bool:
+        return decision_job.execute_in_process(
+            run_config={"ops": {"take_decision": {"config": {"actor": "maria", **config}}}},
+            resources={"installation": installation},
+            raise_on_error=False,
+        ).success
+
+    key = only(store).correction_key
+    assert run(action="hold", keys=[key])
+    assert only(store).state == "awaiting_approval"
+    assert run(action="approve", keys=[key])
+    assert only(store).state == "ready"
+    assert run(action="pause", target="partner")
+    assert store.conditions(["partner"]).paused == {"partner": " (maria)"}
+    assert not run(action="approve")
+    assert not run(action="revert", keys=[key])
+    assert not run(action="burn", keys=[key])
+    installation.store.close()
+
+
+# ---- the audit log -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def decided(home: Path, store: OperationsStore) -> OperationsStore:
+    tallyman(home, "corrections", "hold", only(store).correction_key)
+    tallyman(home, "corrections", "approve", only(store).correction_key)
+    tallyman(home, "writeback", "pause")
+    return store
+
+
+def test_every_decision_is_in_the_chain(home: Path, decided: OperationsStore) -> None:
+    assert decided.verify_audit().entries == 3
+    result = CliRunner().invoke(app, ["corrections", "audit", "--home", str(home)])
+    assert "whole: 3 entries" in result.output
+
+
+def test_the_log_can_not_be_edited(decided: OperationsStore) -> None:
+    for statement in (sa.update(tables.audit).values(actor="jonas"), sa.delete(tables.audit)):
+        with pytest.raises(sa.exc.IntegrityError), decided.write() as connection:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "update audit set actor = 'jonas' where sequence = 2",
+        "update audit set at = '2020-01-01 00:00:00.000000' where sequence = 1",
+        "delete from audit where sequence = 2",
+        "delete from audit where sequence = 1",
+        "delete from decisions where sequence = 1",
+    ],
+)
+def test_a_forgery_past_the_triggers_is_found(
+    home: Path, decided: OperationsStore, forgery: str
+) -> None:
+    with decided.write() as connection:
+        for name in ("audit_no_update", "audit_no_delete", "decisions_no_delete"):
+            connection.execute(sa.text(f"drop trigger {name}"))
+        connection.execute(sa.text(forgery))
+    assert decided.verify_audit().problem is not None
+    result = CliRunner().invoke(app, ["corrections", "audit", "--home", str(home)])
+    assert result.exit_code == 1

@@ -1,0 +1,195 @@
+"""What the simulation found in the engine, each as a small story of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Engine
+from fake_target import FakeTarget, system
+from samples import quantity_change
+
+from connectors.base import CorrectionRequest, Outcome, Result
+from connectors.corrections import Action, HttpTarget, judge
+from connectors.http import HttpClient
+from registry.systems import System
+from writeback.approval import approve
+from writeback.dispatch import BREAKER_FAILURES, DeliverySettings, deliver_due
+from writeback.states import Event
+from writeback.store import LeaseLostError
+from writeback.undo import UNDO_LEASE, undo
+
+
+class Patient(FakeTarget):
+    """A target that asks for time."""
+
+    wait_seconds = 600.0
+    asked = True
+    code = "rate_limited"
+
+    def apply(self, request: CorrectionRequest) -> Outcome:
+        if self.asked:
+            return Outcome(Result.RETRY, self.code, retry_after_seconds=self.wait_seconds)
+        return super().apply(request)
+
+
+def test_an_approval_does_not_shorten_what_the_target_asked_for(engine: Engine) -> None:
+    """Its content changed while it waited for the target, and a person approved the new one."""
+    engine.target = Patient(engine.world, system())
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.target.asked = False
+    changed = quantity_change(needs_approval=True, frontier=engine.clock.now())
+    engine.propose(changed)
+    engine.clock.advance(60)
+    approve(engine.store, engine.only().correction_key, "maria", "")
+    assert engine.deliver().sent == 0
+    engine.clock.advance(800)
+    assert engine.deliver().accepted == 1
+
+
+@pytest.mark.parametrize(("code", "others_wait"), [("rate_limited", True), ("locked", False)])
+def test_a_wait_that_is_about_us_holds_back_all_that_goes_to_the_target(
+    engine: Engine, code: str, others_wait: bool
+) -> None:
+    """429 is about the sender, 423 about one record."""
+    engine.target = Patient(engine.world, system())
+    engine.target.code = code
+    engine.propose(quantity_change(1), quantity_change(2))
+    assert engine.deliver().sent == (1 if others_wait else 2)
+    engine.target.asked = False
+    engine.clock.advance(500)
+    assert engine.deliver().sent == 0
+    engine.clock.advance(300)
+    assert engine.deliver().sent == 2
+
+
+def test_a_typing_error_in_retry_after_stops_a_target_for_an_hour_at_most(engine: Engine) -> None:
+    engine.target = Patient(engine.world, system())
+    engine.target.wait_seconds = 1e9
+    engine.propose(quantity_change(1), quantity_change(2))
+    engine.deliver()
+    engine.target.asked = False
+    engine.clock.advance(3601)
+    assert engine.deliver().accepted == 1
+
+
+def test_failures_that_two_dispatchers_see_are_counted_together(engine: Engine) -> None:
+    """Each had read the count before the other one wrote it."""
+    engine.propose(*[quantity_change(n) for n in range(1, 10)])
+    engine.world.inject(*["status_503"] * 20)
+    sent: list[int] = []
+
+    def deliver(target: FakeTarget, limit: int) -> None:
+        report = deliver_due(
+            engine.store,
+            {"erp": target},
+            {"erp": engine.source},
+            engine.policy,
+            engine.clock,
+            engine.rng,
+            limit,
+            DeliverySettings(rows_a_lease=1),
+        )
+        sent.append(report.sent)
+
+    def meanwhile(_request: CorrectionRequest) -> None:
+        engine.target.on_apply = None
+        deliver(FakeTarget(engine.world, system()), 2)
+
+    engine.target.on_apply = meanwhile
+    deliver(engine.target, 100)
+    assert sent == [2, BREAKER_FAILURES - 2]
+
+
+@pytest.mark.parametrize("undoing", [False, True])
+def test_the_request_carries_a_deadline(engine: Engine, undoing: bool) -> None:
+    """A process that was stopped for longer must not send on what it read long ago."""
+    seen: list[Any] = []
+
+    class Noting(FakeTarget):
+        def apply(self, request: CorrectionRequest) -> Outcome:
+            seen.append(request.send_before)
+            return super().apply(request)
+
+        def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
+            seen.append(request.send_before)
+            return super().undo(request, target_record_id)
+
+    engine.target = Noting(engine.world, system())
+    engine.propose(quantity_change())
+    begun = engine.clock.now()
+    engine.deliver()
+    assert seen == [begun + timedelta(seconds=180)]
+    if undoing:
+        key = engine.only().correction_key
+        undo(engine.store, {"erp": engine.target}, key, "maria", "", engine.clock, random.Random(1))
+        assert seen[1] == engine.clock.now() + UNDO_LEASE
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_nothing_leaves_after_the_deadline(late: bool) -> None:
+    """Also when the time ran out while the target was being read."""
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={"id": 1})
+
+    configured = System(name="erp", role="erp", connector="x", base_url="http://erp.test")
+    http = HttpClient(configured, transport=httpx.MockTransport(answer))
+    target = HttpTarget(configured, http)
+    request = CorrectionRequest(
+        "add_note", "SO-1", {}, {}, "key", http.now(), http.now() + timedelta(seconds=60)
+    )
+    began = http.now()
+
+    def apply(_request: CorrectionRequest) -> Outcome:
+        if late:
+            http.now = lambda: began + timedelta(seconds=61)
+        return target.send("POST", "/notes", {}, "key", lambda body: str(body["id"]))
+
+    target.actions["add_note"] = Action(lambda r: None, apply, lambda r, _: apply(r))  # type: ignore[arg-type,return-value]
+    outcome = target.apply(request)
+    assert (outcome.result, len(sent)) == ((Result.RETRY, 0) if late else (Result.OK, 1))
+    if late:
+        assert target.undo(request, None).code == "too_late"
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"title": "Later", "retry_after": 30}, 30),
+        ({"retryAfter": 2.5}, 2.5),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": True}, None),
+        ([1], None),
+    ],
+)
+def test_retry_after_in_a_problem_document(body: Any, seconds: float | None) -> None:
+    request = httpx.Request("POST", "http://erp.test/")
+    response = httpx.Response(429, content=json.dumps(body), request=request)
+    assert judge(response, lambda _: None).retry_after_seconds == seconds
+
+
+def test_a_sleeper_does_not_take_a_correction_from_who_holds_it_now(engine: Engine) -> None:
+    """Both leases are on one correction in one state: only the token tells them apart."""
+    engine.propose(quantity_change())
+    store, clock = engine.store, engine.clock
+    lease = timedelta(seconds=180)
+    (slept,) = store.lease({"erp": 1}, [], clock.now(), clock.now() + lease, "first", 1)
+    clock.advance(600)
+    store.expire_leases(clock.now())
+    key = slept.correction_key
+    with store.write() as connection:
+        store.transition(
+            connection, key, Event.FIND_ABSENT, clock.now(), next_attempt_at=clock.now()
+        )
+    (holds,) = store.lease({"erp": 1}, [], clock.now(), clock.now() + lease, "second", 1)
+    with pytest.raises(LeaseLostError), store.write() as connection:
+        store.transition(connection, key, Event.POSTPONE, clock.now(), lease_token="first")
+    assert store.get(key).correction == holds

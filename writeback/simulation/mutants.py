@@ -1,0 +1,488 @@
+"""Mutants of the engine: small named changes that would do harm, each to be killed by a story.
+
+A mutant is run in a forked process whose ``writeback`` is loaded anew from changed source. What no
+story can show (a day must pass, or only the wording of a state is wrong) is killed by a named test.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+FIRST_SEED = 500_001
+MOST_SEEDS = 150
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``old`` occurs exactly once in the module's source and becomes ``new``. ``test`` names the
+    test that kills it when no story does."""
+
+    name: str
+    meaning: str
+    module: str
+    old: str
+    new: str
+    test: str = ""
+
+
+DISPATCH = "tests/writeback/test_dispatch.py::"
+FOUND = "tests/writeback/test_found_by_simulation.py::"
+PROPOSE = "tests/writeback/test_propose.py::"
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "new_key_each_retry",
+        "each attempt has a key of its own",
+        "writeback.model",
+        "idempotency_key=self.idempotency_key,",
+        'idempotency_key=f"{self.idempotency_key}-{self.attempts}",',
+    ),
+    Mutant(
+        "done_on_200",
+        "an answer of 200 counts as proof",
+        "writeback.states",
+        "Event.ACCEPT: (frozenset({State.SENDING, State.UNKNOWN}), State.ACCEPTED),",
+        "Event.ACCEPT: (frozenset({State.SENDING, State.UNKNOWN}), State.VERIFIED),",
+    ),
+    Mutant(
+        "no_preconditions",
+        "the authority is not read before sending",
+        "writeback.dispatch",
+        "broken = first_broken(correction.preconditions, self.sources)",
+        "broken = None",
+    ),
+    Mutant(
+        "no_look_before_sending",
+        "nothing is read before sending",
+        "writeback.dispatch",
+        "verdict = self._look_before_sending(correction, target)",
+        "verdict = None",
+    ),
+    Mutant(
+        "sent_after_the_lease",
+        "a process that was stopped sends on what it read long ago",
+        "connectors.corrections",
+        "if request.send_before is None or now < request.send_before:",
+        "if True:",
+    ),
+    Mutant(
+        "no_deadline",
+        "the request carries no deadline",
+        "writeback.dispatch",
+        "correction.request(send_before=correction.lease_until)",
+        "correction.request()",
+    ),
+    Mutant(
+        "retry_a_422",
+        "a refusal is tried again like a failure",
+        "writeback.decide",
+        "return Decision(Event.REFUSE, reason)",
+        "return after_failure(reason, attempts, now, rng, schedule)",
+    ),
+    Mutant(
+        "approval_not_bound",
+        "approval survives a change of the content",
+        "writeback.propose",
+        "same_content = previous.payload_hash == proposal.payload_hash",
+        "same_content = True",
+        PROPOSE + "test_a_content_change_voids_the_approval",
+    ),
+    Mutant(
+        "approval_of_what_was_not_shown",
+        "approving does not compare with what the person saw",
+        "writeback.approval",
+        "(payload_hash or content) != content",
+        "content != content",
+    ),
+    Mutant(
+        "no_approval_by_value",
+        "the policy's limits are not asked",
+        "writeback.propose",
+        "    if kind in policy.approval_kinds:\n",
+        "    return None\n    if kind in policy.approval_kinds:\n",
+    ),
+    Mutant(
+        "lease_never_expires",
+        "what a dead dispatcher held stays with it",
+        "writeback.outbox",
+        "        if not keys:\n            return []",
+        "        if True:\n            return []",
+    ),
+    Mutant(
+        "lease_token_ignored",
+        "a dispatcher writes although another one took over",
+        "writeback.outbox",
+        "            lease_token is not None,\n",
+        "            False,\n",
+        FOUND + "test_a_sleeper_does_not_take_a_correction_from_who_holds_it_now",
+    ),
+    Mutant(
+        "several_in_flight",
+        "an object's next correction does not wait for the one under way",
+        "writeback.outbox",
+        "is_one_of(other.c.state, IN_FLIGHT),",
+        "sa.false(),",
+    ),
+    Mutant(
+        "gates_ignored",
+        "a failed gate does not stop sending",
+        "writeback.brakes",
+        'return self.outcome == "passed"',
+        "return True",
+    ),
+    Mutant(
+        "crashed_gate_is_open",
+        "only a failed gate stops sending, not a crashed one",
+        "writeback.brakes",
+        'return self.outcome == "passed"',
+        'return self.outcome != "failed"',
+    ),
+    Mutant(
+        "kill_switch_ignored",
+        "the kill switch stops nothing",
+        "writeback.brakes",
+        "if row is None or not row.engaged:",
+        "if True:",
+    ),
+    Mutant(
+        "no_last_look",
+        "gates, switch and breaker are not looked at right before a request",
+        "writeback.dispatch",
+        "        if refusal is not None:\n            # Nothing was tried",
+        "        if False:\n            # Nothing was tried",
+    ),
+    Mutant(
+        "retry_after_ignored",
+        "what the target demands does not lengthen a delay",
+        "writeback.decide",
+        "if retry_after_seconds is not None and retry_after_seconds > 0:",
+        "if False:",
+    ),
+    Mutant(
+        "retry_after_of_problem_ignored",
+        "Retry-After is read from the header only",
+        "connectors.http",
+        "return _retry_after_of_problem(response)",
+        "return None",
+    ),
+    Mutant(
+        "retry_after_date_ignored",
+        "Retry-After is read as seconds only",
+        "connectors.http",
+        "        moment = parsedate_to_datetime(text)\n    except (TypeError, ValueError):\n"
+        "        return None\n",
+        "        return None\n    except (TypeError, ValueError):\n        return None\n",
+    ),
+    Mutant(
+        "patience_ends_with_a_decision",
+        "an approval forgets what the target demanded",
+        "writeback.model",
+        "return now if self.next_attempt_at is None else max(now, self.next_attempt_at)",
+        "return now",
+        FOUND + "test_an_approval_does_not_shorten_what_the_target_asked_for",
+    ),
+    Mutant(
+        "only_one_waits",
+        "Retry-After holds back one correction and not the others of the target",
+        "writeback.dispatch",
+        "if answer.code in _MEANS_THE_SENDER and answer.retry_after_seconds:",
+        "if False:",
+    ),
+    Mutant(
+        "breaker_never_opens",
+        "a failing target is asked on and on",
+        "writeback.dispatch",
+        "        if failures >= BREAKER_FAILURES:\n            pauses",
+        "        if False:\n            pauses",
+    ),
+    Mutant(
+        "breaker_never_closes",
+        "a target that answers again stays left alone",
+        "writeback.dispatch",
+        "            if failures:\n                self.store.set_breaker(connection, system, 0",
+        "            if False:\n                self.store.set_breaker(connection, system, 0",
+        DISPATCH + "test_the_breaker_leaves_a_failing_target_alone_and_then_probes",
+    ),
+    Mutant(
+        "attempts_without_end",
+        "technical retries go on for ever",
+        "writeback.decide",
+        "    if attempts >= schedule.max_attempts:\n        return Decision(Event.EXHAUST, "
+        'f"gave up after {attempts} attempts: {reason}")\n    due',
+        "    due",
+        DISPATCH + "test_attempts_are_capped_and_then_it_is_dead",
+    ),
+    Mutant(
+        "any_verdict_is_believed",
+        "the evidence of a verdict is not looked at",
+        "writeback.verify",
+        "if not _is_consistent(verdict, proof):",
+        "if False:",
+    ),
+    Mutant(
+        "verified_unseen",
+        "verified without the effect observed",
+        "writeback.verify",
+        'shown = bool(proof.get("effect_observed"))',
+        "shown = True",
+    ),
+    Mutant(
+        "verified_by_an_old_load",
+        "verified by an extraction that began before the target accepted",
+        "writeback.verify",
+        'int(proof.get("exceptions_open") or 0) == 0 and extractions >= 1',
+        'int(proof.get("exceptions_open") or 0) == 0',
+        "tests/writeback/test_verify.py::"
+        "test_a_verdict_that_its_evidence_contradicts_is_not_believed",
+    ),
+    Mutant(
+        "ping_pong_goes_on",
+        "an object may be corrected without end",
+        "writeback.propose",
+        "if sent >= PING_PONG_LIMIT:",
+        "if False:",
+    ),
+    Mutant(
+        "no_blast_radius_brake",
+        "any number of corrections is sent in one go",
+        "writeback.propose",
+        "if len(rows) > policy.max_corrections_per_run:",
+        "if False:",
+    ),
+    Mutant(
+        "everything_is_ours",
+        "a value that somebody else set counts as our effect",
+        "writeback.dispatch",
+        "            if ours:\n",
+        "            if True:\n",
+    ),
+    Mutant(
+        "unknown_is_ours",
+        "an unknown one counts as applied whoever did it",
+        "writeback.dispatch",
+        "if state.applied and state.applied_by_key is not False:",
+        "if state.applied:",
+    ),
+    Mutant(
+        "unknown_sent_blindly",
+        "an unknown one is sent again without a read",
+        "writeback.dispatch",
+        "state = target.read(correction.request())\n        except Exception as error:\n",
+        "state = TargetState(False, True)\n        except Exception as error:\n",
+        DISPATCH + "test_an_unknown_one_is_read_and_not_sent_again",
+    ),
+    Mutant(
+        "unknown_read_at_once",
+        "an unknown one is read while its request may still be on the way",
+        "writeback.decide",
+        "            due = now + timedelta(seconds=schedule.delay(attempts, rng))\n"
+        "            return Decision(Event.LOSE",
+        "            due = now\n            return Decision(Event.LOSE",
+        DISPATCH + "test_an_unknown_one_is_not_even_read_before_its_delay",
+    ),
+    Mutant(
+        "unknown_is_a_failure",
+        "no answer counts as not applied",
+        "writeback.decide",
+        'return Decision(Event.LOSE, f"no certain answer ({reason})", due)',
+        'return Decision(Event.POSTPONE, f"no certain answer ({reason})", due)',
+        DISPATCH + "test_an_unknown_one_is_read_and_not_sent_again",
+    ),
+    Mutant(
+        "retry_under_the_old_key",
+        "a new generation goes out under the key of the old one",
+        "writeback.approval",
+        '"idempotency_key": idempotency_key(old.proposal_key, generation),',
+        '"idempotency_key": old.idempotency_key,',
+    ),
+    Mutant(
+        "unguarded_moves",
+        "a state is changed whatever it was",
+        "writeback.outbox",
+        "        .where(is_one_of(_c.state, allowed))\n    )\n    if with_lease",
+        "    )\n    if with_lease",
+    ),
+    Mutant(
+        "old_data_propose_anew",
+        "a settled correction is repeated from data older than its settlement",
+        "writeback.propose",
+        "elif previous is None or _may_follow(previous, proposal):",
+        "elif True:",
+        DISPATCH + "test_after_a_superseded_one_older_data_do_not_send_it_again",
+    ),
+    Mutant(
+        "approval_for_ever",
+        "an approval does not expire",
+        "writeback.model",
+        "            and now < self.approved_until\n",
+        "",
+        DISPATCH + "test_an_approval_expires",
+    ),
+    Mutant(
+        "conflict_ignored",
+        "of two contradicting proposals both are sent",
+        "writeback.propose",
+        "    if proposal.conflict:\n        holds",
+        "    if False:\n        holds",
+        PROPOSE + "test_a_conflict_that_appears_stops_a_ready_one_and_its_end_releases_it",
+    ),
+    Mutant(
+        "dry_run_sends",
+        "a rehearsal is a delivery",
+        "writeback.dispatch",
+        'if target.system.write_mode == "on"\n',
+        'if target.system.write_mode != "off"\n',
+        DISPATCH + "test_dry_run_sends_nothing_and_says_once_what_it_would_send",
+    ),
+    Mutant(
+        "undo_despite_the_switch",
+        "an undo is sent while the kill switch is on",
+        "writeback.undo",
+        "    if stopped is not None:\n",
+        "    if False:\n",
+        "tests/writeback/test_people.py::test_undo_obeys_kill_switch_and_write_mode",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a mutant fared. ``killed_by``: a property or a test; empty when it survived."""
+
+    name: str
+    meaning: str
+    killed_by: str
+    seeds: int
+
+
+class _ChangedLoader(importlib.machinery.SourceFileLoader):
+    """Loads a module from its source as a mutant has it."""
+
+    def __init__(self, mutant: Mutant, path: str) -> None:
+        super().__init__(mutant.module, path)
+        self.mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(changed_source(self.mutant), self.path, "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.mutant.module:
+            return None
+        location = str(source_path(self.mutant))
+        loader = _ChangedLoader(self.mutant, location)
+        return importlib.util.spec_from_file_location(fullname, location, loader=loader)
+
+
+def source_path(mutant: Mutant) -> Path:
+    return ROOT / f"{mutant.module.replace('.', '/')}.py"
+
+
+def changed_source(mutant: Mutant) -> str:
+    """The module's source with the change; raises ValueError when it no longer fits."""
+    text = source_path(mutant).read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        raise ValueError(
+            f"mutant {mutant.name} no longer fits {mutant.module}: its text occurs "
+            f"{text.count(mutant.old)} times"
+        )
+    return text.replace(mutant.old, mutant.new)
+
+
+def install(mutant: Mutant) -> None:
+    """From now on this process has the mutant: what was loaded of the engine is loaded anew."""
+    for name in [name for name in sys.modules if name.split(".")[0] in ("writeback", "connectors")]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _Finder(mutant))
+
+
+def run_mutants(
+    mutants: Sequence[Mutant] = MUTANTS,
+    workers: int = 1,
+    progress: Callable[[Verdict], None] = lambda verdict: None,
+) -> list[Verdict]:
+    """Try to kill each mutant, ``workers`` at a time."""
+    verdicts = []
+    with ThreadPoolExecutor(workers) as pool:
+        for verdict in pool.map(run_mutant, mutants):
+            progress(verdict)
+            verdicts.append(verdict)
+    return verdicts
+
+
+def run_mutant(mutant: Mutant) -> Verdict:
+    """Stories until one breaks a property; then, if there is one, the named test."""
+    changed_source(mutant)
+    killed_by, seeds = _in_a_fork(_stories, mutant)
+    if not killed_by and mutant.test and not _in_a_fork(_named_test, mutant)[0]:
+        killed_by = mutant.test.rpartition("::")[2]
+    return Verdict(mutant.name, mutant.meaning, killed_by, seeds)
+
+
+def _in_a_fork(work: Callable[[Mutant], tuple[str, int]], mutant: Mutant) -> tuple[str, int]:
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def body() -> None:
+        install(mutant)
+        sender.send(work(mutant))
+
+    process = context.Process(target=body)
+    process.start()
+    sender.close()
+    try:
+        answer: tuple[str, int] = receiver.recv()
+        return answer
+    except EOFError:
+        return "broken", 1
+    finally:
+        process.join()
+
+
+def _stories(mutant: Mutant) -> tuple[str, int]:
+    from writeback.simulation.story import run_story
+
+    most = 40 if mutant.test else MOST_SEEDS
+    for number in range(most):
+        violations = run_story(FIRST_SEED + number).violations
+        if violations:
+            return violations[0].property, number + 1
+    return "", most
+
+
+def _named_test(mutant: Mutant) -> tuple[str, int]:
+    """("passed", ...) when the test passes in spite of the mutant."""
+    import pytest
+
+    os.chdir(ROOT)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        sys.stdout = sys.stderr = nowhere
+        code = pytest.main([mutant.test, "-n", "0", "-q", "-x"])
+    # Only a failed test is a kill: one that does not exist (codes 4 and 5) kills nothing.
+    return ("", 0) if code == pytest.ExitCode.TESTS_FAILED else ("passed", 0)
+
+
+def as_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    return [dict(vars(verdict)) for verdict in verdicts]
+
+
+def survivors(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    return (verdict.name for verdict in verdicts if not verdict.killed_by)
