@@ -103,6 +103,7 @@ def evaluate(
     jobs: Annotated[int, typer.Option(min=1, help="Worlds at a time.")] = os.cpu_count() or 1,
     page: Annotated[bool, typer.Option("--page", help="Also write docs/score.md.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep worlds that are not perfect.")] = False,
+    world: Annotated[str, typer.Option(help="World file, or the name of one.")] = "full",
 ) -> None:
     """Score the product over many pretend distributors, each judged by its own truth and ledger."""
     from orchestration.evaluation.command import Wanted, is_perfect
@@ -112,7 +113,8 @@ def evaluate(
     from reporting.score import print_score, write_page
 
     folder = load_settings(home).home
-    score = run(Wanted(seeds, first_seed, jobs, WorldChoices(orders), keep), folder, _say)
+    choices = WorldChoices(orders, world=world)
+    score = run(Wanted(seeds, first_seed, jobs, choices, keep), folder, _say)
     target = json_path or folder / "evaluation.json"
     _write_json(target, score)
     print_score(score, console)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,18 +23,31 @@ TEMPLATE = PROJECT_ROOT / "examples" / "demo" / "systems.toml"
 PARTNER_TEMPLATES = PROJECT_ROOT / "examples" / "full"
 
 
+# What more a system tells in a world with a business process: its last entity in the template, and
+# what follows it there.
+PROCESS_ENTITIES = {
+    "purchasing": ('"inventory"]', '"inventory", "receipt_lines"]'),
+    "channels": ('"products", "order_lines"]', '"products", "order_lines", "availability"]'),
+}
+
+
 def write_configuration(
     home: Path,
     urls: dict[str, str],
     credentials: dict[str, str],
     partners: dict[str, dict[str, Path]] | None = None,
+    processes: Iterable[str] = (),
 ) -> Settings:
     """Write the systems file and pretend secrets of a running sandbox; returns the settings.
 
     ``partners``: by kind and name the folder of each that exchanges X12 files; it gets a profile.
+    ``processes``: the business processes of the world, of which systems tell more.
     """
     home.mkdir(parents=True, exist_ok=True)
     text = TEMPLATE.read_text(encoding="utf-8")
+    for process in processes:
+        if process in PROCESS_ENTITIES:
+            text = text.replace(*PROCESS_ENTITIES[process])
     for name, url in urls.items():
         text = text.replace(f"{{{name}_url}}", url)
     for kind, folders in (partners or {}).items():
@@ -88,7 +101,10 @@ def pretend_distributor(
     with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
         secrets = secrets_of(handle.credentials)
-        yield write_configuration(home, handle.urls, secrets, handle.partners), handle
+        yield (
+            write_configuration(home, handle.urls, secrets, handle.partners, handle.processes),
+            handle,
+        )
 
 
 def inject(home: Path, kind: str, count: int) -> list[dict[str, Any]]:

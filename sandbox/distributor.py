@@ -15,14 +15,15 @@ from sandbox import clock
 from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.disturbances import EVENT_KINDS, Behaviour, Disturbances
 from sandbox.events import Event
-from sandbox.mailbox import Mailbox
+from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
-from sandbox.scene import Scene
+from sandbox.scene import NothingLeftError, Scene
 from sandbox.settings import Settings
 from sandbox.simulation.company import Company
 from sandbox.store import Store
 from sandbox.views.base import Books, View
 from sandbox.views.carrier import CarrierView
+from sandbox.views.channels import OmsChannels
 from sandbox.views.counts import WmsCounts
 from sandbox.views.erp import ErpView
 from sandbox.views.oms import OmsView
@@ -48,6 +49,15 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+TRADERS = {"suppliers": SUPPLIERS, "threepl": (THIRD_PARTY_NAME,)}
+"""Who they are, by the kind of partner."""
+
+
+def partner_folders(home: Path, partners: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """The folder of each trading partner of a state folder, by its kind and name."""
+    return {kind: folders_of(home / "partners", TRADERS[kind]) for kind in partners}
 
 
 class Distributor:
@@ -78,7 +88,9 @@ class Distributor:
             view.system: view for view in (self.oms, self.erp, self.wms, self.carrier)
         }
         choices = settings.world_choices() if fresh else self.store.get("settings")
-        self._keep_books(choices["processes"])
+        self.processes = tuple(choices["processes"])
+        self.channels = OmsChannels(self.wms)
+        self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
             if fresh:
@@ -102,15 +114,14 @@ class Distributor:
 
     def _trade_with(self, root: Path, partners: Iterable[str]) -> dict[str, Mailbox]:
         """Give the world its trading partners; returns the mailbox of each kind."""
-        views: dict[str, tuple[PartnersView, tuple[str, ...]]] = {
-            "suppliers": (SuppliersView(self.numbers), SUPPLIERS),
-            "threepl": (ThirdPartyView(self.numbers), (THIRD_PARTY_NAME,)),
+        views: dict[str, PartnersView] = {
+            "suppliers": SuppliersView(self.numbers),
+            "threepl": ThirdPartyView(self.numbers),
         }
         mailboxes = {}
         for kind in partners:
-            view, names = views[kind]
-            self.views[kind] = view
-            mailboxes[kind] = Mailbox(root, names, view.interchanges, self.store, kind)
+            view = self.views[kind] = views[kind]
+            mailboxes[kind] = Mailbox(root, TRADERS[kind], view.interchanges, self.store, kind)
         return mailboxes
 
     def _deliver(self) -> None:
@@ -129,6 +140,7 @@ class Distributor:
                 (self.erp, ErpReturns(self.erp)),
             ),
             "periods": ((self.erp, ErpPeriods()),),
+            "channels": ((self.oms, self.channels),),
         }
         for process in processes:
             for view, books in kept[process]:
@@ -179,6 +191,11 @@ class Distributor:
         ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
         """
         kind = KINDS[name]
+        if missing := kind.missing(Settings.of_world(self.store.get("settings"))):
+            raise NothingLeftError(
+                f"this world has no {' and no '.join(missing)}: start one that does, "
+                "like `tallyman sandbox up --world full`"
+            )
         now = clock.now()
         rng = random.Random(f"{self.settings.seed}:inject:{self.store.get('injected') or 0}")
         live = live_moments(rng, self.settings, now)

@@ -91,7 +91,7 @@ class NewInvoice(_Body):
 class NewMovement(_Body):
     item_no: str
     whs: str
-    mv_type: Annotated[str, Field(pattern=r"^(601|602|101|701)$")]
+    mv_type: Annotated[str, Field(pattern=r"^(601|602|101|701|351|352)$")]
     qty: SignedQuantity
     ref: Annotated[str, Field(min_length=1)]
     reason: str | None = None

@@ -17,7 +17,11 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     line_repriced       line, price                                        ERP, OMS
     stock_received      ref, item, location, qty                           WMS, ERP
     stock_adjusted      ref, item, location, qty, reason                   WMS, ERP
-    stock_drifted       item, location, qty: on hand moves, no movement    ERP
+    stock_drifted       item, location, qty: on hand moves, no movement    ERP, WMS
+                        field "qblk": what is blocked does                 ERP
+    stock_miscounted    as stock_adjusted: booked, but no unit moved       WMS, ERP
+    stock_blocked       ref, item, location, qty: damaged, stays on hand   WMS, ERP
+    stock_revalued      ref, item, location: only its value changes        ERP
     shipment_resent     shipment: same document once more in the feed      WMS
     shipment_redated    shipment, shipped_at: wrong until corrected        WMS
     last_scan_resent    tracking: its newest scan once more                carrier
@@ -45,6 +49,7 @@ Of business processes that not every world tells of (``Settings.processes``):
     stock_counted       count, item, location, held, counted, ref          WMS
     return_authorised, return_received, return_credited
                         return, location, invoice, reason, lines, credit   OMS, WMS, ERP
+    availability_missed, availability_refreshed   item, location, qty      OMS
     period_opened, period_closed   period, accrued (cents)                 ERP
 """
 

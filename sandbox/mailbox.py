@@ -23,7 +23,7 @@ class Mailbox:
         self, root: Path, partners: Iterable[str], interchanges: Table, store: Store, name: str
     ) -> None:
         self.root = root
-        self.folders = {name: root / name.lower() for name in partners}
+        self.folders = folders_of(root, partners)
         self.interchanges = interchanges
         self.store = store
         for folder in self.folders.values():
@@ -48,3 +48,8 @@ class Mailbox:
         self.store.begin()
         self.store.set(self._name, self._delivered)
         self.store.commit()
+
+
+def folders_of(root: Path, partners: Iterable[str]) -> dict[str, Path]:
+    """The folder of each partner by its name."""
+    return {name: root / name.lower() for name in partners}

@@ -82,6 +82,15 @@ def build_app(distributor: Distributor) -> FastAPI:
             raise ProblemError(404, "this OMS keeps no returns")
         return list_page(request, view.tables["returns"], updatedAfter, cursor, limit)
 
+    @app.get("/v1/availability")
+    async def availability(request: Request) -> Response:
+        """What the channels see of every position, as of now; whole."""
+        if "channels" not in distributor.processes:
+            raise ProblemError(404, "this OMS has no channels")
+        rows = [to_json(row) for row in distributor.channels.published(clock.now())]
+        rows = [] if is_silent(request) else page_texts(request, "availability", rows)
+        return json_response(f'{{"availability":[{",".join(rows)}],"nextCursor":null}}')
+
     @app.get("/v1/orders/{record_id}")
     async def order(record_id: str) -> Response:
         if record_id not in view.orders:

@@ -34,13 +34,15 @@ _TICK_SECONDS = 0.5
 class SandboxHandle:
     """A running sandbox. ``urls``: base URLs by service (admin, oms, erp, wms, carrier).
 
-    ``partners``: the folder of each partner with whom X12 files are exchanged, by kind and name.
+    ``partners``: the folder of each partner with whom X12 files are exchanged, by kind and name;
+    ``processes``: the business processes that the world tells of.
     """
 
     home: Path
     urls: dict[str, str]
     credentials: Credentials
     partners: dict[str, dict[str, Path]] = field(default_factory=dict)
+    processes: tuple[str, ...] = ()
 
     def wait_ready(self, timeout: float = 15.0) -> None:
         """Return when every service answers its health check. Raises SandboxError."""
@@ -177,7 +179,11 @@ class _Fleet:
             for service, listener in self._sockets.items()
         }
         self.handle = SandboxHandle(
-            home, urls, settings.credentials, self._distributor.partner_folders
+            home,
+            urls,
+            settings.credentials,
+            self._distributor.partner_folders,
+            self._distributor.processes,
         )
         (home / "endpoints.json").write_text(json.dumps(urls, indent=2) + "\n")
 

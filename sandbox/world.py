@@ -69,11 +69,14 @@ def build_history(settings: Settings, now: float) -> History:
 def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     """Stage the faults and decoys of the settings; returns their truth rows.
 
-    Kinds that need free stock positions come last, when all positions of orders are known.
+    Kinds that need free stock positions come first: orders find others, whatever is taken. A kind
+    that the world lacks the means for is left out.
     """
     rows = []
-    kinds = sorted(KINDS.values(), key=lambda kind: kind.takes_free_stock)
+    kinds = sorted(KINDS.values(), key=lambda kind: not kind.takes_free_stock)
     for kind in kinds:
+        if kind.missing(settings):
+            continue
         usual = settings.decoys_per_kind if kind.name in _DECOY_NAMES else settings.faults_per_kind
         for _ in range(settings.mix.get(kind.name, usual if kind.in_history else 0)):
             rows.append(stage_one(scene, kind))

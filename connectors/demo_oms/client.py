@@ -37,6 +37,10 @@ class OmsClient:
                 )
             cursor = following
 
+    def availability(self) -> list[Any]:
+        """What the channels see of every position."""
+        return self.http.rows(self.http.get_json("v1/availability"), "availability")
+
     def order(self, order_id: str) -> dict[str, Any] | None:
         """One order by the OMS's own id; None when there is none."""
         try:

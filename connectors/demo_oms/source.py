@@ -1,4 +1,4 @@
-"""What can be read from the OMS: order lines and products."""
+"""What can be read from the OMS: order lines, products, and what it offers its channels."""
 
 from __future__ import annotations
 
@@ -15,26 +15,36 @@ from registry.contracts import contracts_of
 from registry.systems import System
 
 KINDS = {"order_lines": "orders", "products": "products"}
+SNAPSHOT = "availability"
 
 
 class OmsSource:
-    """Reads one OMS. The cursor is the latest ``updatedAt`` seen, never later than its clock."""
+    """Reads one OMS. The cursor is the latest ``updatedAt`` seen, never later than its clock.
+
+    What it offers is a snapshot and is read whole. An OMS without channels has none: its
+    ``entities`` in the systems file leave it out.
+    """
 
     def __init__(self, system: System, client: OmsClient) -> None:
         self.system = system
         self.client = client
         contracts = contracts_of("demo_oms")
-        self._readers = {entity: DocumentReader(contracts[entity]) for entity in KINDS}
+        self._readers = {entity: DocumentReader(contracts[entity]) for entity in self.entities}
 
     @property
     def entities(self) -> tuple[str, ...]:
         # Products first: an order line whose product is still unknown can't be compared.
-        return ("products", "order_lines")
+        return ("products", "order_lines", SNAPSHOT)
 
     def probe(self) -> None:
         self.client.http.get_json("v1/products", {"limit": 1})
 
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        if entity == SNAPSHOT:
+            rows = self.client.availability()
+            records = self._readers[entity].records(rows)
+            yield clocked_page(self.client.http, entity, records, None)
+            return
         if entity not in KINDS:
             raise unknown_entity(self, entity)
         reached = instant(cursor)

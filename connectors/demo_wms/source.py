@@ -1,4 +1,4 @@
-"""What can be read from the WMS: orders, shipments, the stock ledger, inventory, items."""
+"""What can be read from the WMS: orders, shipments, receipts, stock ledger, inventory, items."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ FEEDS = {
     "items": ("items", "UpdatedMs"),
     "order_lines": ("orders", "UpdatedMs"),
     "shipment_lines": ("shipments", "UpdatedMs"),
+    "receipt_lines": ("receipts", "UpdatedMs"),
     "transactions": ("transactions", "TranMs"),
 }
 SNAPSHOT = "inventory"
@@ -27,7 +28,8 @@ SNAPSHOT = "inventory"
 class WmsSource:
     """Reads one WMS. The cursor is a position in the entity's change feed.
 
-    Inventory is a snapshot and is read whole, last, after the ledger that explains it.
+    Inventory is a snapshot and is read whole, last, after the ledger that explains it. A WMS that
+    is not told of purchasing has no receipts: its ``entities`` in the systems file leave them out.
     """
 
     def __init__(self, system: System, client: WmsClient) -> None:

@@ -55,7 +55,7 @@ class Wanted:
         """The command that gives the same again."""
         return (
             f"tallyman evaluate --seeds {self.seeds} --first-seed {self.first_seed} "
-            f"--orders {self.choices.orders}"
+            f"--orders {self.choices.orders} --world {self.choices.world}"
         )
 
 
@@ -73,7 +73,7 @@ def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dic
         progress("building the models once, without data")
         parsed(load_settings(home))
         shutil.rmtree(template, ignore_errors=True)
-        make_template(template)
+        make_template(template, wanted.choices)
 
     work = WorldWork(wanted.choices, folder, wanted.keep)
     results, failures = collect(wanted.all_seeds, wanted.jobs, kept, prepare, work, progress)

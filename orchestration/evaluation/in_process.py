@@ -18,7 +18,7 @@ from connectors.in_process import Hosted, hosting
 from orchestration.pretend import SandboxError, secrets_of, write_configuration
 from registry.settings import Settings
 from sandbox import clock
-from sandbox.distributor import Distributor
+from sandbox.distributor import Distributor, partner_folders
 from sandbox.server import build_apps
 from sandbox.settings import SERVICES
 from sandbox.settings import Settings as World
@@ -119,9 +119,11 @@ def host(service: str) -> str:
 URLS = {service: f"http://{host(service)}" for service in SERVICES}
 
 
-def configuration(home: Path) -> Settings:
-    """Our settings, kept in ``home``, for a world in this process."""
-    return write_configuration(home, URLS, secrets_of(World().credentials))
+def configuration(home: Path, world: World) -> Settings:
+    """Our settings, kept in ``home``, for such a world in this process."""
+    folders = partner_folders(home / "sandbox", world.partners)
+    secrets = secrets_of(world.credentials)
+    return write_configuration(home, URLS, secrets, folders, world.processes)
 
 
 @contextmanager
@@ -139,7 +141,7 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
         hosts = {name: Hosted(app, time.now) for name, app in transports.items()}
         with clock.skips_forgotten(), hosting(hosts):
             yield PretendWorld(
-                settings=configuration(home),
+                settings=configuration(home, choices),
                 clock=time,
                 admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
                 skip=clock.skip,

@@ -28,6 +28,7 @@ from reporting.publish import published_connection
 from sandbox.faults.kind import DISTURBED_HOURS, Kind
 from sandbox.settings import Settings as World
 from sandbox.world import KINDS
+from sandbox.worldfile import read_world
 from writeback.approval import approve
 from writeback.propose import HOLD_APPROVAL, HOLD_BRAKE
 from writeback.states import State
@@ -49,19 +50,31 @@ class RestlessError(TallymanError):
 @dataclass(frozen=True)
 class WorldChoices:
     """Which world. ``faults`` and ``decoys``: how many of each kind the history holds. ``late``:
-    one more of each kind that carries its own dates follows while the loop runs."""
+    one more of each kind that carries its own dates follows while the loop runs. ``world``: the
+    world file that gives the processes and trading partners."""
 
     orders: int
     faults: int = 3
     decoys: int = 4
     late: bool = True
+    world: str = "full"
+
+    def settings(self, seed: int) -> World:
+        """The world of a seed."""
+        return replace(
+            read_world(self.world),
+            seed=seed,
+            orders=self.orders,
+            faults_per_kind=self.faults,
+            decoys_per_kind=self.decoys,
+        )
 
 
-def make_template(folder: Path) -> None:
+def make_template(folder: Path, choices: WorldChoices) -> None:
     """An empty warehouse with every view and seed, for all worlds to begin with: making them costs
     a third of a first pass."""
     folder.mkdir(parents=True, exist_ok=True)
-    installation = Installation.load(configuration(folder))
+    installation = Installation.load(configuration(folder, choices.settings(seed=0)))
     with warehouse(installation.settings) as connection:
         refresh_views(connection, installation.registry)
     keep(compile_models(installation.settings), folder / "models.json")
@@ -76,13 +89,7 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
     calm_garbage_collection()
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(template / "warehouse.duckdb", home / "warehouse.duckdb")
-    world_choices = World(
-        seed=seed,
-        orders=choices.orders,
-        faults_per_kind=choices.faults,
-        decoys_per_kind=choices.decoys,
-    )
-    with world_in_process(home, world_choices) as world:
+    with world_in_process(home, choices.settings(seed)) as world:
         installation = Installation.load(world.settings, clock=world.clock)
         try:
             run = _Run(world, installation, kept(template / "models.json"))

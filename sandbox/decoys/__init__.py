@@ -7,6 +7,7 @@ from sandbox.decoys import (
     order,
     schema,
     shipment,
+    supplier,
     time,
     transport,
 )
@@ -20,5 +21,6 @@ DECOYS: tuple[Kind, ...] = (
     *shipment.KINDS,
     *finance.KINDS,
     *inventory.KINDS,
+    *supplier.KINDS,
     *correction.KINDS,
 )

@@ -8,6 +8,7 @@ from sandbox.faults import (
     order,
     schema,
     shipment,
+    supplier,
     time,
     transport,
 )
@@ -19,6 +20,7 @@ FAULTS: tuple[Kind, ...] = (
     *shipment.KINDS,
     *finance.KINDS,
     *inventory.KINDS,
+    *supplier.KINDS,
     *identity.KINDS,
     *schema.KINDS,
     *time.KINDS,

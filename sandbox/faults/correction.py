@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.faults.finance import not_invoiced
-from sandbox.faults.inventory import movement_unposted
+from sandbox.faults.inventory import count_unposted
 from sandbox.faults.kind import Kind, correction_of
 from sandbox.faults.order import price_differs
 from sandbox.scene import OLD, Scene, keys_of
@@ -47,7 +47,7 @@ def field_dropped(scene: Scene) -> Truth:
 
 
 def applied_twice(scene: Scene) -> Truth:
-    truth = movement_unposted(scene)
+    truth = count_unposted(scene)
     ref, correction = truth.keys["ref"], truth.correction
     assert correction is not None
     back = str(-int(correction["payload"]["quantity"]))

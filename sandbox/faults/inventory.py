@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, erp_item, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item, wms_sku
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.faults.kind import Kind, correction_of
-from sandbox.scene import Scene
+from sandbox.scene import OLD, Scene, keys_of
 from sandbox.truth import Truth
 
 
-def movement_unposted(scene: Scene) -> Truth:
+def damage_unposted(scene: Scene) -> Truth:
+    return _adjustment_unposted(scene, "I1", -scene.rng.randrange(1, 5), "DMG")
+
+
+def count_unposted(scene: Scene) -> Truth:
+    return _adjustment_unposted(scene, "I10", scene.rng.choice((-4, -3, -2, 2, 3)), "CC")
+
+
+def _adjustment_unposted(scene: Scene, kind: str, qty: int, reason: str) -> Truth:
     item, location = scene.free_position()
     ref = scene.numbers.next("adjustment")
     at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
-    qty = scene.rng.choice((-4, -3, -2, 2, 3))
     scene.add(
         at,
         "stock_adjusted",
@@ -25,10 +32,10 @@ def movement_unposted(scene: Scene) -> Truth:
         item=item.number,
         location=location,
         qty=qty,
-        reason="CC",
+        reason=reason,
     )
     return Truth(
-        kind="I1",
+        kind=kind,
         systems=["wms", "erp"],
         keys={"ref": ref, "gtin": item.gtin, "location": location},
         since=at,
@@ -42,7 +49,7 @@ def movement_unposted(scene: Scene) -> Truth:
             movement_type="701",
             quantity=str(qty),
             document=ref,
-            reason="CC",
+            reason=reason,
         ),
         after={"erp": {"stock_movements": {"ref": ref, "qty": f"{qty}.000"}}},
     )
@@ -83,9 +90,43 @@ def movement_posted_twice(scene: Scene) -> Truth:
     )
 
 
-def balance_drifted(scene: Scene) -> Truth:
+def receipt_unposted(scene: Scene) -> Truth:
     item, location = scene.free_position()
-    qty = scene.rng.choice((-9, -7, -5, 5, 7, 11))
+    ref = scene.numbers.next("receipt")
+    at = scene.now - scene.rng.uniform(6 * HOUR, 20 * DAY)
+    qty = item.case_pack * scene.rng.randrange(1, 6)
+    data = {"ref": ref, "item": item.number, "location": location, "qty": qty}
+    scene.add(at, "stock_received", ref, {"wms": at}, **data)
+    return Truth(
+        kind="I4",
+        systems=["wms", "erp"],
+        keys={"ref": ref, "gtin": item.gtin, "location": location},
+        since=at,
+        expected=[("I11R", ref)],
+        values={"wms": str(qty), "erp": "absent", "real": str(qty)},
+        correction=correction_of(
+            "erp",
+            "post_movement",
+            target_item=erp_item(item.number),
+            target_location=ERP_WAREHOUSE[location],
+            movement_type="101",
+            quantity=str(qty),
+            document=ref,
+        ),
+        after={"erp": {"stock_movements": {"ref": ref, "qty": f"{qty}.000"}}},
+    )
+
+
+def stock_phantom(scene: Scene) -> Truth:
+    return _balance_drifted(scene, "I3", scene.rng.choice((4, 5, 7, 9, 11)))
+
+
+def stock_hidden(scene: Scene) -> Truth:
+    return _balance_drifted(scene, "I4", -scene.rng.choice((4, 5, 7, 9, 11)))
+
+
+def _balance_drifted(scene: Scene, kind: str, qty: int) -> Truth:
+    item, location = scene.free_position()
     at = scene.now - scene.rng.uniform(4 * HOUR, 10 * DAY)
     scene.add(
         at,
@@ -97,7 +138,7 @@ def balance_drifted(scene: Scene) -> Truth:
         qty=qty,
     )
     return Truth(
-        kind="I3",
+        kind=kind,
         systems=["wms", "erp"],
         keys={
             "gtin": item.gtin,
@@ -127,18 +168,194 @@ def balance_drifted(scene: Scene) -> Truth:
     )
 
 
+MISKEYED = 50_000
+"""Units of a count entered wrong: more than any position ever holds."""
+
+
+def count_miskeyed(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    ref = scene.numbers.next("adjustment")
+    at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
+    position = f"{item.gtin}@{location}"
+    scene.add(
+        at,
+        "stock_miscounted",
+        ref,
+        {"wms": at, "erp": at + scene.rng.uniform(MINUTE, 30 * MINUTE)},
+        ref=ref,
+        item=item.number,
+        location=location,
+        qty=-MISKEYED,
+        reason="CC",
+    )
+    return Truth(
+        kind="I5",
+        systems=["wms", "erp"],
+        keys={"ref": ref, "gtin": item.gtin, "location": location, "position": position},
+        since=at,
+        expected=[("I07", position), ("I07E", position)],
+        values={"wms": "below 0", "erp": "below 0", "real": "never moved"},
+    )
+
+
+def damage_unblocked(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    ref = scene.numbers.next("adjustment")
+    at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
+    qty = scene.rng.randrange(1, 9)
+    data = {"ref": ref, "item": item.number, "location": location, "qty": qty}
+    scene.add(at, "stock_blocked", ref, {"wms": at}, **data)
+    return Truth(
+        kind="I6",
+        systems=["wms", "erp"],
+        keys={"ref": ref, "gtin": item.gtin, "location": location},
+        since=at,
+        expected=[("I06", ref)],
+        values={"wms": f"{qty} damaged", "erp": "sellable", "real": f"{qty} damaged"},
+    )
+
+
+def block_drifted(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    ref = scene.numbers.next("adjustment")
+    at = scene.now - scene.rng.uniform(2 * DAY, 20 * DAY)
+    qty = scene.rng.randrange(1, 9)
+    data = {"item": item.number, "location": location}
+    position = f"{item.gtin}@{location}"
+    posted = {"wms": at, "erp": at + 5 * MINUTE}
+    scene.add(at, "stock_blocked", ref, posted, ref=ref, qty=qty, **data)
+    drifted = scene.now - scene.rng.uniform(4 * HOUR, DAY)
+    seen = {"erp": drifted}
+    scene.add(drifted, "stock_drifted", position, seen, field="qblk", qty=-qty, **data)
+    return Truth(
+        kind="I6",
+        systems=["wms", "erp"],
+        keys={"gtin": item.gtin, "location": location, "position": position},
+        since=drifted,
+        expected=[("I06B", position)],
+        values={"wms": f"{qty} damaged", "erp": "0 blocked", "real": f"{qty} damaged"},
+    )
+
+
+def cancelled_and_kept(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    released = scene.write.released(order, placed)
+    at = scene.write.cancel(order, released + scene.rng.uniform(20 * MINUTE, 5 * HOUR))
+    return Truth(
+        kind="I7",
+        systems=["wms", "oms"],
+        keys=keys_of(order) | {"wms_order": order.wms_order},
+        since=max(at + 1.0, order.find("order_released").seen["wms"]),
+        expected=[("I03C", line) for line in order.objects()],
+        values={"oms": "cancelled", "erp": "cancelled", "wms": "allocated", "real": "cancelled"},
+    )
+
+
+def oversold(scene: Scene) -> Truth:
+    item, location = scene.free_position()
+    at = scene.now - scene.rng.uniform(2 * HOUR, 10 * DAY)
+    units = scene.rng.randrange(3, 20)
+    position = f"{item.gtin}@{location}"
+    data = {"item": item.number, "location": location, "qty": units}
+    scene.add(at, "availability_missed", position, {"oms": at}, **data)
+    return Truth(
+        kind="I8",
+        systems=["oms", "wms"],
+        keys={"gtin": item.gtin, "location": location, "position": position},
+        since=at,
+        expected=[("I02", position)],
+        values={"oms": f"{units} too many", "wms": "right", "real": "right"},
+    )
+
+
+def transfer_lost(scene: Scene) -> Truth:
+    return _transferred(scene, received=False)
+
+
+def transfer_short(scene: Scene) -> Truth:
+    return _transferred(scene, received=True)
+
+
+def _transferred(scene: Scene, received: bool) -> Truth:
+    item, source = scene.free_position()
+    target = next(location for location in LOCATIONS if location != source)
+    number = scene.numbers.next("transfer")
+    qty = item.case_pack * scene.rng.randrange(1, 4)
+    came = qty - scene.rng.randrange(1, item.case_pack) if received else 0
+    ordered = scene.now - scene.rng.uniform(7 * DAY, 20 * DAY)
+    shipped, arrived = ordered + 2 * HOUR, ordered + 20 * HOUR
+    data = {"transfer": number, "item": item.number, "from": source, "to": target}
+    scene.add(ordered, "transfer_ordered", number, {"erp": ordered + 1.0}, qty=qty, **data)
+    left = {"wms": shipped, "erp": shipped + 5 * MINUTE}
+    scene.add(shipped, "transfer_shipped", number, left, qty=qty, **data)
+    if received:
+        there = {"wms": arrived, "erp": arrived + 5 * MINUTE}
+        scene.add(arrived, "transfer_received", number, there, qty=came, **data)
+    return Truth(
+        kind="I9",
+        systems=["wms"],
+        keys={"transfer": number, "gtin": item.gtin, "from": source, "to": target},
+        since=shipped,
+        expected=[("I08T", number)],
+        values={"shipped": str(qty), "received": str(came), "real": str(came)},
+    )
+
+
 KINDS = (
     Kind(
-        "I1", "Stock adjustment never posted in the ERP", movement_unposted, takes_free_stock=True
+        "I1", "Damaged stock never written off in the ERP", damage_unposted, takes_free_stock=True
     ),
     Kind(
         "I2", "Goods receipt posted twice in the ERP", movement_posted_twice, takes_free_stock=True
     ),
     Kind(
         "I3",
-        "ERP quantity on hand changed without a movement",
-        balance_drifted,
+        "ERP shows more than there is, without a movement",
+        stock_phantom,
         undated=True,
         takes_free_stock=True,
     ),
+    Kind(
+        "I4",
+        "ERP shows less than there is, without a movement",
+        stock_hidden,
+        undated=True,
+        takes_free_stock=True,
+    ),
+    Kind("I4R", "Goods receipt never posted in the ERP", receipt_unposted, takes_free_stock=True),
+    Kind("I5", "Count keyed wrong: less than nothing", count_miskeyed, takes_free_stock=True),
+    Kind(
+        "I6", "Set aside as damaged, sellable in the ERP", damage_unblocked, takes_free_stock=True
+    ),
+    Kind(
+        "I6B",
+        "Blocked stock set free in the ERP without a movement",
+        block_drifted,
+        undated=True,
+        takes_free_stock=True,
+    ),
+    Kind("I7", "Cancelled, but still allocated in the WMS", cancelled_and_kept, undated=True),
+    Kind(
+        "I8",
+        "The OMS offers units that are gone",
+        oversold,
+        undated=True,
+        takes_free_stock=True,
+        needs=("channels",),
+    ),
+    Kind(
+        "I9",
+        "Transfer lost on its way",
+        transfer_lost,
+        takes_free_stock=True,
+        needs=("transfers",),
+    ),
+    Kind(
+        "I9S",
+        "Transfer received short",
+        transfer_short,
+        takes_free_stock=True,
+        needs=("transfers",),
+    ),
+    Kind("I10", "Count never posted in the ERP", count_unposted, takes_free_stock=True),
 )

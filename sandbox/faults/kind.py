@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.clock import HOUR, iso_utc
 from sandbox.orders import Line, Order
 from sandbox.scene import Scene
+from sandbox.settings import Settings
 from sandbox.truth import Truth
 
 Stage = Callable[[Scene], Truth]
@@ -20,7 +21,8 @@ class Kind:
 
     ``undated``: nothing in it carries a date of its own, only the last change does. So one that is
     injected later begins at its injection and falls due a grace period after it.
-    ``takes_free_stock``: needs items or positions that no other kind uses, so it is staged last.
+    ``takes_free_stock``: needs items or positions that no other kind uses, so it is staged first.
+    ``needs``: business processes and trading partners without which a world can't hold it.
     ``mixed``: every history has some of it; else it is injected only (it falls due so long after it
     was read, or keeps a target waiting so long, that a demo would not see its end).
     ``whole_feed``: the feed (``erp.stock``) or system that all of it disturbs for a while, and so
@@ -32,8 +34,14 @@ class Kind:
     stage: Stage
     undated: bool = False
     takes_free_stock: bool = False
+    needs: tuple[str, ...] = ()
     mixed: bool = True
     whole_feed: str | None = None
+
+    def missing(self, settings: Settings) -> tuple[str, ...]:
+        """What of its needs a world of these settings has not."""
+        there = {*settings.processes, *settings.partners}
+        return tuple(need for need in self.needs if need not in there)
 
     @property
     def in_history(self) -> bool:

@@ -13,6 +13,9 @@ from sandbox.tables import Document, Table
 from sandbox.views.base import View
 
 OPEN, BOOKED, RELEASED, FULFILLED, INVOICED, CANCELLED = 10, 20, 30, 40, 50, 90
+BLOCKED, REVALUED = "344", "RV"
+"""Movements that change what may be done with stock, or what it is worth, and not how much."""
+
 _CENT = Decimal("0.01")
 _MILLI = Decimal("0.001")
 
@@ -289,13 +292,13 @@ class ErpView(View):
             "origin": origin,
         }
         self.movements.put(document)
-        self.shift_balance(item_no, whs, qty)
+        self.shift_balance(item_no, whs, qty, "qblk" if mv_type == BLOCKED else "qoh")
         return document
 
-    def shift_balance(self, item_no: str, whs: str, qty: Decimal) -> None:
-        """Move the quantity on hand."""
+    def shift_balance(self, item_no: str, whs: str, qty: Decimal, field: str = "qoh") -> None:
+        """Move the quantity on hand, or how much of it is blocked (``qblk``)."""
         balance = self.stock.edit(f"{item_no}@{whs}")
-        balance["qoh"] = quantity(Decimal(balance["qoh"]) + qty)
+        balance[field] = quantity(Decimal(balance[field]) + qty)
         self.stock.put(balance)
 
     def posted_quantities(self, table: Table, doc_no: str, posted: str = "P") -> dict[int, Decimal]:
@@ -354,7 +357,14 @@ class ErpView(View):
             }
         )
         for location in data["locations"]:
-            self.stock.put({"item_no": item_no, "whs": ERP_WAREHOUSE[location], "qoh": quantity(0)})
+            self.stock.put(
+                {
+                    "item_no": item_no,
+                    "whs": ERP_WAREHOUSE[location],
+                    "qoh": quantity(0),
+                    "qblk": quantity(0),
+                }
+            )
 
     def on_item_repriced(self, data: dict[str, Any], when: float, stamp: float) -> None:
         item = self.items.edit(erp_item(data["item"]))
@@ -430,7 +440,17 @@ class ErpView(View):
 
     def on_stock_drifted(self, data: dict[str, Any], when: float, stamp: float) -> None:
         whs = ERP_WAREHOUSE[data["location"]]
-        self.shift_balance(erp_item(data["item"]), whs, Decimal(data["qty"]))
+        field = data.get("field", "qoh")
+        self.shift_balance(erp_item(data["item"]), whs, Decimal(data["qty"]), field)
+
+    def on_stock_miscounted(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self.on_stock_adjusted(data, when, stamp)
+
+    def on_stock_blocked(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self._move(data, BLOCKED, "DMG", when, stamp)
+
+    def on_stock_revalued(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self._move({**data, "qty": 0}, REVALUED, None, when, stamp)
 
     def _move(
         self, data: dict[str, Any], mv_type: str, reason: str | None, when: float, stamp: float

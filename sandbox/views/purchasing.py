@@ -155,6 +155,7 @@ class WmsPurchasing(Books):
                         "Sku": wms_sku(line["item"]),
                         "ExpQty": line["qty"],
                         "RcvQty": 0,
+                        "RcvMs": None,
                         "Uom": "EA",
                         "Ref": None,
                     }
@@ -169,6 +170,7 @@ class WmsPurchasing(Books):
         receipt = self.receipts.edit(data["notice"])
         line = receipt["Lines"][data["line"] - 1]
         line["RcvQty"] += data["qty"]
+        line["RcvMs"] = clock_ms(when)
         line["Ref"] = data["ref"]
         receipt["Status"] = "RECEIVING"
         if all(line["RcvQty"] >= line["ExpQty"] for line in receipt["Lines"]):

@@ -129,8 +129,9 @@ class WmsView(View):
                 "TranMs": clock_ms(when),
             }
         )
-        damaged = -qty if reason == "DMG" else 0
-        self._shift(wms_sku(item), whse, on_hand=qty, damaged=damaged)
+        # What is only set aside stays on hand.
+        changed = {"damaged": qty} if kind == "HOLD" else {"on_hand": qty}
+        self._shift(wms_sku(item), whse, **changed)
 
     # Events.
 
@@ -241,3 +242,12 @@ class WmsView(View):
         self.transact(
             data["item"], data["location"], "ADJ", data["qty"], data["reason"], data["ref"], when
         )
+
+    def on_stock_miscounted(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self.on_stock_adjusted(data, when, stamp)
+
+    def on_stock_blocked(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self.transact(data["item"], data["location"], "HOLD", data["qty"], "DMG", data["ref"], when)
+
+    def on_stock_drifted(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self._shift(wms_sku(data["item"]), data["location"], on_hand=data["qty"])

@@ -134,6 +134,12 @@ def _orders(books: Books) -> Violations:
                         found.add(("O04", name))
                 if document["doc_no"] in shipped_docs or ("O03", document["doc_no"]) in found:
                     continue
+                picking = host_lines.get((document["doc_no"], line["lineNo"] * 10))
+                if cancelled is not None and picking is not None:
+                    since = max(cancelled, wms_time(picking["CreatedMs"]))
+                    freed = wms_time(picking["UpdatedMs"])
+                    if picking["Status"] != "CANCELED" or not in_time(since, [freed], 2 * HOURS):
+                        found.add(("I03C", name))
                 if cancelled is not None:
                     told = local(twin["cancelled"]) if twin["cancelled"] else ()
                     # It may have been entered later than the time that it was given.
@@ -244,24 +250,33 @@ def _stock(books: Books) -> Violations:
     erp_ledger: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     wms_ledger: dict[tuple[str, str], int] = defaultdict(int)
     by_ref = defaultdict(list)
+    erp_blocked: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    wms_damaged: dict[tuple[str, str], int] = defaultdict(int)
     for row in books.movements:
-        erp_ledger[gtin_of_item[row["item_no"]], CANON[row["whs"]]] += Decimal(row["qty"])
+        ledger = erp_blocked if row["mv_type"] == "344" else erp_ledger
+        ledger[gtin_of_item[row["item_no"]], CANON[row["whs"]]] += Decimal(row["qty"])
         by_ref[row["ref"]].append(row)
     for ref, rows in by_ref.items():
         if not ref.startswith("SHP-") and len([row for row in rows if Decimal(row["qty"])]) > 1:
             found.add(("I12", ref))
+    waits = {"ADJ": "I11", "RCPT": "I11R", "HOLD": "I06"}
     for row in books.transactions:
-        wms_ledger[gtin_of_sku[row["Sku"]], row["Whse"]] += row["Qty"]
-        if row["TranType"] in ("ADJ", "RCPT"):
+        moved = wms_damaged if row["TranType"] == "HOLD" else wms_ledger
+        moved[gtin_of_sku[row["Sku"]], row["Whse"]] += row["Qty"]
+        if row["TranType"] in waits:
             since = wms_time(row["TranMs"])
             posted = [moment for twin in by_ref[row["Ref"]] for moment in local(twin["posted"])]
             if not in_time(since, posted, 2 * HOURS):
-                found.add(("I11", row["Ref"]))
+                found.add((waits[row["TranType"]], row["Ref"]))
     for row in books.stock:
         position = (gtin_of_item[row["item_no"]], CANON[row["whs"]])
+        name = "@".join(position)
         if Decimal(row["qoh"]) != erp_ledger[position]:
-            found.add(("I01", "@".join(position)))
-        assert Decimal(row["qoh"]) >= 0
+            found.add(("I01", name))
+        if Decimal(row["qblk"]) != erp_blocked[position]:
+            found.add(("I06B", name))
+        if Decimal(row["qoh"]) < 0:
+            found.add(("I07E", name))
     allocated: dict[tuple[str, str], int] = defaultdict(int)
     pack = {row["Sku"]: row["CasePack"] for row in books.wms_items}
     for order in books.wms_orders:
@@ -271,7 +286,10 @@ def _stock(books: Books) -> Violations:
                 allocated[gtin_of_sku[line["Sku"]], order["Whse"]] += base
     for row in books.inventory:
         position = (gtin_of_sku[row["Sku"]], row["Whse"])
-        assert row["OnHand"] == wms_ledger[position] >= 0, position
+        assert row["OnHand"] == wms_ledger[position], position
+        assert row["Damaged"] == wms_damaged[position], position
+        if row["OnHand"] < max(0, row["Allocated"] + row["Damaged"]):
+            found.add(("I07", "@".join(position)))
         assert row["Allocated"] == allocated[position], position
     return found
 

@@ -11,10 +11,12 @@ import pytest
 from sandbox.clock import iso_utc, now
 from sandbox.distributor import Distributor
 from sandbox.kinds import catalogue
+from sandbox.scene import NothingLeftError
 from sandbox.settings import Settings
 from sandbox.world import KINDS, build_history
+from sandbox.worldfile import read_world
 
-SETTINGS = Settings(orders=150, faults_per_kind=1, decoys_per_kind=1)
+SETTINGS = replace(read_world("full"), orders=150, faults_per_kind=1, decoys_per_kind=1)
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +75,28 @@ def test_what_only_its_last_change_dates_begins_at_its_injection(tmp_path, kind)
     (row,) = distributor.inject(kind, 1)
     distributor.close()
     assert row["expected_by"] > before
+
+
+def test_a_world_without_the_means_for_a_kind_leaves_it_out_and_says_so(tmp_path):
+    plain = Settings(orders=60, faults_per_kind=1, decoys_per_kind=1)
+    held = {row["fault_type"] for row in build_history(plain, now()).truths}
+    needing = {kind.name for kind in KINDS.values() if kind.needs}
+    assert needing >= {"P1", "I8", "I9"}
+    assert not held & needing
+    distributor = Distributor(tmp_path, plain)
+    with pytest.raises(NothingLeftError, match="no purchasing and no suppliers"):
+        distributor.inject("P1", 1)
+    distributor.close()
+
+
+def test_what_needs_more_than_orders_can_be_injected_where_it_is(tmp_path):
+    distributor = Distributor(tmp_path, SETTINGS)
+    for name, kind in KINDS.items():
+        if kind.needs:
+            (row,) = distributor.inject(name, 1)
+            assert row["decoy"] or kind.undated or row["expected_by"] <= row["injected_at"], name
+    held = distributor.store.truths()
+    distributor.close()
+    again = Distributor(tmp_path, SETTINGS)
+    assert again.store.truths() == held
+    again.close()

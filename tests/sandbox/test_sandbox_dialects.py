@@ -84,7 +84,7 @@ def test_erp_stock_is_a_snapshot(reader: Reader) -> None:
 def test_erp_wall_clock_repeats_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
     monkeypatch.setattr("sandbox.clock.now", lambda: end)
-    distributor = Distributor(tmp_path, Settings(orders=3000, days=22, peak_days=0))
+    distributor = Distributor(tmp_path, Settings(seed=1, orders=3000, days=22, peak_days=0))
     texts = distributor.erp.movements.page_from("2026-11-01 01:00:00", 0, 200)[0]
     rows = [row for row in map(json.loads, texts) if row["posted"] < "2026-11-01 02:00:00"]
     # Numbered as they were posted, while the wall clock went back once.

@@ -2,11 +2,13 @@
 {{ config(materialized='table') }}
 
 {% set feeds = [
-    ('demo_oms', ['order_lines', 'products']),
+    ('demo_oms', ['order_lines', 'products', 'availability']),
     ('demo_erp', [
         'sales_order_lines', 'fulfilment_lines', 'invoice_lines', 'stock_movements', 'stock', 'items',
     ]),
-    ('demo_wms', ['order_lines', 'shipment_lines', 'transactions', 'inventory', 'items']),
+    ('demo_wms', [
+        'order_lines', 'shipment_lines', 'receipt_lines', 'transactions', 'inventory', 'items',
+    ]),
     ('demo_carrier', ['tracking_events']),
     ('carrier_tracking', ['tracking_events']),
     ('files', ['purchase_order_lines']),

@@ -45,8 +45,13 @@ told as (
 marked as (
     select
         *,
-        state in (
-            'quarantined', 'damaged', 'returned', 'expired', 'allocated', 'reserved', 'safety_stock'
+        coalesce(
+            state in (
+                select terms.state
+                from {{ ref('promise_formulas') }} as terms
+                where terms.role = '*' and terms.factor < 0
+            ),
+            false
         ) as is_not_free
     from told
 ),
@@ -100,7 +105,7 @@ comparisons as (
         judgements.is_ambiguous
     from {{ ref('balance_judgements') }} as judgements
     inner join {{ ref('rules') }} as rules
-        on judgements.rule_id = rules.rule_id
+        on judgements.rule_id = rules.rule_id and rules.a_role <> rules.b_role
     qualify row_number() over (
             partition by judgements.item_id, judgements.location_id, rules.a_milestone
             order by judgements.judged_at desc, abs(judgements.residual_quantity) desc

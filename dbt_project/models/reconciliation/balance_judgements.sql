@@ -1,12 +1,13 @@
 -- What two systems' balances differ by after all movements, at one moment for each snapshot of the
--- copy. Each side is rolled from its nearest snapshot by its own ledger.
+-- copy. Each side is rolled from its nearest snapshot by its own ledger; of a rule that holds a
+-- system against its own ledger (cover ledger) the authority is what it showed first.
 with rules as (
     select
         rules.rule_id,
         rules.a_milestone as state,
         rules.a_role,
         rules.b_role,
-        rules.grace_minutes,
+        coalesce(rules.cover = 'ledger', false) as is_own_ledger,
         a_routes.a_system,
         b_routes.system as b_system,
         coalesce(authorities.authoritative_role, rules.a_role) as authoritative_role
@@ -26,7 +27,7 @@ with rules as (
             rules.object_type = authorities.object_type
             and rules.a_milestone = authorities.field
             and a_routes.a_system = authorities.a_system
-    where rules.family = 'balance'
+    where rules.family = 'balance' and coalesce(rules.cover, '') not in ('at_least', 'at_most')
 ),
 
 pairs as (
@@ -46,6 +47,15 @@ snapshots as (
         min(as_of) as taken_at
     from {{ ref('inventory_positions') }}
     group by system, state, extraction_id
+),
+
+first_snapshots as (
+    select
+        system,
+        state,
+        arg_min(extraction_id, taken_at) as extraction_id
+    from snapshots
+    group by system, state
 ),
 
 -- Moments up to which every feed of the rule has told all.
@@ -117,7 +127,10 @@ moments as (
     select
         moments_of_pairs.*,
         copy_nearest.extraction_id as copy_extraction_id,
-        authority_nearest.extraction_id as authority_extraction_id
+        case
+            when moments_of_pairs.is_own_ledger then first_snapshots.extraction_id
+            else authority_nearest.extraction_id
+        end as authority_extraction_id
     from moments_of_pairs
     inner join copy_nearest
         on
@@ -131,6 +144,10 @@ moments as (
             and moments_of_pairs.a_system = authority_nearest.a_system
             and moments_of_pairs.b_system = authority_nearest.b_system
             and moments_of_pairs.judged_at = authority_nearest.judged_at
+    left join first_snapshots
+        on
+            moments_of_pairs.authority_system = first_snapshots.system
+            and moments_of_pairs.state = first_snapshots.state
     where copy_nearest.extraction_id is not null
     qualify
         row_number() over (
@@ -149,6 +166,8 @@ balances as (
         moments.b_system,
         moments.copy_system,
         moments.authority_system,
+        moments.state,
+        moments.is_own_ledger,
         moments.judged_at,
         copies.item_id,
         copies.location_id,
@@ -164,7 +183,8 @@ balances as (
         authorities.quantity as authority_quantity,
         authorities.as_of_from as authority_as_of_from,
         authorities.as_of_to as authority_as_of_to,
-        authorities.as_of as authority_as_of
+        authorities.as_of as authority_as_of,
+        authorities.seen_at as authority_seen_at
     from moments
     inner join {{ ref('inventory_positions') }} as copies
         on
@@ -180,49 +200,34 @@ balances as (
             and copies.location_id = authorities.location_id
 ),
 
-ledger as (
-    select
-        system,
-        item_id,
-        location_id,
-        recorded_from,
-        recorded_to,
-        on_hand_change,
-        -- A document explains a difference: its own rule speaks. Our own adjustment has none.
-        case
-            when document is not null and coalesce(echo_kind, '') <> 'adjust_stock'
-                then on_hand_change
-            else 0
-        end as explained_change
-    from {{ ref('inventory_movements') }}
-),
-
 -- Running totals, so that a balance at any moment is one look-up.
 by_end as (
     select
         system,
+        state,
         item_id,
         location_id,
         recorded_to as moment,
-        sum(on_hand_change) over up_to_now as total_change,
+        sum(change) over up_to_now as total_change,
         sum(explained_change) over up_to_now as total_explained,
         count(*) over up_to_now as ended_count
-    from ledger
+    from {{ ref('stock_ledger') }}
     window up_to_now as (
-        partition by system, item_id, location_id order by recorded_to
+        partition by system, state, item_id, location_id order by recorded_to
     )
 ),
 
 by_start as (
     select
         system,
+        state,
         item_id,
         location_id,
         recorded_from as moment,
         count(*) over (
-            partition by system, item_id, location_id order by recorded_from
+            partition by system, state, item_id, location_id order by recorded_from
         ) as started_count
-    from ledger
+    from {{ ref('stock_ledger') }}
 ),
 
 -- The three moments at which each side's ledger is read: its snapshot, and the moment judged.
@@ -234,6 +239,7 @@ questions as (
                 a_system,
                 b_system,
                 judged_at,
+                state,
                 item_id,
                 location_id,
                 '{{ side }}' as side,
@@ -264,6 +270,7 @@ ended as (
     asof left join by_end
         on
             questions.system = by_end.system
+            and questions.state = by_end.state
             and questions.item_id = by_end.item_id
             and questions.location_id = by_end.location_id
             and questions.moment_from >= by_end.moment
@@ -278,6 +285,7 @@ answers as (
     asof left join by_start
         on
             ended.system = by_start.system
+            and ended.state = by_start.state
             and ended.item_id = by_start.item_id
             and ended.location_id = by_start.location_id
             and ended.moment_to >= by_start.moment
@@ -303,6 +311,35 @@ totals as (
         bool_or(is_ambiguous) as is_ambiguous
     from answers
     group by rule_id, a_system, b_system, judged_at, item_id, location_id
+),
+
+-- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
+back_dated as (
+    select distinct
+        balances.rule_id,
+        balances.a_system,
+        balances.judged_at,
+        balances.item_id,
+        balances.location_id
+    from balances
+    inner join {{ ref('stock_ledger') }} as movements
+        on
+            balances.copy_system = movements.system
+            and balances.state = movements.state
+            and balances.item_id = movements.item_id
+            and balances.location_id = movements.location_id
+    where
+        balances.is_own_ledger
+        and (
+            (
+                movements.recorded_from <= balances.copy_as_of_to
+                and movements.seen_at > balances.copy_seen_at
+            )
+            or (
+                movements.recorded_from <= balances.authority_as_of_to
+                and movements.seen_at > balances.authority_seen_at
+            )
+        )
 )
 
 select
@@ -310,6 +347,7 @@ select
     balances.a_system,
     balances.b_system,
     balances.copy_system,
+    balances.state,
     balances.judged_at,
     balances.item_id,
     balances.location_id,
@@ -329,7 +367,7 @@ select
         - balances.authority_quantity - totals.authority_change
         - totals.explained_difference as decimal(18, 6)
     ) as residual_quantity,
-    totals.is_ambiguous
+    totals.is_ambiguous or back_dated.item_id is not null as is_ambiguous
 from balances
 inner join totals
     on
@@ -339,3 +377,10 @@ inner join totals
         and balances.judged_at = totals.judged_at
         and balances.item_id = totals.item_id
         and balances.location_id = totals.location_id
+left join back_dated
+    on
+        balances.rule_id = back_dated.rule_id
+        and balances.a_system = back_dated.a_system
+        and balances.judged_at = back_dated.judged_at
+        and balances.item_id = back_dated.item_id
+        and balances.location_id = back_dated.location_id

@@ -6,7 +6,9 @@ with compared as (
         rules.rule_id,
         fields.object_type,
         fields.field,
+        fields.copy_field,
         fields.tolerance,
+        coalesce(fields.tolerance_percent, 0) as tolerance_percent,
         rules.a_role,
         rules.b_role,
         rules.grace_minutes,
@@ -34,10 +36,29 @@ with compared as (
     where rules.family = 'agreement'
 ),
 
+-- Who holds the right value: a role, or, where one system holds both, the field.
+sides as (
+    select
+        *,
+        field as held_field,
+        cast(null as boolean) as is_authority_field
+    from compared
+    where copy_field is null
+    union all
+    select
+        *,
+        unnest([field, copy_field]) as held_field,
+        unnest([true, false]) as is_authority_field
+    from compared
+    where copy_field is not null
+),
+
 versions as (
     select
-        compared.*,
-        values_held.role = compared.authoritative_role as is_authority,
+        sides.*,
+        coalesce(
+            sides.is_authority_field, values_held.role = sides.authoritative_role
+        ) as is_authority,
         values_held.object_key,
         values_held.object_id,
         values_held.order_line_id,
@@ -50,12 +71,12 @@ versions as (
         values_held.is_first_load,
         values_held.raw_key,
         values_held.attribute_version_id
-    from compared
+    from sides
     inner join {{ ref('attribute_versions') }} as values_held
         on
-            compared.object_type = values_held.object_type
-            and compared.field = values_held.field
-            and values_held.system in (compared.a_system, compared.b_system)
+            sides.object_type = values_held.object_type
+            and sides.held_field = values_held.field
+            and values_held.system in (sides.a_system, sides.b_system)
 ),
 
 -- Most objects always agreed: the rest of the work is for those that ever did not.
@@ -115,11 +136,17 @@ timeline as (
 
 segments as (
     select
-        *,
+        * replace (
+            greatest(tolerance, abs(authority_state.held) * tolerance_percent / 100) as tolerance
+        ),
         authority_state.held as authority_value,
         copy_state.held as copy_value,
         authority_state.held is not null and copy_state.held is not null as is_comparable,
-        coalesce(abs(authority_state.held - copy_state.held) > tolerance, false) as is_different
+        coalesce(
+            abs(authority_state.held - copy_state.held)
+            > greatest(tolerance, abs(authority_state.held) * tolerance_percent / 100),
+            false
+        ) as is_different
     from timeline
 ),
 

@@ -1,11 +1,34 @@
--- Family balance: two balances must agree once all movements are counted, in two snapshots running.
+-- Family balance: two balances must agree once all movements are counted, or one must be possible,
+-- in two snapshots running.
 {{ config(materialized='view') }}
 
-with judgements as (
+with all_judgements as (
+    select
+        rule_id,
+        a_system,
+        b_system,
+        state,
+        item_id,
+        location_id,
+        judged_at,
+        copy_record_id,
+        copy_seen_at,
+        copy_raw_key,
+        copy_quantity,
+        residual_quantity,
+        is_ambiguous
+    from {{ ref('balance_judgements') }}
+    union all by name
+    select * from {{ ref('floor_judgements') }}
+    union all by name
+    select * from {{ ref('promise_judgements') }}
+),
+
+judgements as (
     select
         *,
         residual_quantity <> 0 as is_different
-    from {{ ref('balance_judgements') }}
+    from all_judgements
     -- A movement that may fall on either side of a moment proves nothing.
     where not is_ambiguous
 ),
@@ -39,6 +62,7 @@ episodes as (
         item_id,
         location_id,
         run,
+        any_value(state) as state,
         bool_or(is_different) as is_different,
         min(judged_at) as began_at,
         list_extract(list(judged_at order by judged_at), 2) as confirmed_at,
@@ -61,33 +85,45 @@ with_end as (
 )
 
 select
-    rule_id,
-    a_system,
-    copy_record_id as a_record_id,
-    'on_hand' as milestone,
+    with_end.rule_id,
+    with_end.a_system,
+    with_end.copy_record_id as a_record_id,
+    with_end.state as milestone,
     cast(row_number() over (
-        partition by rule_id, a_system, b_system, item_id, location_id order by run
+        partition by
+            with_end.rule_id, with_end.a_system, with_end.b_system, with_end.item_id,
+            with_end.location_id
+        order by with_end.run
     ) as integer) as ordinal,
     'position' as object_type,
-    item_id || '@' || location_id as object_id,
+    with_end.item_id || '@' || with_end.location_id as object_id,
     cast(null as varchar) as order_id,
     cast(null as varchar) as order_line_id,
     cast(null as varchar) as document,
     cast(null as varchar) as own_document,
     cast(null as varchar) as line_record,
-    'on_hand' as field,
-    item_id,
-    location_id,
-    residual_quantity as quantity,
-    cast(copy_quantity - residual_quantity as varchar) as expected_value,
-    cast(copy_quantity as varchar) as observed_value,
+    with_end.state as field,
+    with_end.item_id,
+    with_end.location_id,
+    with_end.residual_quantity as quantity,
+    cast(with_end.copy_quantity - with_end.residual_quantity as varchar) as expected_value,
+    cast(with_end.copy_quantity as varchar) as observed_value,
     true as is_linked,
-    confirmed_at as due_at,
-    ended_at as end_from,
-    ended_at as end_to,
-    case when ended_at is not null then 'agreed' end as end_reason,
-    first_seen_at,
+    -- Null as long as nothing confirms it.
+    case
+        when with_end.confirmed_at is not null
+            then greatest(
+                    with_end.confirmed_at,
+                    with_end.began_at + to_minutes(coalesce(rules.grace_minutes, 0))
+                )
+    end as due_at,
+    with_end.ended_at as end_from,
+    with_end.ended_at as end_to,
+    case when with_end.ended_at is not null then 'agreed' end as end_reason,
+    with_end.first_seen_at,
     false as is_first_load,
-    raw_key
+    with_end.raw_key
 from with_end
-where is_different
+left join {{ ref('rules_in_force') }} as rules
+    on with_end.rule_id = rules.rule_id
+where with_end.is_different

@@ -52,7 +52,12 @@ b_facts as (
         facts.recorded_to,
         facts.reversed_from,
         facts.reversed_to,
-        case rules.cover when 'quantity' then facts.quantity else 1 end as weight,
+        case rules.cover
+            when 'quantity' then facts.quantity
+            -- What leaves one place arrives in another with the opposite sign.
+            when 'opposite_quantity' then -facts.quantity
+            else 1
+        end as weight,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
     inner join rules
@@ -159,6 +164,7 @@ arisen as (
         *,
         case cover
             when 'quantity' then quantity + coalesce(claimed_before, 0)
+            when 'opposite_quantity' then quantity + coalesce(claimed_before, 0)
             else 1
         end as needed
     from a_with_totals
@@ -351,7 +357,7 @@ select
     cast(null as varchar) as observed_value,
     triggers.object_id is not null
     and (
-        triggers.cover <> 'quantity'
+        triggers.cover not in ('quantity', 'opposite_quantity')
         or (triggers.quantity is not null and unmeasured.match_key is null)
     ) as is_linked,
     triggers.due_at,

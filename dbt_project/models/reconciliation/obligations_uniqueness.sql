@@ -116,7 +116,12 @@ documents as (
                     coalesce(order_line_id, line_record) || '=' || quantity,
                     ',' order by order_line_id, line_record, quantity
                 )
-        end as lines
+        end as lines,
+        -- What was ordered, whatever the order: unknown as long as one of its items is.
+        case
+            when count(*) = count(item_id)
+                then string_agg(item_id || '=' || quantity, ',' order by item_id, quantity)
+        end as items
     from a_lines
     group by rule_id, a_system, own_document
 ),
@@ -132,7 +137,15 @@ keyed as (
                 || '|'
                 || case when list_contains(matched_on, 'document') then document else '' end
                 || '|'
-                || lines
+                || case when list_contains(matched_on, 'location') then location_id else '' end
+                || '|'
+                || case
+                    when list_contains(matched_on, 'day')
+                        then cast(cast(timezone('UTC', recorded_from) as date) as varchar)
+                    else ''
+                end
+                || '|'
+                || case when list_contains(matched_on, 'items') then items else lines end
         end as fact_key,
         case when rule_object_type = 'movement' then sign(quantity) else 1 end as direction
     from documents

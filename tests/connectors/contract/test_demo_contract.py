@@ -55,6 +55,7 @@ class DemoSubject(Subject):
         settings = Settings(
             orders=150,
             items=40,
+            processes=("purchasing", "channels"),
             faults_per_kind=1,
             decoys_per_kind=1,
             live_after_seconds=0.0,
@@ -140,7 +141,7 @@ class DemoErp(DemoSubject):
 class DemoOms(DemoSubject):
     role = "oms"
     connector = "demo_oms"
-    entities = ("order_lines", "products")
+    entities = ("order_lines", "products", "availability")
     moving = ("order_lines",)
     kinds = ("set_delivered", "update_price")
     reversible = frozenset(kinds)
@@ -164,7 +165,14 @@ class DemoOms(DemoSubject):
 class DemoWms(DemoSubject):
     role = "wms"
     connector = "demo_wms"
-    entities = ("items", "order_lines", "shipment_lines", "transactions", "inventory")
+    entities = (
+        "items",
+        "order_lines",
+        "shipment_lines",
+        "receipt_lines",
+        "transactions",
+        "inventory",
+    )
     moving = ("items", "order_lines")
     kinds = ("create_warehouse_order", "set_pack")
     reversible = frozenset(kinds)

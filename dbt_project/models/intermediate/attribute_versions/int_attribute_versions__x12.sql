@@ -1,21 +1,95 @@
--- What warehouses held for compared fields by EDI: shipped quantities in base units.
-select
-    system,
-    'shipment_lines' as entity,
-    record_id,
-    version_number,
-    'shipment_line' as object_type,
-    {{ host_line_type() }} as link_type,
-    {{ host_line_key() }} as link_key,
-    cast(null as varchar) as link_system,
-    shipment_number as document,
-    'shipped_quantity' as field,
-    case when canonical_status = 'shipped' then base_quantity end as value,
-    true as is_additive,
-    written_from as recorded_from,
-    written_to as recorded_to,
-    seen_at,
-    is_first_load,
-    raw_key
-from {{ ref('stg_x12__shipment_lines') }}
-where quantity > 0
+-- What partners held for compared fields by EDI: quantities that warehouses shipped, in base units,
+-- and what a unit of an order line costs by our order, by the supplier's answer and by his invoice.
+with shipped as (
+    select
+        system,
+        'shipment_lines' as entity,
+        record_id,
+        version_number,
+        'shipment_line' as object_type,
+        {{ host_line_type() }} as link_type,
+        {{ host_line_key() }} as link_key,
+        cast(null as varchar) as link_system,
+        shipment_number as document,
+        'shipped_quantity' as field,
+        case when canonical_status = 'shipped' then base_quantity end as value,
+        true as is_additive,
+        written_from as recorded_from,
+        written_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_x12__shipment_lines') }}
+    where quantity > 0
+),
+
+prices as (
+    select
+        system,
+        'purchase_order_lines' as entity,
+        record_id,
+        version_number,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        po_number || '/' || line_number as link_key,
+        system as link_system,
+        po_number as document,
+        'ordered_price' as field,
+        base_unit_price as value,
+        false as is_additive,
+        written_from as recorded_from,
+        written_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_x12__purchase_order_lines') }}
+    where line_number is not null and coalesce(canonical_status, 'ordered') <> 'cancelled'
+    union all
+    select
+        system,
+        'acknowledgement_lines' as entity,
+        record_id,
+        version_number,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        po_number || '/' || line_number as link_key,
+        system as link_system,
+        po_number as document,
+        'acknowledged_price' as field,
+        base_unit_price as value,
+        false as is_additive,
+        written_from as recorded_from,
+        written_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_x12__acknowledgement_lines') }}
+    where line_number is not null and canonical_status = 'acknowledged'
+    union all
+    select
+        system,
+        'invoice_lines' as entity,
+        record_id,
+        version_number,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        po_number || '/' || line_number as link_key,
+        system as link_system,
+        po_number as document,
+        'billed_price' as field,
+        base_unit_price as value,
+        false as is_additive,
+        written_from as recorded_from,
+        written_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_x12__invoice_lines') }}
+    where line_number is not null and canonical_status = 'supplier_invoiced'
+)
+
+select * from shipped
+union all
+select *
+from prices
+where value is not null

@@ -20,7 +20,13 @@ select
     {{ mapping_method('movements.transaction_type', 'types.movement_kind') }} as mapping_method,
     types.from_state,
     types.to_state,
-    movements.quantity as on_hand_change,
+    -- Stock that changes its state stays in the building.
+    case
+        when 'on_hand' in (types.from_state, types.to_state) or types.movement_kind is null
+            then movements.quantity
+        else 0
+    end as on_hand_change,
+    abs(movements.quantity) as moved_quantity,
     movements.reason,
     movements.reference as document,
     movements.posted_at as occurred_at,

@@ -15,9 +15,13 @@ select
     movements.quantity as on_hand_change,
     cast(null as varchar) as reason,
     -- The warehouse's own number is what others must follow; one that only the ERP gave binds
-    -- nobody and explains no difference.
-    case when systems.role = 'wms' then movements.document else movements.reference end
-        as document,
+    -- nobody and explains no difference. Of a receipt both tell what the supplier calls it.
+    case
+        when systems.role <> 'wms' then movements.reference
+        when types.movement_kind = 'receipt'
+            then coalesce(movements.reference, movements.document)
+        else movements.document
+    end as document,
     movements.posted_at as occurred_at,
     movements.posted_from as recorded_from,
     -- Stamped before its transaction ends: a balance read in between does not show it yet.

@@ -1,5 +1,6 @@
 -- Observed balances of all products in one shape.
 {% set adapters = [
+    'int_inventory_positions__demo_oms',
     'int_inventory_positions__demo_erp',
     'int_inventory_positions__demo_wms',
     'int_inventory_positions__x12',

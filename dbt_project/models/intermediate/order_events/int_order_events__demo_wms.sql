@@ -1,4 +1,5 @@
--- Milestones as the demo WMS tells them: warehouse orders, shipments and the packages in them.
+-- Milestones as the demo WMS tells them: warehouse orders, shipments and the packages in them, what
+-- came from suppliers.
 with packs as (
     select * from {{ ref('int_packs__demo_wms') }}
 ),
@@ -142,6 +143,50 @@ packages as (
         )
     from shipments
     where is_first_line and tracking_number is not null
+),
+
+receipts as (
+    select
+        lines.system,
+        'receipt_lines' as entity,
+        lines.record_id,
+        lines.version_number,
+        'received' as milestone,
+        lines.status as source_status,
+        cast(null as varchar) as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        -- The line of the order that the supplier was sent with this item.
+        'po_item' as link_type,
+        lines.po_number || '|' || packs.gtin as link_key,
+        cast(null as varchar) as link_system,
+        lines.notice_number as document,
+        lines.notice_number as own_document,
+        cast(lines.line_number as varchar) as line_record,
+        lines.vendor as party_id,
+        packs.gtin as item_id,
+        lines.location_id,
+        {{ base_quantity('lines.received_quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        lines.received_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        lines.received_from as recorded_from,
+        lines.received_to as recorded_to,
+        cast(null as timestamptz) as reversed_from,
+        cast(null as timestamptz) as reversed_to,
+        cast(null as varchar) as origin,
+        lines.seen_at,
+        lines.is_first_load,
+        lines.raw_key
+    from {{ ref('stg_demo_wms__receipt_lines') }} as lines
+    left join packs
+        on
+            lines.system = packs.system
+            and lines.sku = packs.sku
+            and lines.received_from >= packs.valid_from
+            and lines.received_from < packs.valid_to
+    where lines.received_quantity > 0
 )
 
 select * from orders
@@ -149,3 +194,5 @@ union all
 select * exclude (tracking_number, is_first_line) from shipments
 union all
 select * exclude (tracking_number, is_first_line) from packages
+union all
+select * from receipts

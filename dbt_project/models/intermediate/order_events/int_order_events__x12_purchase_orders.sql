@@ -3,19 +3,34 @@ with orders as (
     select * from {{ ref('stg_x12__purchase_orders') }}
 ),
 
+-- Where the goods are to go, as the order last said.
+destinations as (
+    select
+        orders.system,
+        orders.po_number,
+        arg_max(places.location_id, orders.version_number) as location_id
+    from orders
+    inner join {{ ref('location_map') }} as places
+        on places.connector = 'x12' and orders.ship_to = places.source_location
+    group by orders.system, orders.po_number
+),
+
 lines as (
     select
-        * replace (
+        told.* replace (
             -- A change says what it changes: what it leaves out stays as it was.
             coalesce(
-                base_unit_price,
-                last_value(base_unit_price ignore nulls) over told_before
+                told.base_unit_price,
+                last_value(told.base_unit_price ignore nulls) over told_before
             ) as base_unit_price
         ),
-        coalesce(canonical_status, 'ordered') = 'cancelled' as is_deleted
-    from {{ ref('stg_x12__purchase_order_lines') }}
+        coalesce(told.canonical_status, 'ordered') = 'cancelled' as is_deleted,
+        destinations.location_id
+    from {{ ref('stg_x12__purchase_order_lines') }} as told
+    left join destinations
+        on told.system = destinations.system and told.po_number = destinations.po_number
     window told_before as (
-        partition by system, record_id order by version_number
+        partition by told.system, told.record_id order by told.version_number
         rows between unbounded preceding and 1 preceding
     )
 ),
@@ -38,8 +53,8 @@ line_events as (
             "po_number || '/' || line_number", is_set='not is_deleted',
             source_status='change_code', mapping_method='status_mapping_method',
             document='po_number', own_document='po_number', line_record='line_number',
-            item='item', quantity='base_quantity', unit_price='base_unit_price',
-            currency='currency'
+            item='item', location='location_id', quantity='base_quantity',
+            unit_price='base_unit_price', currency='currency'
         ) }}
     from lines
 ),

@@ -9,6 +9,8 @@ union all
 union all
 {{ unmapped_locations('demo_wms', 'shipment_lines', 'whse') }}
 union all
+{{ unmapped_locations('demo_wms', 'receipt_lines', 'whse') }}
+union all
 {{ unmapped_locations('demo_wms', 'transactions', 'whse') }}
 union all
 {{ unmapped_locations('demo_wms', 'inventory', 'whse') }}

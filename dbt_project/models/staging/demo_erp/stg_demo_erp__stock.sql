@@ -8,6 +8,7 @@ select
     landed.whs as warehouse,
     warehouses.location_id,
     landed.qoh as on_hand_quantity,
+    landed.qblk as blocked_quantity,
     {{ local_instant('landed.as_of', 'balance') }},
     {{ provenance(versioned=false) }}
 from landed

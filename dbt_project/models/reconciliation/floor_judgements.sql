@@ -1,0 +1,67 @@
+-- Balances that can't be, judged by themselves: less than nothing, or less than the states that a
+-- part of them is in. Every snapshot is a moment.
+{{ config(materialized='view') }}
+
+with rules as (
+    select
+        rules.rule_id,
+        rules.a_milestone as state,
+        {{ list_of('rules.b_milestone') }} as parts,
+        routes.a_system
+    from {{ ref('rules_in_force') }} as rules
+    inner join {{ ref('rule_routes') }} as routes
+        on
+            rules.rule_id = routes.rule_id
+            and rules.a_role = routes.role
+            and routes.a_system = routes.system
+    where rules.family = 'balance' and rules.cover = 'at_least'
+),
+
+-- What is allocated or damaged lies in the building: it is a part of what is on hand.
+judged as (
+    select
+        rules.rule_id,
+        rules.a_system,
+        positions.extraction_id,
+        positions.item_id,
+        positions.location_id,
+        any_value(rules.state) as state,
+        first(positions.record_id order by positions.record_id) as record_id,
+        first(positions.raw_key order by positions.record_id) as raw_key,
+        max(positions.as_of_to) as judged_at,
+        min(positions.seen_at) as seen_at,
+        sum(positions.quantity) filter (where positions.state = rules.state) as held_quantity,
+        greatest(
+            coalesce(sum(positions.quantity) filter (where positions.state <> rules.state), 0), 0
+        ) as least_quantity
+    from rules
+    inner join {{ ref('inventory_positions') }} as positions
+        on
+            rules.a_system = positions.system
+            and (
+                rules.state = positions.state
+                or coalesce(list_contains(rules.parts, positions.state), false)
+            )
+    where positions.item_id is not null and positions.location_id is not null
+    group by
+        rules.rule_id, rules.a_system, positions.extraction_id, positions.item_id,
+        positions.location_id
+)
+
+select
+    rule_id,
+    a_system,
+    a_system as b_system,
+    state,
+    judged_at,
+    item_id,
+    location_id,
+    record_id as copy_record_id,
+    seen_at as copy_seen_at,
+    raw_key as copy_raw_key,
+    cast(held_quantity as decimal(18, 6)) as copy_quantity,
+    -- As much as is missing, and nothing where there is more than there must be.
+    cast(least(held_quantity - least_quantity, 0) as decimal(18, 6)) as residual_quantity,
+    false as is_ambiguous
+from judged
+where held_quantity is not null

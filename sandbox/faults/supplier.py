@@ -1,0 +1,213 @@
+"""Faults of suppliers: answers, notices, receipts and invoices of purchase orders."""
+
+from __future__ import annotations
+
+from sandbox.buying import Bought, Buyer
+from sandbox.clock import DAY, HOUR
+from sandbox.faults.kind import Kind
+from sandbox.scene import Scene
+from sandbox.truth import Truth
+
+NEEDS = ("purchasing", "suppliers")
+
+LONG_AGO = (12 * DAY, 30 * DAY)
+"""How long ago what must have come by now was ordered."""
+
+
+def not_answered(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    _come_and_billed(buyer, bought)
+    return _truth("P1", bought, bought.at, [("P01", bought.number)], answer="none")
+
+
+def answered_short(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    granted = [line | {"qty": line["qty"] - scene.rng.randrange(1, 6)} for line in bought.lines]
+    at = buyer.answer(bought, bought.at + 2 * HOUR, granted)
+    _come_and_billed(buyer, bought, granted)
+    expected = [("P02", name) for name in bought.objects()]
+    return _truth("P2", bought, at, expected, answered=_quantities(granted))
+
+
+def answered_late(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    buyer.answer(bought, bought.at + scene.rng.uniform(30 * HOUR, 60 * HOUR))
+    _come_and_billed(buyer, bought)
+    return _truth("P2", bought, bought.at, [("P01", bought.number)], answer="days later")
+
+
+def answered_dearer(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    line = scene.rng.choice(bought.lines)
+    dearer = line | {"cost": line["cost"] + scene.rng.randrange(5, 60)}
+    told = [dearer if one is line else one for one in bought.lines]
+    at = buyer.answer(bought, bought.at + 2 * HOUR, told)
+    _come_and_billed(buyer, bought)
+    expected = [("P02P", bought.object(line))]
+    return _truth("P3", bought, at, expected, answered_cents=str(dearer["cost"]))
+
+
+def never_announced(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    buyer.answer(bought, bought.at + 2 * HOUR)
+    expected = [("P09", name) for name in bought.objects()]
+    return _truth("P4", bought, bought.promised + DAY, expected, notice="none")
+
+
+def announced_late(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    buyer.answer(bought, bought.at + 2 * HOUR)
+    notice = buyer.announce(bought, bought.promised + 3 * DAY)
+    received = buyer.receive(bought, notice, bought.promised + 4 * DAY)
+    buyer.bill(bought, received + 6 * HOUR)
+    expected = [("P09", name) for name in bought.objects()]
+    return _truth("P4", bought, bought.promised + DAY, expected, notice="days late")
+
+
+def announced_too_much(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    line = scene.rng.choice(bought.lines)
+    more = line | {"qty": line["qty"] + scene.rng.randrange(1, 9)}
+    at = bought.at + DAY
+    told = [more if one is line else one for one in bought.lines]
+    notice = buyer.announce(bought, at, told)
+    received = buyer.receive(bought, notice, at + 12 * HOUR)
+    buyer.bill(bought, received + 6 * HOUR)
+    expected = [("P03R", bought.object(line))]
+    return _truth("P5", bought, at, expected, announced=str(more["qty"]))
+
+
+def received_short(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    line = scene.rng.choice(bought.lines)
+    less = line | {"qty": line["qty"] - scene.rng.randrange(1, 6)}
+    came = [less if one is line else one for one in bought.lines]
+    at = bought.at + DAY
+    notice = buyer.announce(bought, at)
+    received = buyer.receive(bought, notice, at + 12 * HOUR, came)
+    # Only what came is paid for.
+    buyer.bill(bought, received + 6 * HOUR, came)
+    expected = [("P03R", bought.object(line))]
+    return _truth("P6", bought, at, expected, received=str(less["qty"]))
+
+
+def received_over(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    line = scene.rng.choice(bought.lines)
+    more = line | {"qty": line["qty"] + scene.rng.randrange(1, 9)}
+    came = [more if one is line else one for one in bought.lines]
+    at = bought.at + DAY
+    notice = buyer.announce(bought, at)
+    received = buyer.receive(bought, notice, at + 12 * HOUR, came)
+    buyer.bill(bought, received + 6 * HOUR)
+    expected = [("P03", bought.object(line))]
+    return _truth("P6", bought, received, expected, received=str(more["qty"]))
+
+
+def ordered_twice(scene: Scene) -> Truth:
+    buyer, first = _answered(scene)
+    second = buyer.order(first.at + 90.0, like=first)
+    buyer.answer(second, second.at + 2 * HOUR)
+    for bought in (first, second):
+        _come_and_billed(buyer, bought)
+    expected = [("P04", second.number)]
+    return _truth("P7", second, second.at, expected, first_purchase=first.number)
+
+
+def billed_too_much(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    notice = buyer.announce(bought, bought.at + DAY)
+    received = buyer.receive(bought, notice, bought.at + 36 * HOUR)
+    line = scene.rng.choice(bought.lines)
+    more = line | {"qty": line["qty"] + scene.rng.randrange(1, 9)}
+    billed = received + 6 * HOUR
+    buyer.bill(bought, billed, [more if one is line else one for one in bought.lines])
+    expected = [("P05", bought.object(line))]
+    return _truth("P8", bought, billed, expected, billed=str(more["qty"]))
+
+
+def billed_dearer(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    notice = buyer.announce(bought, bought.at + DAY)
+    received = buyer.receive(bought, notice, bought.at + 36 * HOUR)
+    line = scene.rng.choice(bought.lines)
+    dearer = line | {"cost": line["cost"] + line["cost"] * scene.rng.randrange(3, 10) // 100 + 1}
+    billed = received + 6 * HOUR
+    buyer.bill(bought, billed, [dearer if one is line else one for one in bought.lines])
+    expected = [("P05P", bought.object(line))]
+    return _truth("P8", bought, billed, expected, billed_cents=str(dearer["cost"]))
+
+
+def billed_twice(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    billed = _come_and_billed(buyer, bought)
+    again = billed + scene.rng.uniform(HOUR, DAY)
+    buyer.bill(bought, again)
+    expected = [("P05", name) for name in bought.objects()]
+    return _truth("P8", bought, again, expected, billed="twice")
+
+
+def billed_unseen(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    # Promised for later, so that nothing but the invoice is out of time.
+    bought.promised = scene.now + 10 * DAY
+    buyer.answer(bought, bought.at + 2 * HOUR)
+    billed = bought.at + 2 * DAY
+    buyer.bill(bought, billed)
+    expected = [("P05", name) for name in bought.objects()]
+    return _truth("P8", bought, billed, expected, received="nothing")
+
+
+def _order(scene: Scene) -> tuple[Buyer, Bought]:
+    buyer = Buyer(scene)
+    return buyer, buyer.order(scene.now - scene.rng.uniform(*LONG_AGO))
+
+
+def _answered(scene: Scene) -> tuple[Buyer, Bought]:
+    buyer, bought = _order(scene)
+    buyer.answer(bought, bought.at + 2 * HOUR)
+    return buyer, bought
+
+
+def _come_and_billed(
+    buyer: Buyer, bought: Bought, lines: list[dict[str, int]] | None = None
+) -> float:
+    """Announced, received and billed in time. Returns when it was billed."""
+    notice = buyer.announce(bought, bought.at + DAY, lines)
+    received = buyer.receive(bought, notice, bought.at + 36 * HOUR, lines)
+    return buyer.bill(bought, received + 6 * HOUR, lines)
+
+
+def _quantities(lines: list[dict[str, int]]) -> list[str]:
+    return [str(line["qty"]) for line in lines]
+
+
+def _truth(
+    kind: str, bought: Bought, since: float, expected: list[tuple[str, str]], **values: object
+) -> Truth:
+    return Truth(
+        kind=kind,
+        systems=["suppliers", "wms"],
+        keys=bought.keys(),
+        since=since,
+        expected=expected,
+        values={"ordered": _quantities(bought.lines), **values},
+    )
+
+
+KINDS = (
+    Kind("P1", "Purchase order never answered", not_answered, needs=NEEDS),
+    Kind("P2", "Answered for less than was ordered", answered_short, needs=NEEDS),
+    Kind("P2L", "Answered days late", answered_late, needs=NEEDS),
+    Kind("P3", "Answered at a higher price", answered_dearer, needs=NEEDS),
+    Kind("P4", "Promised, never announced", never_announced, needs=NEEDS),
+    Kind("P4L", "Announced days late", announced_late, needs=NEEDS),
+    Kind("P5", "Announced more than came", announced_too_much, needs=NEEDS),
+    Kind("P6", "Received short", received_short, needs=NEEDS),
+    Kind("P6O", "Received more than was announced", received_over, needs=NEEDS),
+    Kind("P7", "Purchase order sent twice", ordered_twice, needs=NEEDS),
+    Kind("P8", "Billed more than came", billed_too_much, needs=NEEDS),
+    Kind("P8P", "Billed at a higher price", billed_dearer, needs=NEEDS),
+    Kind("P8D", "Billed twice", billed_twice, needs=NEEDS),
+    Kind("P8N", "Billed, nothing came", billed_unseen, needs=NEEDS),
+)

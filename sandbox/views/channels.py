@@ -1,0 +1,47 @@
+"""What the OMS shows its sales channels: how much of each item can still be sold, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.catalogue import LOCATIONS, oms_sku
+from sandbox.clock import iso_utc
+from sandbox.tables import Document, Table
+from sandbox.views.base import Books
+from sandbox.views.wms import WmsView
+
+
+class OmsChannels(Books):
+    """A copy of what the warehouse can promise. ``missed`` holds the units by which the copy is
+    too high, because the OMS never heard that they were gone."""
+
+    def __init__(self, wms: WmsView) -> None:
+        self.wms = wms
+        self.missed = Table("missed_units", ("sku", "location"))
+        super().__init__(self.missed)
+
+    def on_availability_missed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self._hold(data, data["qty"])
+
+    def on_availability_refreshed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        self._hold(data, 0)
+
+    def published(self, now: float) -> list[Document]:
+        """All positions as the channels see them now; nothing is offered that is not there."""
+        return [
+            self._position(item["Sku"], location, now)
+            for item in (self.wms.items.edit(sku) for sku in self.wms.items.ids())
+            for location in LOCATIONS
+        ]
+
+    def _hold(self, data: dict[str, Any], units: int) -> None:
+        sku = oms_sku(data["item"])
+        self.missed.put({"sku": sku, "location": data["location"], "units": units})
+
+    def _position(self, wms_item: str, location: str, now: float) -> Document:
+        held = self.wms.inventory.edit(f"{wms_item}@{location}")
+        sku = oms_sku(int(wms_item[1:]))
+        key = f"{sku}@{location}"
+        missed = self.missed.edit(key)["units"] if key in self.missed else 0
+        free = held["OnHand"] - held["Allocated"] - held["Damaged"] + missed
+        return {"sku": sku, "location": location, "available": max(0, free), "asOf": iso_utc(now)}
