@@ -27,6 +27,16 @@ GRACE_SECONDS = {
     "M02": HOUR,
     "D03": 0.0,
     "F02Q": HOUR,
+    "O03N": 0.0,
+    "O06Q": HOUR,
+    "O07": 0.0,
+    "O09R": 4 * DAY,
+    "S01I": HOUR,
+    "S04L": 2 * DAY,
+    "S06": 0.0,
+    "S06T": 0.0,
+    "S07": 0.0,
+    "S07I": HOUR,
 }
 """How long each rule waits, counted from the moment at which the first side was recorded."""
 

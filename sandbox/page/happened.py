@@ -12,6 +12,7 @@ ORIGIN = {
     "order_placed": "oms",
     "order_accepted": "oms",
     "lines_cancelled": "oms",
+    "line_substituted": "oms",
     "order_released": "erp",
     "line_repriced": "erp",
     "invoiced": "erp",
