@@ -181,10 +181,51 @@ def substitution_told(scene: Scene) -> Truth:
     )
 
 
+def a_parcel_for_each_line(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD, line_count=2)
+    write = scene.write
+    shipped = write.packed(order, placed)
+    for number, line in enumerate(order.lines):
+        last = number == len(order.lines) - 1
+        parcel_lines = [{**line, "last": True}]
+        shipped = write.ship(order, shipped, pace=0.2, lines=parcel_lines, last=last)
+        write.invoice(order, shipped)
+        write.carry(order, shipped)
+    return decoy(
+        "a_parcel_for_each_line",
+        ["wms", "erp", "carrier"],
+        keys_of(order, order.shipments[0]) | {"second_shipment": order.shipments[1].shipment},
+        shipped,
+        "one order in two parcels, and each line in one of them",
+    )
+
+
+def confirmed_after_pickup(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    write = scene.write
+    packed = write.packed(order, placed)
+    parcel = write.parcel(order)
+    write.carry(order, packed + 10 * MINUTE)
+    pickup = order.all("parcel_scanned")[1]
+    shipped = write.left(order, pickup.at - 4 * MINUTE)
+    late = scene.rng.uniform(10 * MINUTE, 30 * MINUTE)
+    shipped.seen = {system: heard + late for system, heard in shipped.seen.items()}
+    write.invoice(order, shipped.at + late)
+    return decoy(
+        "confirmed_after_pickup",
+        ["wms", "carrier"],
+        keys_of(order, parcel),
+        shipped.seen["wms"],
+        "the WMS confirmed the shipment minutes after the van had left, long before its delivery",
+    )
+
+
 KINDS = (
     Kind("fresh_shipment", "Shipped minutes ago, posted seconds from now", shipped_just_now),
     Kind("two_parcels_one_line", "Two partial shipments of one line", two_parcels_one_line),
     Kind("H11", "One of two packages delivered", one_of_two_delivered),
+    Kind("a_parcel_for_each_line", "Two lines, two parcels", a_parcel_for_each_line),
+    Kind("confirmed_after_pickup", "Confirmed as shipped after the pickup", confirmed_after_pickup),
     Kind("label_waits", "Label printed hours ago, not shipped yet", label_waits),
     Kind("substitution_told", "A substitution that all systems know of", substitution_told),
     Kind("document_resent", "The same shipment twice in the feed", document_resent),

@@ -62,6 +62,7 @@ class OrderTruth:
     events: list[Event]
     lines: dict[int, dict[str, Any]]
     prices: dict[int, int]
+    items: dict[int, int]
     cancelled: dict[int, Event]
     parcels: dict[str, Parcel]
 
@@ -93,6 +94,17 @@ class OrderTruth:
         """Eaches of a line that left in any parcel."""
         return sum(parcel.quantities.get(line, 0) for parcel in self.parcels.values())
 
+    @property
+    def labels_only(self) -> list[Event]:
+        """Labels that were printed for parcels that never left, up to now."""
+        return [
+            event
+            for event in self._past()
+            if event.kind == "parcel_scanned"
+            and event.data["code"] == "OC"
+            and event.data["shipment"] not in self.parcels
+        ]
+
     def _past(self) -> list[Event]:
         return [event for event in self.events if event.at <= self.now and is_real(event)]
 
@@ -105,6 +117,7 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
         return None
     lines = {line["line"]: line for line in placed.data["lines"]}
     prices = {number: line["price"] for number, line in lines.items()}
+    items = {number: line["item"] for number, line in lines.items()}
     cancelled: dict[int, Event] = {}
     parcels: dict[str, Parcel] = {}
     scans: list[Event] = []
@@ -113,6 +126,8 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
             continue
         if event.kind == "line_repriced":
             prices[event.data["line"]] = event.data["price"]
+        elif event.kind == "line_substituted":
+            items[event.data["line"]] = event.data["item"]
         elif event.kind == "lines_cancelled":
             for line in event.data["lines"]:
                 cancelled.setdefault(line, event)
@@ -124,7 +139,7 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     for scan in scans:
         if scan.data["shipment"] in parcels:
             parcels[scan.data["shipment"]].scans.append(scan)
-    return OrderTruth(number, now, events, lines, prices, cancelled, parcels)
+    return OrderTruth(number, now, events, lines, prices, items, cancelled, parcels)
 
 
 def _parcel(event: Event) -> Parcel:

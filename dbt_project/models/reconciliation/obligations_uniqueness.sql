@@ -135,13 +135,22 @@ documents as (
     group by rule_id, a_system, own_document, package
 ),
 
+-- A package may hold several shipments of one order; of two orders it should not.
+shared_packages as (
+    select object_key as package
+    from {{ ref('object_links') }}
+    where object_type = 'package'
+    group by object_key
+    having count(distinct order_id) > 1
+),
+
 keyed as (
     select
-        *,
+        documents.*,
         case
             when rule_object_type = 'movement'
                 then {{ match_key('matched_on', 'documents') }} || '|' || milestone || '|' || lines
-            when rule_object_type = 'package' then package
+            when rule_object_type = 'package' then shared_packages.package
             else
                 case when list_contains(matched_on, 'order') then order_id else '' end
                 || '|'
@@ -153,6 +162,8 @@ keyed as (
         end as fact_key,
         case when rule_object_type = 'movement' then sign(quantity) else 1 end as direction
     from documents
+    left join shared_packages
+        on documents.package = shared_packages.package
 ),
 
 -- Stock may move as often in the copy as it did in the original. A movement in the other direction
