@@ -76,6 +76,28 @@ def price_in_flight(scene: Scene) -> Truth:
     )
 
 
+def change_in_flight(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    at = scene.now - 10 * MINUTE
+    scene.write.add(
+        order,
+        at,
+        "line_quantity_changed",
+        {"oms": at, "erp": scene.live()},
+        line=line["line"],
+        qty=line["qty"] + scene.rng.randrange(1, 6),
+    )
+    return decoy(
+        "change_in_flight",
+        ["oms", "erp"],
+        keys_of(order) | {"line": line["line"]},
+        at,
+        "the ERP hears of the changed quantity within its grace period",
+    )
+
+
 def cancelled_before_erp(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     accepted = scene.write.booked(order, placed)
@@ -141,6 +163,7 @@ KINDS = (
     Kind("cases_against_eaches", "Cases in the WMS, eaches in the ERP", cases_against_eaches),
     Kind("order_repeated", "The same lines under another purchase order", order_repeated),
     Kind("price_in_flight", "Price copied seconds from now", price_in_flight),
+    Kind("change_in_flight", "Quantity copied seconds from now", change_in_flight),
     Kind("waits_for_stock", "Booked, not released within three days", waits_for_stock),
     Kind("split_in_two", "Two warehouse orders that add up", split_in_two),
     Kind("released_at_once", "Released a minute after it was accepted", released_at_once),

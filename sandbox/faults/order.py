@@ -164,6 +164,40 @@ def quantity_differs(scene: Scene) -> Truth:
     )
 
 
+def change_lost(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    accepted = scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    old, new = line["qty"], line["qty"] + scene.rng.randrange(1, 6)
+    at = accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR)
+    scene.write.add(order, at, "line_quantity_changed", {"oms": at}, line=line["line"], qty=new)
+    return Truth(
+        kind="O9",
+        systems=["oms", "erp"],
+        keys=keys_of(order) | {"line": line["line"]},
+        since=at,
+        expected=[("O04", f"{order.order}/{line['line']}")],
+        values={"oms": str(new), "erp": str(old), "real": str(new), "field": "quantity"},
+        correction=correction_of(
+            "erp",
+            "update_quantity",
+            order_record=order.doc_no,
+            line_record=str(line["line"] * 10),
+            quantity=str(new),
+            old_quantity=str(old),
+        ),
+        after={
+            "erp": {
+                "sales_orders": {
+                    "doc_no": order.doc_no,
+                    "pos": line["line"] * 10,
+                    "ord_qty": f"{new}.000",
+                }
+            }
+        },
+    )
+
+
 def split_short(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     whole_in_eaches(order)
@@ -249,5 +283,6 @@ KINDS = (
     Kind("O6", "Booked in the ERP, never released", stuck_before_release),
     Kind("O7", "In the warehouse before the ERP had accepted it", allocated_before_accepted),
     Kind("O8", "A substitution that the ERP was never told", substitution_not_told),
+    Kind("O9", "The customer's change of a quantity never reached the ERP", change_lost, True),
     Kind("O5Q", "The ERP booked another quantity than ordered", quantity_differs, undated=True),
 )

@@ -13,6 +13,7 @@ ORIGIN = {
     "order_accepted": "oms",
     "lines_cancelled": "oms",
     "line_substituted": "oms",
+    "line_quantity_changed": "oms",
     "order_released": "erp",
     "line_repriced": "erp",
     "invoiced": "erp",
@@ -115,7 +116,7 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     placed = next((event for event in events if event.kind == "order_placed"), None)
     if placed is None:
         return None
-    lines = {line["line"]: line for line in placed.data["lines"]}
+    lines = {line["line"]: dict(line) for line in placed.data["lines"]}
     prices = {number: line["price"] for number, line in lines.items()}
     items = {number: line["item"] for number, line in lines.items()}
     cancelled: dict[int, Event] = {}
@@ -126,6 +127,8 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
             continue
         if event.kind == "line_repriced":
             prices[event.data["line"]] = event.data["price"]
+        elif event.kind == "line_quantity_changed":
+            lines[event.data["line"]]["qty"] = event.data["qty"]
         elif event.kind == "line_substituted":
             items[event.data["line"]] = event.data["item"]
         elif event.kind == "lines_cancelled":

@@ -86,7 +86,8 @@ class _Line:
         if self.oms:
             row.add("oms", valued(figure(self.oms["qty"]), true))
         if self.erp:
-            row.add("erp", valued(figure(self.erp["ord_qty"]), true))
+            coming = self._is_coming("line_quantity_changed", "erp")
+            row.add("erp", valued(figure(self.erp["ord_qty"]), true, coming))
         if self.wms_parts:
             parts = [self._eaches(line["OrdQty"], line["Uom"]) for line in self.wms_parts]
             said = str(sum(int(qty) for qty, _ in parts))
@@ -117,17 +118,21 @@ class _Line:
         row = Row("Unit price")
         true = money(self.truth.prices[self.number])
         row.add("truth", Entry(true))
-        told = [
-            event.seen.get("oms")
-            for event in self.truth.events
-            if event.kind == "line_repriced" and event.data["line"] == self.number
-        ]
-        coming = any(when is not None and when > self.truth.now for when in told)
+        coming = self._is_coming("line_repriced", "oms")
         if self.oms:
             row.add("oms", valued(f"{Decimal(self.oms['unitPrice']):.2f}", true, coming))
         if self.erp:
             row.add("erp", valued(f"{Decimal(self.erp['prc']):.2f}", true))
         return row
+
+    def _is_coming(self, kind: str, system: str) -> bool:
+        """Whether a system has yet to hear of a change of this line."""
+        told = [
+            event.seen.get(system)
+            for event in self.truth.events
+            if event.kind == kind and event.data["line"] == self.number
+        ]
+        return any(when is not None and when > self.truth.now for when in told)
 
     def _cancelled(self) -> Row | None:
         truth, now = self.truth, self.truth.now

@@ -138,6 +138,7 @@ def test_a_mark_stands_where_the_fault_is(reader: Reader) -> None:
     assert marked("H5") == {("Shipped", "erp")}
     assert marked("H4") == {("Shipped", "wms")}
     assert marked("H6") == {("Item", "wms")}
+    assert marked("O9") == {("Ordered", "erp")}
     assert marked("O6") == {("Released", "erp")}
     assert marked("O8") == {("Item", "erp")}
     assert marked("H1") == {("Left the warehouse", "carrier")}

@@ -90,4 +90,5 @@ select
     false as is_first_load,
     raw_key
 from with_end
-where is_different
+-- What the next snapshot no longer showed was no difference.
+where is_different and (confirmed_at is not null or ended_at is null)

@@ -263,8 +263,10 @@ ends as (
             and duplicates.fact_key = counted.fact_key
             and (
                 (
-                    (counted.changed_to, counted.changed_from)
-                    > (duplicates.changed_to, duplicates.changed_from)
+                    (counted.changed_to, counted.changed_from, counted.own_document)
+                    > (
+                        duplicates.changed_to, duplicates.changed_from, duplicates.own_document
+                    )
                     and (
                         counted.standing <= counted.allowed
                         or (
