@@ -1,4 +1,4 @@
-"""Every row of rules.csv by its histories: broken, kept, late in time, in flight, closed, not due."""
+"""Each row of rules.csv by its histories: broken, kept, late, in flight, closed again, not due."""
 
 from __future__ import annotations
 
