@@ -196,7 +196,9 @@ class Histories:
                 missing = ORDERED - 2 if by_quantity else ORDERED
             self._fact(role, milestone, before, **{**about, **short})
         if case.answered:
-            self._fact(rule["b_role"], b_milestone, case.answered, **{**about, "quantity": missing})
+            opposite = rule["cover"] == "opposite_quantity"
+            enough = {"quantity": -missing if opposite else missing}
+            self._fact(rule["b_role"], b_milestone, case.answered, **{**about, **enough})
 
     def _uniqueness(self, rule: Row) -> None:
         movement, package = (rule["object_type"] == kind for kind in ("movement", "package"))
@@ -217,6 +219,7 @@ class Histories:
                     "own_document": own_document,
                     "party_id": "party",
                     "party_reference": key,
+                    "item_id": key,
                 }
                 told = case.begun - HOUR if nth == 1 else case.begun
                 ended = None if nth == 1 or movement else case.answered
@@ -282,17 +285,18 @@ class Histories:
     def _compared(self, rule: Row, compared: Row, name: str) -> None:
         order = f"{rule['rule_id']}-{compared['field']}-{name}"
         case = self._case(rule, name, f"{order}/1")
-        copy = rule["b_role"]
-        if self._decides(rule, compared["object_type"], compared["field"]) == copy:
-            copy = rule["a_role"]
-        right, wrong = 10, 10 + compared["tolerance"] + 1
+        field = compared["field"]
+        decides = self._decides(rule, compared["object_type"], field)
+        copy = rule["a_role"] if decides == rule["b_role"] else rule["b_role"]
+        # One system may hold both values, in two fields.
+        copied = compared.get("copy_field") or field
+        right, wrong = 100, 101 + compared["tolerance"] + (compared.get("tolerance_percent") or 0)
         changed = None if name == KEPT else case.answered
-        held = [(role, right, case.begun, None) for role in (rule["a_role"], rule["b_role"])]
-        if name != KEPT:
-            held = [row for row in held if row[0] != copy] + [(copy, wrong, case.begun, changed)]
+        held = [(decides, field, right, case.begun, None)]
+        held.append((copy, copied, right if name == KEPT else wrong, case.begun, changed))
         if changed:
-            held.append((copy, right, changed, None))
-        for role, value, since, until in held:
+            held.append((copy, copied, right, changed, None))
+        for role, told, value, since, until in held:
             self.add(
                 "versions",
                 attribute_version_id=f"version-{len(self.rows.get('versions', ()))}",
@@ -303,7 +307,7 @@ class Histories:
                 object_id=case.object_id,
                 order_line_id=case.object_id,
                 document=f"D-{order}",
-                field=compared["field"],
+                field=told,
                 value=value,
                 valid_from_earliest=since,
                 valid_from_latest=since,
@@ -317,52 +321,73 @@ class Histories:
             self._is_held(case, case.object_id, copy)
 
     def _balance(self, rule: Row) -> None:
-        """Snapshots at three moments: the second one that differs is the one that counts."""
+        """Snapshots at four moments: the second one running that differs is the one that counts."""
+        cover = rule["cover"]
         decides = self._decides(rule, rule["object_type"], rule["a_milestone"])
         copy = rule["b_role"] if decides == rule["a_role"] else rule["a_role"]
+        right, wrong = (5, -1) if cover == "at_least" else (100, 110 if cover else 90)
         differs = {
-            BROKEN: (True, True, True),
-            KEPT: (False, False, False),
-            LATE_IN_TIME: (True, False, False),
-            IN_FLIGHT: (True, True, True),
-            CLOSED: (True, True, False),
-            NOT_DUE: (False, False, True),
+            BROKEN: (False, True, True, True),
+            KEPT: (False, False, False, False),
+            LATE_IN_TIME: (False, True, False, False),
+            CLOSED: (False, True, True, False),
+            NOT_DUE: (False, False, False, True),
         }
+        if cover not in ("at_least", "at_most"):
+            differs[IN_FLIGHT] = (cover is None, True, True, True)
         for name, moments in differs.items():
             item = f"{rule['rule_id']}-{name}"
             # What a document explains is no difference at all.
             self._case(rule, name, f"{item}@place", no=IN_FLIGHT)
             for nth, is_wrong in enumerate(moments):
-                for role, quantity in ((decides, 100), (copy, 90 if is_wrong else 100)):
-                    self.add(
-                        "positions",
-                        position_id=f"{item}-{role}-{nth}",
-                        system=role,
-                        role=role,
-                        item_id=item,
-                        location_id="place",
-                        state=rule["a_milestone"],
-                        quantity=quantity,
-                        snapshot=nth,
-                        raw_key="raw",
-                    )
+                shown = {(copy, rule["a_milestone"]): wrong if is_wrong else right}
+                if cover == "at_most":
+                    shown = {(rule["a_role"], rule["a_milestone"]): wrong if is_wrong else right}
+                    shown |= {(rule["b_role"], "on_hand"): right}
+                elif cover is None:
+                    shown |= {(decides, rule["a_milestone"]): right}
+                for (role, state), quantity in shown.items():
+                    self._position(item, nth, role, state, quantity)
             if name == IN_FLIGHT:
-                self.add(
-                    "movements",
-                    movement_id=item,
-                    system=decides,
-                    role=decides,
-                    entity="told",
-                    record_id=item,
-                    item_id=item,
-                    location_id="place",
-                    movement_kind="receipt",
-                    on_hand_change=10,
-                    document=f"D-{item}",
-                    recorded_from=LONG_AGO,
-                    recorded_to=LONG_AGO,
-                    raw_key="raw",
-                )
+                self._movement(item, decides, rule["a_milestone"], own=cover == "ledger")
+
+    def _position(self, item: str, nth: int, role: str, state: str, quantity: int) -> None:
+        self.add(
+            "positions",
+            position_id=f"{item}-{role}-{state}-{nth}",
+            system=role,
+            role=role,
+            item_id=item,
+            location_id="place",
+            state=state,
+            quantity=quantity,
+            snapshot=nth,
+            raw_key="raw",
+        )
+
+    def _movement(self, item: str, system: str, state: str, own: bool) -> None:
+        """A document moved ten: the other system lacks it, or, if ``own``, it is why the balance of
+        the second snapshot is another one."""
+        told = NOW - 210 * MINUTE if own else LONG_AGO
+        self.add(
+            "movements",
+            movement_id=item,
+            system=system,
+            role=system,
+            entity="told",
+            record_id=item,
+            item_id=item,
+            location_id="place",
+            movement_kind="receipt",
+            to_state=state,
+            quantity=10,
+            on_hand_change=10,
+            document=f"D-{item}",
+            recorded_from=told,
+            recorded_to=told,
+            seen_at=told,
+            raw_key="raw",
+        )
 
     def _feed(self, rule: Row) -> None:
         """A trouble that is on its way to its end is one that is not due yet."""
