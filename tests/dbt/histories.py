@@ -379,6 +379,7 @@ class Histories:
             item_id=item,
             location_id="place",
             movement_kind="receipt",
+            from_state="outside",
             to_state=state,
             quantity=10,
             on_hand_change=10,
