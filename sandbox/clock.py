@@ -61,6 +61,13 @@ def local_naive(moment: float) -> str:
     return datetime.fromtimestamp(moment, NEW_YORK).isoformat(" ", "seconds")[:19]
 
 
+def is_shown_twice(moment: float) -> bool:
+    """Whether the ERP's wall clock shows a moment twice: in the hour when summer time ends."""
+    naive = datetime.fromtimestamp(moment, NEW_YORK).replace(tzinfo=None)
+    first, second = (naive.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, 1))
+    return first != second
+
+
 def is_local_naive(text: str) -> bool:
     """Whether a text is written as the ERP writes times."""
     try:

@@ -15,6 +15,8 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     parcel_scanned      tracking, shipment, code, zone, reason             carrier; DL also OMS
     lines_cancelled     lines (numbers)                                    OMS, ERP, WMS
     line_repriced       line, price                                        ERP, OMS
+    line_quantity_changed line, qty: eaches                                OMS, ERP
+    line_substituted    line, item: another item than was ordered          OMS, ERP
     stock_received      ref, item, location, qty                           WMS, ERP
     stock_adjusted      ref, item, location, qty, reason                   WMS, ERP
     stock_drifted       item, location, qty: on hand moves, no movement    ERP, WMS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.catalogue import LOCATIONS, Item
-from sandbox.clock import DAY, HOUR
+from sandbox.clock import DAY, HOUR, is_shown_twice
 from sandbox.disturbances import FEED_DISTURBED, TARGET_BEHAVES
 from sandbox.events import Event
 from sandbox.numbers import Numbers
@@ -74,6 +74,21 @@ class Scene:
     def item(self, number: int) -> Item:
         """An item by its number."""
         return self.items[number - 1]
+
+    def other_item(self, order: Order) -> Item:
+        """An item that an order does not hold, for one of its lines. No other fault takes it."""
+        held = {line["item"] for line in order.lines}
+        free = [
+            item
+            for item in self.items
+            if item.number not in held
+            and position_key((item.number, order.location)) not in self.used
+        ]
+        if not free:
+            raise NothingLeftError("every other item at this place already has a fault")
+        other = self.rng.choice(free)
+        self.used.add(position_key((other.number, order.location)))
+        return other
 
     def free_item(self) -> Item:
         """An item that never moves in cases and that no fault has touched."""
@@ -150,6 +165,15 @@ class Scene:
     def all_events(self) -> list[Event]:
         """Everything staged so far."""
         return self.events + [event for order in self.orders for event in order.events]
+
+
+def told_once(moment: float) -> float:
+    """A moment near this one after which, for two hours, the ERP's wall clock shows each time once.
+
+    For faults that are a matter of minutes: an hour that comes twice proves nothing.
+    """
+    ambiguous = any(is_shown_twice(moment + HOUR * step / 4) for step in range(9))
+    return moment - 4 * HOUR if ambiguous else moment
 
 
 def position_key(position: tuple[int, str]) -> str:

@@ -53,6 +53,15 @@ GRACE_SECONDS = {
     "D04": 0.0,
     "O08C": HOUR,
     "F02Q": HOUR,
+    "O03N": 0.0,
+    "O06Q": HOUR,
+    "O07": 0.0,
+    "O09R": 4 * DAY,
+    "S01I": HOUR,
+    "S04L": 2 * DAY,
+    "S06T": 0.0,
+    "S07": 0.0,
+    "S07I": HOUR,
 }
 """How long each rule waits, counted from the moment at which the first side was recorded."""
 

@@ -34,7 +34,7 @@ def cent_rounding(scene: Scene) -> Truth:
     invoiced = order.find("invoiced")
     invoiced.data["cents_off"] = scene.rng.choice((-1, 1))
     return decoy(
-        "cent_rounding",
+        "F8",
         ["erp"],
         keys_of(order, order.shipments[0]) | {"invoice": invoiced.data["invoice"]},
         invoiced.at,
@@ -44,5 +44,5 @@ def cent_rounding(scene: Scene) -> Truth:
 
 KINDS = (
     Kind("invoice_reissued", "Invoice voided and issued again", invoice_reissued),
-    Kind("cent_rounding", "Invoice total a cent off", cent_rounding),
+    Kind("F8", "Invoice total a cent off", cent_rounding),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import Kind
-from sandbox.scene import OLD, RECENT, Scene, keys_of
+from sandbox.faults.kind import Kind, in_two_warehouse_orders, whole_in_eaches
+from sandbox.scene import OLD, RECENT, Scene, keys_of, told_once
 from sandbox.truth import Truth
 from sandbox.views.oms import money
 
@@ -76,6 +76,28 @@ def price_in_flight(scene: Scene) -> Truth:
     )
 
 
+def change_in_flight(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    at = scene.now - 10 * MINUTE
+    scene.write.add(
+        order,
+        at,
+        "line_quantity_changed",
+        {"oms": at, "erp": scene.live()},
+        line=line["line"],
+        qty=line["qty"] + scene.rng.randrange(1, 6),
+    )
+    return decoy(
+        "change_in_flight",
+        ["oms", "erp"],
+        keys_of(order) | {"line": line["line"]},
+        at,
+        "the ERP hears of the changed quantity within its grace period",
+    )
+
+
 def cancelled_before_erp(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     accepted = scene.write.booked(order, placed)
@@ -90,6 +112,48 @@ def cancelled_before_erp(scene: Scene) -> Truth:
     )
 
 
+def waits_for_stock(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.booked(order, placed)
+    return decoy(
+        "waits_for_stock",
+        ["erp"],
+        keys_of(order),
+        order.find("order_accepted").seen["erp"],
+        "waits for stock; it is released within four days",
+    )
+
+
+def split_in_two(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    whole_in_eaches(order)
+    ordered = order.lines[0]["qty"]
+    in_two_warehouse_orders(scene, order, placed, (ordered // 2, ordered - ordered // 2))
+    return decoy(
+        "split_in_two",
+        ["erp", "wms"],
+        keys_of(order, order.shipments[0]) | {"second_shipment": order.shipments[1].shipment},
+        order.find("order_released").seen["erp"],
+        "two warehouse orders that add up to the order",
+    )
+
+
+def released_at_once(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    write = scene.write
+    at = write.accept(order, write.place(order, told_once(placed)))
+    accepted = order.find("order_accepted")
+    released = write.handed_over(order, accepted.seen["erp"] + MINUTE)
+    released.seen["wms"] = released.seen["erp"] + 5.0
+    return decoy(
+        "released_at_once",
+        ["erp", "wms"],
+        keys_of(order) | {"wms_order": order.wms_order},
+        at,
+        "released a minute after it was accepted: quick, but in the right order",
+    )
+
+
 KINDS = (
     Kind(
         "cancelled_after_shipping",
@@ -99,5 +163,9 @@ KINDS = (
     Kind("cases_against_eaches", "Cases in the WMS, eaches in the ERP", cases_against_eaches),
     Kind("order_repeated", "The same lines under another purchase order", order_repeated),
     Kind("price_in_flight", "Price copied seconds from now", price_in_flight),
+    Kind("change_in_flight", "Quantity copied seconds from now", change_in_flight),
+    Kind("waits_for_stock", "Booked, not released within three days", waits_for_stock),
+    Kind("split_in_two", "Two warehouse orders that add up", split_in_two),
+    Kind("released_at_once", "Released a minute after it was accepted", released_at_once),
     Kind("cancelled_before_erp", "Cancelled before the ERP saw it", cancelled_before_erp),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import Kind
+from sandbox.faults.kind import Kind, substituted
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -131,9 +131,103 @@ def scans_out_of_order(scene: Scene) -> Truth:
     )
 
 
+def one_of_two_delivered(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    write = scene.write
+    order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(6, order.lines[0]["qty"])}
+    total = order.lines[0]["qty"]
+    rest = {**order.lines[0], "qty": total // 2, "last": True}
+    first = [{**order.lines[0], "qty": total - total // 2, "last": False}]
+    first += [{**line, "last": True} for line in order.lines[1:]]
+    packed = write.packed(order, placed, pace=0.05)
+    at_first = write.ship(order, packed, pace=0.05, lines=first, last=False)
+    at_second = write.ship(order, at_first, pace=0.05, lines=[rest])
+    write.invoice(order, at_first, pace=0.05, parcel=0)
+    write.invoice(order, at_second, pace=0.05, parcel=1)
+    write.carry(order, at_first, pace=0.05, parcel=0)
+    write.carry(order, at_second, pace=0.05, parcel=1, until="AR")
+    return decoy(
+        "H11",
+        ["oms", "wms", "carrier"],
+        keys_of(order, order.shipments[0]) | {"second_shipment": order.shipments[1].shipment},
+        at_first,
+        "one of two packages is delivered; the other is on its way, and so is the line",
+    )
+
+
+def label_waits(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.packed(order, placed, pace=0.1)
+    parcel = scene.write.parcel(order)
+    label = scene.write.labelled(order, scene.now - scene.rng.uniform(HOUR, 5 * HOUR))
+    return decoy(
+        "label_waits",
+        ["carrier", "wms"],
+        keys_of(order, parcel),
+        label.seen["carrier"],
+        "labels are printed ahead; the parcel has two days to leave",
+    )
+
+
+def substitution_told(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    told = substituted(scene, order, placed, systems=("oms", "erp"))
+    return decoy(
+        "substitution_told",
+        ["oms", "wms", "erp"],
+        keys_of(order, order.shipments[0]) | {"gtin": scene.item(told).gtin},
+        order.find("shipped").seen["wms"],
+        "another item than was ordered, and all systems know of it",
+    )
+
+
+def a_parcel_for_each_line(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD, line_count=2)
+    write = scene.write
+    shipped = write.packed(order, placed)
+    for number, line in enumerate(order.lines):
+        last = number == len(order.lines) - 1
+        parcel_lines = [{**line, "last": True}]
+        shipped = write.ship(order, shipped, pace=0.2, lines=parcel_lines, last=last)
+        write.invoice(order, shipped)
+        write.carry(order, shipped)
+    return decoy(
+        "a_parcel_for_each_line",
+        ["wms", "erp", "carrier"],
+        keys_of(order, order.shipments[0]) | {"second_shipment": order.shipments[1].shipment},
+        shipped,
+        "one order in two parcels, and each line in one of them",
+    )
+
+
+def confirmed_after_pickup(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    write = scene.write
+    packed = write.packed(order, placed)
+    parcel = write.parcel(order)
+    write.carry(order, packed + 10 * MINUTE)
+    pickup = order.all("parcel_scanned")[1]
+    shipped = write.left(order, pickup.at - 4 * MINUTE)
+    late = scene.rng.uniform(10 * MINUTE, 30 * MINUTE)
+    shipped.seen = {system: heard + late for system, heard in shipped.seen.items()}
+    write.invoice(order, shipped.at + late)
+    return decoy(
+        "confirmed_after_pickup",
+        ["wms", "carrier"],
+        keys_of(order, parcel),
+        shipped.seen["wms"],
+        "the WMS confirmed the shipment minutes after the van had left, long before its delivery",
+    )
+
+
 KINDS = (
     Kind("fresh_shipment", "Shipped minutes ago, posted seconds from now", shipped_just_now),
     Kind("two_parcels_one_line", "Two partial shipments of one line", two_parcels_one_line),
+    Kind("H11", "One of two packages delivered", one_of_two_delivered),
+    Kind("a_parcel_for_each_line", "Two lines, two parcels", a_parcel_for_each_line),
+    Kind("confirmed_after_pickup", "Confirmed as shipped after the pickup", confirmed_after_pickup),
+    Kind("label_waits", "Label printed hours ago, not shipped yet", label_waits),
+    Kind("substitution_told", "A substitution that all systems know of", substitution_told),
     Kind("document_resent", "The same shipment twice in the feed", document_resent),
     Kind("fulfilment_reposted", "Fulfilment reversed and posted again", fulfilment_reposted),
     Kind("exception_then_delivered", "Delivered at the second attempt", exception_then_delivered),

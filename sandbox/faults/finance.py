@@ -6,6 +6,7 @@ from sandbox.clock import HOUR, MINUTE
 from sandbox.faults.kind import Kind, correction_of, erp_lines
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
+from sandbox.views.oms import order_id
 
 
 def not_invoiced(scene: Scene) -> Truth:
@@ -72,8 +73,35 @@ def invoiced_twice(scene: Scene) -> Truth:
     )
 
 
+def replacement_as_order(scene: Scene) -> Truth:
+    """What replaces an order is entered under the customer's old number, and billed once more."""
+    one, placed = scene.order(OLD)
+    other, placed_too = scene.order(OLD, like=one)
+    other.po = one.po
+    (at_first, first), (at_second, second) = sorted(
+        [(placed, one), (placed_too, other)], key=lambda row: row[0]
+    )
+    scene.write.delivered(first, at_first)
+    scene.write.delivered(second, at_second + MINUTE)
+    return Truth(
+        kind="F7",
+        systems=["oms", "erp"],
+        keys=keys_of(second, second.shipments[0])
+        | {"order_record": order_id(second.order), "first_shipment": first.shipments[0].shipment},
+        since=second.find("order_placed").seen["oms"],
+        expected=[("O03N", order_id(second.order))],
+        values={
+            "oms": [first.order, second.order],
+            "erp": "both billed",
+            "real": "the second replaces the first",
+            "field": "customer_po",
+        },
+    )
+
+
 KINDS = (
     Kind("F1", "Shipped and fulfilled, not invoiced", not_invoiced),
     Kind("F2", "Invoiced, never shipped", invoiced_not_shipped),
     Kind("F3", "The same parcel invoiced twice", invoiced_twice),
+    Kind("F7", "A replacement taken for a new order, and billed", replacement_as_order),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.clock import HOUR, iso_utc
+from sandbox.clock import HOUR, MINUTE, iso_utc
 from sandbox.orders import Line, Order
 from sandbox.scene import Scene
 from sandbox.settings import Settings
@@ -95,3 +95,54 @@ def correction_of(system: str, kind: str, approval: bool = False, **payload: Any
 def whole_in_eaches(order: Order) -> None:
     """Make the first line one of several eaches, so that a part of it can go astray."""
     order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(4, order.lines[0]["qty"])}
+
+
+def in_two_warehouse_orders(
+    scene: Scene, order: Order, placed: float, parts: tuple[int, int]
+) -> None:
+    """The whole life of an order that the warehouse handles as two: ``parts`` are the eaches of the
+    first line in each of them. What the first one holds of it is delivered before the second."""
+    write = scene.write
+    head, *others = order.lines
+    whole = sum(parts) == head["qty"]
+    first = [{**head, "qty": parts[0], "last": False}, *({**line, "last": True} for line in others)]
+    rest = [{**head, "qty": parts[1], "last": whole}]
+    at = write.release(order, write.booked(order, placed))
+    released = order.find("order_released")
+    released.told["wms"] = {"lines": first}
+    twin = scene.numbers.next("extra_wms_order")
+    heard = {"wms": released.seen["wms"] + MINUTE}
+    write.add(order, at, released.kind, heard, location=order.location, lines=rest, wms_order=twin)
+    packed = write.pick_and_pack(order, at)
+    for kind in ("order_picked", "order_packed"):
+        step = order.find(kind)
+        write.add(order, step.at, kind, dict(step.seen), wms_order=twin)
+    at_first = write.ship(order, packed, pace=0.2, lines=first)
+    at_second = write.ship(order, at_first + HOUR, pace=0.2, lines=rest)
+    order.all("shipped")[1].data["wms_order"] = twin
+    write.invoice(order, at_first, parcel=0)
+    write.invoice(order, at_second, parcel=1)
+    delivered = write.carry(order, at_second, parcel=1)
+    write.carry(order, at_first, pace=0.3, parcel=0, delivered=delivered - 2 * MINUTE)
+
+
+def substituted(scene: Scene, order: Order, placed: float, systems: tuple[str, ...]) -> int:
+    """The whole life of an order of whose first line another item is sent; returns that item.
+
+    The warehouse sends it; of the others only ``systems`` are told.
+    """
+    write = scene.write
+    whole_in_eaches(order)
+    item = scene.other_item(order).number
+    booked = write.booked(order, placed)
+    at = booked + 25 * MINUTE
+    write.add(order, at, "line_substituted", dict.fromkeys(systems, at), line=1, item=item)
+    released = write.release(order, booked)
+    shipped = write.ship(order, write.pick_and_pack(order, released))
+    write.invoice(order, shipped)
+    write.carry(order, shipped)
+    for kind in ("order_released", "shipped"):
+        event = order.find(kind)
+        head, *others = event.data["lines"]
+        event.told["wms"] = {"lines": [{**head, "item": item}, *others]}
+    return item

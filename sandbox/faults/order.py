@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import erp_item
-from sandbox.clock import HOUR, MINUTE
-from sandbox.faults.kind import Kind, correction_of
-from sandbox.scene import OLD, RECENT, Scene, keys_of
+from sandbox.catalogue import erp_item, oms_sku, wms_sku
+from sandbox.clock import HOUR, MINUTE, iso_utc
+from sandbox.faults.kind import (
+    Kind,
+    correction_of,
+    in_two_warehouse_orders,
+    substituted,
+    whole_in_eaches,
+)
+from sandbox.scene import OLD, RECENT, Scene, keys_of, told_once
 from sandbox.truth import Truth
 from sandbox.views.oms import money, order_id
 
@@ -158,6 +164,111 @@ def quantity_differs(scene: Scene) -> Truth:
     )
 
 
+def change_lost(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    accepted = scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    old, new = line["qty"], line["qty"] + scene.rng.randrange(1, 6)
+    at = accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR)
+    scene.write.add(order, at, "line_quantity_changed", {"oms": at}, line=line["line"], qty=new)
+    return Truth(
+        kind="O9",
+        systems=["oms", "erp"],
+        keys=keys_of(order) | {"line": line["line"]},
+        since=at,
+        expected=[("O04", f"{order.order}/{line['line']}")],
+        values={"oms": str(new), "erp": str(old), "real": str(new), "field": "quantity"},
+        correction=correction_of(
+            "erp",
+            "update_quantity",
+            order_record=order.doc_no,
+            line_record=str(line["line"] * 10),
+            quantity=str(new),
+            old_quantity=str(old),
+        ),
+        after={
+            "erp": {
+                "sales_orders": {
+                    "doc_no": order.doc_no,
+                    "pos": line["line"] * 10,
+                    "ord_qty": f"{new}.000",
+                }
+            }
+        },
+    )
+
+
+def split_short(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    whole_in_eaches(order)
+    ordered = order.lines[0]["qty"]
+    parts = (ordered // 2, ordered - ordered // 2 - 1)
+    in_two_warehouse_orders(scene, order, placed, parts)
+    return Truth(
+        kind="O3",
+        systems=["erp", "wms"],
+        keys=keys_of(order, order.shipments[0])
+        | {"second_shipment": order.shipments[1].shipment, "line": 1},
+        since=order.find("order_released").seen["erp"],
+        expected=[("O06Q", f"{order.order}/1")],
+        values={"erp": str(ordered), "wms": [str(part) for part in parts], "field": "quantity"},
+    )
+
+
+def stuck_before_release(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.booked(order, placed)
+    return Truth(
+        kind="O6",
+        systems=["erp"],
+        keys=keys_of(order),
+        since=order.find("order_accepted").seen["erp"],
+        expected=[("O09R", name) for name in order.objects()],
+        values={"erp": "booked and never released", "wms": "absent", "real": "forgotten"},
+    )
+
+
+def allocated_before_accepted(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    write = scene.write
+    at = write.accept(order, write.place(order, told_once(placed)))
+    accepted = order.find("order_accepted")
+    accepted.seen["erp"] = at + scene.rng.uniform(22 * MINUTE, 26 * MINUTE)
+    released = write.handed_over(order, accepted.seen["erp"] + MINUTE)
+    released.seen["wms"] = at + scene.rng.uniform(2 * MINUTE, 6 * MINUTE)
+    return Truth(
+        kind="O7",
+        systems=["wms", "erp"],
+        keys=keys_of(order) | {"wms_order": order.wms_order},
+        since=accepted.seen["erp"],
+        expected=[("O07", name) for name in order.objects()],
+        values={
+            "wms": "allocated " + iso_utc(released.seen["wms"]),
+            "erp": "accepted " + iso_utc(accepted.seen["erp"]),
+            "real": "allocated before it was accepted",
+        },
+    )
+
+
+def substitution_not_told(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    told = substituted(scene, order, placed, systems=("oms",))
+    return Truth(
+        kind="O8",
+        systems=["oms", "wms", "erp"],
+        keys=keys_of(order, order.shipments[0]) | {"line": 1},
+        since=order.find("shipped").seen["wms"],
+        expected=[("S01I", f"{order.order}/1")],
+        values={
+            "oms": oms_sku(told),
+            "wms": wms_sku(told),
+            "erp": erp_item(order.lines[0]["item"]),
+            "real": scene.item(told).gtin,
+            "field": "item",
+        },
+    )
+
+
 KINDS = (
     Kind("O1", "Accepted in the OMS, never reached the ERP", missing_in_erp),
     Kind("O2", "The ERP booked the order twice", duplicate_order),
@@ -168,5 +279,10 @@ KINDS = (
         undated=True,
     ),
     Kind("O5", "The ERP changed a price, the OMS kept the old one", price_differs, undated=True),
+    Kind("O3", "Split into two warehouse orders that hold less than the order", split_short),
+    Kind("O6", "Booked in the ERP, never released", stuck_before_release),
+    Kind("O7", "In the warehouse before the ERP had accepted it", allocated_before_accepted),
+    Kind("O8", "A substitution that the ERP was never told", substitution_not_told),
+    Kind("O9", "The customer's change of a quantity never reached the ERP", change_lost, True),
     Kind("O5Q", "The ERP booked another quantity than ordered", quantity_differs, undated=True),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import ERP_WAREHOUSE
-from sandbox.clock import iso_utc
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item, oms_sku, wms_sku
+from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
 from sandbox.faults.kind import Kind, correction_of, erp_lines, whole_in_eaches
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
@@ -72,11 +72,58 @@ def posted_not_shipped(scene: Scene) -> Truth:
     )
 
 
+def label_only(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    packed = scene.write.packed(order, placed)
+    parcel = scene.write.parcel(order)
+    label = scene.write.labelled(order, packed + scene.rng.uniform(5 * MINUTE, HOUR))
+    return Truth(
+        kind="H1",
+        systems=["carrier", "wms"],
+        keys=keys_of(order, parcel),
+        since=label.seen["carrier"],
+        expected=[("S04L", parcel.tracking)],
+        values={"carrier": "label printed", "wms": "packed", "real": "never left"},
+    )
+
+
+def shipped_twice(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    at = scene.write.delivered(order, placed)
+    again = [{**line, "last": False} for line in order.lines]
+    twice = scene.write.ship(order, at + scene.rng.uniform(HOUR, DAY), lines=again, last=False)
+    scene.write.invoice(order, twice)
+    after = max(order.all("parcel_scanned")[-1].at + HOUR, twice + 14 * HOUR)
+    scene.write.carry(order, twice, pace=0.2, delivered=after)
+    first, second = order.shipments
+    return Truth(
+        kind="H4",
+        systems=["wms", "oms"],
+        keys=keys_of(order, second) | {"first_shipment": first.shipment},
+        since=order.all("shipped")[1].seen["wms"],
+        expected=[("S07", name) for name in order.objects()],
+        values={"wms": "shipped twice", "oms": "ordered once", "real": "shipped twice"},
+    )
+
+
 def short_shipped(scene: Scene) -> Truth:
+    return _posted_as_ordered(scene, more=-scene.rng.choice((1, 2)))
+
+
+def over_shipped(scene: Scene) -> Truth:
+    truth = _posted_as_ordered(scene, more=scene.rng.choice((1, 2)))
+    truth.expected.append(("S07", truth.expected[0][1]))
+    # The ERP fulfils no more than was ordered: what becomes of the surplus, people decide.
+    truth.correction = truth.after = None
+    return truth
+
+
+def _posted_as_ordered(scene: Scene, more: int) -> Truth:
+    """Shipped by ``more`` eaches (less if negative) than the order; posted as ordered."""
     order, placed = scene.order(OLD)
     whole_in_eaches(order)
     ordered = order.lines[0]["qty"]
-    sent = ordered - scene.rng.choice((1, 2))
+    sent = ordered + more
     packed = scene.write.packed(order, placed)
     parcel_lines = [{**order.lines[0], "qty": sent}, *order.lines[1:]]
     at = scene.write.ship(order, packed, lines=parcel_lines)
@@ -99,6 +146,31 @@ def short_shipped(scene: Scene) -> Truth:
             lines=[{"line_record": "10", "quantity": str(sent), "old_quantity": str(ordered)}],
         ),
         after={"erp": {"fulfilments": {"ful_no": parcel.fulfilment, "10": f"{sent}.000"}}},
+    )
+
+
+def wrong_item(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    whole_in_eaches(order)
+    other = scene.other_item(order)
+    scene.write.delivered(order, placed)
+    shipped = order.find("shipped")
+    head, *others = shipped.data["lines"]
+    shipped.told["wms"] = {"lines": [{**head, "item": other.number}, *others]}
+    ordered = order.lines[0]["item"]
+    return Truth(
+        kind="H6",
+        systems=["wms", "oms", "erp"],
+        keys=keys_of(order, order.shipments[0]) | {"line": 1},
+        since=shipped.seen["wms"],
+        expected=[(rule, f"{order.order}/1") for rule in ("S07I", "S01I")],
+        values={
+            "wms": wms_sku(other.number),
+            "oms": oms_sku(ordered),
+            "erp": erp_item(ordered),
+            "real": other.gtin,
+            "field": "item",
+        },
     )
 
 
@@ -144,10 +216,66 @@ def delivery_not_told(scene: Scene) -> Truth:
     )
 
 
+def tracking_reused(scene: Scene) -> Truth:
+    """Two parcels bear one label: the carrier scans one of them, and both are told delivered."""
+    first, placed = scene.order(OLD)
+    at = scene.write.delivered(first, placed)
+    second, _ = scene.order(OLD, like=first)
+    scene.write.packed(second, placed, pace=0.0)
+    parcel = scene.write.parcel(second)
+    parcel.tracking = first.shipments[0].tracking
+    left = at + scene.rng.uniform(5 * MINUTE, 30 * MINUTE)
+    shipped = scene.write.left(second, left)
+    delivery = first.all("parcel_scanned")[-1]
+    scene.write.billed(second, left + HOUR)
+    told = scene.write.scan(second, delivery.at, "DL", delivery.data["zone"])
+    told.seen = {"oms": delivery.seen["oms"]}
+    return Truth(
+        kind="H8",
+        systems=["wms", "carrier"],
+        keys=keys_of(second, parcel) | {"first_shipment": first.shipments[0].shipment},
+        since=shipped.seen["wms"],
+        expected=[("S06T", parcel.tracking)],
+        values={
+            "wms": [first.shipments[0].shipment, parcel.shipment],
+            "carrier": "delivered once",
+            "real": "two parcels with one number",
+        },
+    )
+
+
+def delivered_before_shipped(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    write = scene.write
+    packed = write.packed(order, placed)
+    parcel = write.parcel(order)
+    delivered = write.carry(order, packed + 10 * MINUTE)
+    shipped = write.left(order, delivered + scene.rng.uniform(3 * HOUR, 8 * HOUR))
+    write.invoice(order, shipped.at)
+    return Truth(
+        kind="H10",
+        systems=["wms", "carrier"],
+        keys=keys_of(order, parcel),
+        since=shipped.seen["wms"],
+        expected=[("S06", parcel.tracking)],
+        values={
+            "carrier": "delivered " + iso_utc(delivered),
+            "wms": "shipped " + iso_utc(shipped.at),
+            "real": "left before its delivery; confirmed after it",
+        },
+    )
+
+
 KINDS = (
+    Kind("H1", "Label printed, the parcel never left", label_only),
     Kind("H2", "Shipped, neither fulfilled nor invoiced in the ERP", shipped_not_posted),
     Kind("H3", "Fulfilled in the ERP, never shipped", posted_not_shipped),
+    Kind("H4", "The whole order shipped twice", shipped_twice),
     Kind("H5", "Shipped less than the ERP fulfilled", short_shipped, undated=True),
+    Kind("H5O", "Shipped more than was ordered and fulfilled", over_shipped, undated=True),
+    Kind("H6", "Another item shipped than was ordered", wrong_item),
     Kind("H7", "Shipped, never scanned by the carrier", never_scanned),
+    Kind("H8", "One tracking number on two parcels", tracking_reused),
+    Kind("H10", "Delivered before the WMS says that it was shipped", delivered_before_shipped),
     Kind("H9", "Delivered, the OMS was never told", delivery_not_told),
 )

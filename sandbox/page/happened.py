@@ -12,6 +12,8 @@ ORIGIN = {
     "order_placed": "oms",
     "order_accepted": "oms",
     "lines_cancelled": "oms",
+    "line_substituted": "oms",
+    "line_quantity_changed": "oms",
     "order_released": "erp",
     "line_repriced": "erp",
     "invoiced": "erp",
@@ -61,6 +63,7 @@ class OrderTruth:
     events: list[Event]
     lines: dict[int, dict[str, Any]]
     prices: dict[int, int]
+    items: dict[int, int]
     cancelled: dict[int, Event]
     parcels: dict[str, Parcel]
 
@@ -92,6 +95,17 @@ class OrderTruth:
         """Eaches of a line that left in any parcel."""
         return sum(parcel.quantities.get(line, 0) for parcel in self.parcels.values())
 
+    @property
+    def labels_only(self) -> list[Event]:
+        """Labels that were printed for parcels that never left, up to now."""
+        return [
+            event
+            for event in self._past()
+            if event.kind == "parcel_scanned"
+            and event.data["code"] == "OC"
+            and event.data["shipment"] not in self.parcels
+        ]
+
     def _past(self) -> list[Event]:
         return [event for event in self.events if event.at <= self.now and is_real(event)]
 
@@ -102,8 +116,9 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     placed = next((event for event in events if event.kind == "order_placed"), None)
     if placed is None:
         return None
-    lines = {line["line"]: line for line in placed.data["lines"]}
+    lines = {line["line"]: dict(line) for line in placed.data["lines"]}
     prices = {number: line["price"] for number, line in lines.items()}
+    items = {number: line["item"] for number, line in lines.items()}
     cancelled: dict[int, Event] = {}
     parcels: dict[str, Parcel] = {}
     scans: list[Event] = []
@@ -112,6 +127,10 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
             continue
         if event.kind == "line_repriced":
             prices[event.data["line"]] = event.data["price"]
+        elif event.kind == "line_quantity_changed":
+            lines[event.data["line"]]["qty"] = event.data["qty"]
+        elif event.kind == "line_substituted":
+            items[event.data["line"]] = event.data["item"]
         elif event.kind == "lines_cancelled":
             for line in event.data["lines"]:
                 cancelled.setdefault(line, event)
@@ -123,7 +142,7 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     for scan in scans:
         if scan.data["shipment"] in parcels:
             parcels[scan.data["shipment"]].scans.append(scan)
-    return OrderTruth(number, now, events, lines, prices, cancelled, parcels)
+    return OrderTruth(number, now, events, lines, prices, items, cancelled, parcels)
 
 
 def _parcel(event: Event) -> Parcel:

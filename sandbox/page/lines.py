@@ -47,12 +47,19 @@ class _Line:
         self.pack = wms_items.edit(self.sku)["CasePack"] if self.sku in wms_items else 1
         self.oms = _one(held.oms, "lines", "lineNo", number)
         self.erp = _one(held.erp, "lines", "ext_line", number)
-        self.wms = _one(held.wms, "Lines", "HostLine", number * 10)
+        self.wms_parts = [
+            line
+            for order in held.wms_orders
+            if order["Status"] != "CANCELED" or order is held.wms
+            for line in order["Lines"]
+            if line["HostLine"] == number * 10
+        ]
 
     def grid(self) -> Grid:
         """The facts that anyone has something to say about."""
         rows = [
             self._ordered(),
+            self._item(),
             self._price(),
             self._cancelled(),
             self._shipped(),
@@ -79,27 +86,53 @@ class _Line:
         if self.oms:
             row.add("oms", valued(figure(self.oms["qty"]), true))
         if self.erp:
-            row.add("erp", valued(figure(self.erp["ord_qty"]), true))
-        if self.wms:
-            said, note = self._eaches(self.wms["OrdQty"], self.wms["Uom"])
+            coming = self._is_coming("line_quantity_changed", "erp")
+            row.add("erp", valued(figure(self.erp["ord_qty"]), true, coming))
+        if self.wms_parts:
+            parts = [self._eaches(line["OrdQty"], line["Uom"]) for line in self.wms_parts]
+            said = str(sum(int(qty) for qty, _ in parts))
+            notes = [note or qty for qty, note in parts]
+            note = " + ".join(notes) if len(parts) > 1 else parts[0][1]
             row.add("wms", valued(said, true, note=note))
+        return row
+
+    def _item(self) -> Row | None:
+        """Only where another item was sent, or is held by someone, than was ordered."""
+        row = Row("Item")
+        true = self.truth.items[self.number]
+        row.add("truth", Entry(oms_sku(true)))
+        held = [
+            ("oms", self.oms and self.oms["sku"], oms_sku(true)),
+            ("erp", self.erp and self.erp["item_no"], erp_item(true)),
+            *(("wms", line["Sku"], wms_sku(true)) for line in self._sent()),
+        ]
+        told = [(system, said, wanted) for system, said, wanted in held if said]
+        ordered = self.truth.lines[self.number]["item"]
+        if true == ordered and all(said == wanted for _, said, wanted in told):
+            return None
+        for system, said, wanted in told:
+            row.add(system, valued(said, wanted))
         return row
 
     def _price(self) -> Row:
         row = Row("Unit price")
         true = money(self.truth.prices[self.number])
         row.add("truth", Entry(true))
-        told = [
-            event.seen.get("oms")
-            for event in self.truth.events
-            if event.kind == "line_repriced" and event.data["line"] == self.number
-        ]
-        coming = any(when is not None and when > self.truth.now for when in told)
+        coming = self._is_coming("line_repriced", "oms")
         if self.oms:
             row.add("oms", valued(f"{Decimal(self.oms['unitPrice']):.2f}", true, coming))
         if self.erp:
             row.add("erp", valued(f"{Decimal(self.erp['prc']):.2f}", true))
         return row
+
+    def _is_coming(self, kind: str, system: str) -> bool:
+        """Whether a system has yet to hear of a change of this line."""
+        told = [
+            event.seen.get(system)
+            for event in self.truth.events
+            if event.kind == kind and event.data["line"] == self.number
+        ]
+        return any(when is not None and when > self.truth.now for when in told)
 
     def _cancelled(self) -> Row | None:
         truth, now = self.truth, self.truth.now
@@ -132,12 +165,7 @@ class _Line:
     def _shipped(self) -> Row | None:
         held, truth = self.held, self.truth
         true = truth.quantity_shipped(self.number)
-        sent = [
-            self._eaches(line["Qty"], line["Uom"])
-            for shipment in held.shipments
-            for line in shipment["Lines"]
-            if line["HostLine"] == self.number * 10
-        ]
+        sent = [self._eaches(line["Qty"], line["Uom"]) for line in self._sent()]
         posted = self._posted(held.fulfilments)
         if not (true or sent or posted):
             return None
@@ -149,8 +177,20 @@ class _Line:
             ("erp", figure(posted or 0), "fulfilled"),
         ):
             coming = any(parcel.seen.get(column, 0.0) > truth.now for parcel in parcels)
-            row.add(column, valued(said, str(true), coming, note))
+            entry = valued(said, str(true), coming, note)
+            if column == "wms" and true > truth.lines[self.number]["qty"]:
+                entry = Entry(said, EXTRA, "more than was ordered")
+            row.add(column, entry)
         return row
+
+    def _sent(self) -> list[Document]:
+        """What the warehouse sent for this line, by its shipments."""
+        return [
+            line
+            for shipment in self.held.shipments
+            for line in shipment["Lines"]
+            if line["HostLine"] == self.number * 10
+        ]
 
     def _invoiced(self) -> Row | None:
         true = self.truth.quantity_shipped(self.number)

@@ -70,6 +70,11 @@ def order_steps(truth: OrderTruth, held: Beliefs) -> list[Row]:
         if released and not held.wms_orders and not truth.all_cancelled:
             row.add("wms", absent(released.seen.get("wms"), now))
         rows.append(row)
+    elif accepted and not truth.all_cancelled and now - accepted.at > GRACE_SECONDS["O09R"]:
+        row = Row("Released")
+        row.add("truth", NOT_YET)
+        row.add("erp", Entry("still waits", MISSING))
+        rows.append(row)
     for name, kind, field in (
         ("Picked", "order_picked", "PickedMs"),
         ("Packed", "order_packed", "PackedMs"),
@@ -83,6 +88,12 @@ def order_steps(truth: OrderTruth, held: Beliefs) -> list[Row]:
             row.add("wms", dated(wms_moment(said_ms), step.at if step else None, now))
         elif step is not None:
             row.add("wms", absent(step.seen.get("wms"), now))
+        rows.append(row)
+    for label in truth.labels_only:
+        row = Row("Left the warehouse")
+        row.add("truth", NOT_YET)
+        overdue = now - label.at > GRACE_SECONDS["S04L"]
+        row.add("carrier", Entry("label only", MISSING if overdue else COMING))
         rows.append(row)
     return rows
 

@@ -179,7 +179,7 @@ def _about(event: Event) -> str:
             return f" {data['shipment']}"
         case "invoiced" | "invoice_voided":
             return f" {data['invoice']}"
-        case "line_repriced":
+        case "line_repriced" | "line_substituted" | "line_quantity_changed":
             return f" (line {data['line']})"
         case "lines_cancelled":
             return f" ({', '.join(map(str, data['lines']))})"

@@ -407,6 +407,16 @@ class ErpView(View):
         order["lines"][data["line"] - 1]["prc"] = price(data["price"])
         self.touch(self.orders, order, stamp)
 
+    def on_line_quantity_changed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(data["doc_no"])
+        order["lines"][data["line"] - 1]["ord_qty"] = quantity(data["qty"])
+        self.touch(self.orders, order, stamp)
+
+    def on_line_substituted(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(data["doc_no"])
+        order["lines"][data["line"] - 1]["item_no"] = erp_item(data["item"])
+        self.touch(self.orders, order, stamp)
+
     def on_shipped(self, data: dict[str, Any], when: float, stamp: float) -> None:
         lines = [(line["line"] * 10, Decimal(line["qty"])) for line in data["lines"]]
         whs = ERP_WAREHOUSE[data["location"]]

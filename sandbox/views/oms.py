@@ -149,6 +149,16 @@ class OmsView(View):
         order["lines"][data["line"] - 1]["unitPrice"] = money(data["price"])
         self.touch(order, stamp)
 
+    def on_line_quantity_changed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        order["lines"][data["line"] - 1]["qty"] = data["qty"]
+        self.touch(order, stamp)
+
+    def on_line_substituted(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        order["lines"][data["line"] - 1]["sku"] = oms_sku(data["item"])
+        self.touch(order, stamp)
+
 
 def order_id(order_number: str) -> str:
     """``ord_100123`` of ``SO-100123``."""

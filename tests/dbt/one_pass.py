@@ -12,6 +12,7 @@ from trade import (
     erp_movement,
     masters,
     say_erp_item,
+    say_product,
     say_wms_item,
     wms_movement,
 )
@@ -50,6 +51,14 @@ EXPECTED_OPEN = {
     ("O08M", "SO-200026/1"),
     ("S07", "SO-200027/1"),
     ("O09C", "TRK0200029"),
+    ("O03N", "ord_200031"),
+    ("O06Q", "SO-200032/1"),
+    ("O09R", "SO-200033/1"),
+    ("S04L", "TRK0200034"),
+    ("S07I", "SO-200035/1"),
+    ("S01I", "SO-200035/1"),
+    ("S01I", "SO-200036/1"),
+    ("S06T", "TRK0200037"),
 }
 
 
@@ -63,6 +72,7 @@ def broken_and_kept() -> Scenario:
     _orders(scenario)
     _shipments(scenario)
     _sequences(scenario)
+    _identities(scenario)
     _decoys(scenario)
     _stock(scenario)
     scenario.read(NOW)
@@ -122,6 +132,26 @@ def _sequences(scenario: Scenario) -> None:
     generous.shipped(quantity=7).fulfilled(quantity=7).invoiced(quantity=7).scanned("PU")
     lost = Order(scenario, 200029, ago(days=14)).oms().released().warehouse().shipped()
     lost.fulfilled().invoiced().scanned("PU")
+
+
+def _identities(scenario: Scenario) -> None:
+    """One number for two things, another item, and what was begun and left lying."""
+    for number, days in ((200030, 4), (200031, 3)):
+        again = Order(scenario, number, ago(days=days)).oms(customer_po="PO-AGAIN").released()
+        again.warehouse().shipped().fulfilled().invoiced().scanned("PU")
+    Order(scenario, 200032, ago(days=2)).oms().released().warehouse(ord_qty=4)
+    Order(scenario, 200033, ago(days=6)).oms().erp()
+    Order(scenario, 200034, ago(days=4)).oms().released().warehouse().scanned("OC", after=60)
+    swapped = Order(scenario, 200035, ago(days=3)).oms().released().warehouse()
+    swapped.shipped(sku="A0002").fulfilled().invoiced().scanned("PU")
+    say_product(scenario, "SKU-0002", DRIFTED_ITEM)
+    # The customer's system agreed to another item, and the ERP was never told.
+    agreed = Order(scenario, 200036, ago(days=3)).oms(sku="SKU-0002").released()
+    agreed.warehouse(sku="A0002").shipped(sku="A0002").fulfilled().invoiced().scanned("PU")
+    one = Order(scenario, 200037, ago(days=3)).oms().released().warehouse()
+    one.shipped().fulfilled().invoiced().scanned("PU")
+    other = Order(scenario, 200038, ago(days=3)).oms().released().warehouse()
+    other.shipped(tracking_nbr=one.tracking, after=62).fulfilled(after=66).invoiced()
 
 
 def _decoys(scenario: Scenario) -> None:

@@ -192,4 +192,5 @@ def test_what_is_at_risk_is_valued_by_what_is_wrong(warehouse: Warehouse) -> Non
     assert at_risk["O04", "SO-200005/1"] == "25.000000", "two too many at 12.50"
     assert at_risk["F03", "I9900014"] == "62.500000", "the whole document"
     assert at_risk["S04", "TRK0200010"] == "62.500000", "what is in the package"
+    assert at_risk.pop(("S04L", "TRK0200034")) == "None", "what is in it nobody knows"
     assert None not in at_risk.values() and "None" not in at_risk.values()

@@ -240,11 +240,17 @@ class Order:
 
 def masters(scenario: Scenario, erp_pack: int = 12, wms_pack: int = 12) -> None:
     """One item, known to all."""
+    say_product(scenario, "SKU-0001", ITEM)
+    say_erp_item(scenario, "10-0001", ITEM, erp_pack)
+    say_wms_item(scenario, "A0001", ITEM, wms_pack)
+
+
+def say_product(scenario: Scenario, sku: str, gtin: str) -> None:
     scenario.say(
         "oms",
         "products",
-        sku="SKU-0001",
-        gtin=ITEM,
+        sku=sku,
+        gtin=gtin,
         title="Widget",
         uom="EA",
         list_price="12.50",
@@ -252,8 +258,6 @@ def masters(scenario: Scenario, erp_pack: int = 12, wms_pack: int = 12) -> None:
         updated_at=ago(days=30),
         version=1,
     )
-    say_erp_item(scenario, "10-0001", ITEM, erp_pack)
-    say_wms_item(scenario, "A0001", ITEM, wms_pack)
 
 
 def say_erp_item(

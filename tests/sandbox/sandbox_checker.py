@@ -93,13 +93,12 @@ def read_books(reader: Reader) -> Books:
 def violations(books: Books, entered_late_from: float = float("inf")) -> Violations:
     """``entered_late_from``: documents changed since then may carry older dates than that."""
     found = _orders(books) | _shipments(books, entered_late_from) | _stock(books) | _items(books)
-    return found | _quantities(books) | _codes(books)
+    found |= _quantities(books) | _codes(books) | _sequences(books) | _unfinished(books)
+    return found | _identities(books)
 
 
 def _orders(books: Books) -> Violations:
     found: Violations = set()
-    gtin_of_sku = {row["sku"]: row["gtin"] for row in books.products}
-    gtin_of_item = {row["item_no"]: row["gtin"] for row in books.erp_items}
     documents = defaultdict(list)
     for document in books.erp_orders:
         documents[document["ext_ref"]].append(document)
@@ -126,8 +125,6 @@ def _orders(books: Books) -> Violations:
                     found.add(("O02", name))
             for document in held:
                 twin = next(row for row in document["lines"] if row["ext_line"] == line["lineNo"])
-                gtin = gtin_of_sku.get(line["sku"])
-                assert gtin in (None, gtin_of_item[twin["item_no"]])
                 if cancelled is None and twin["cancelled"] is None:
                     same_qty = Decimal(twin["ord_qty"]) == line["qty"]
                     if not same_qty or Decimal(twin["prc"]) != Decimal(line["unitPrice"]):
@@ -153,12 +150,9 @@ def _orders(books: Books) -> Violations:
             continue
         for line in document["lines"]:
             order = host_lines.get((document["doc_no"], line["pos"]))
-            created = [] if order is None else [wms_time(order["CreatedMs"])]
-            late = [
-                not in_time(released, created, 30 * MINUTES)
-                for released in local(document["released"])
-            ]
-            if all(late):
+            released = max(local(document["released"]))
+            # In the warehouse before its release: that is a matter of the sequence.
+            if order is None or wms_time(order["CreatedMs"]) > released + 30 * MINUTES:
                 found.add(("O06", f"{document['ext_ref']}/{line['ext_line']}"))
     return found
 
@@ -201,10 +195,14 @@ def _shipments(books: Books, entered_late_from: float) -> Violations:
     for scan in same.values():
         scans[scan["tracking-number"]].append(scan)
     oms = {row["orderNumber"]: row for row in books.oms_orders}
-    pieces = defaultdict(int)
+    parcels: defaultdict[str, int] = defaultdict(int)
+    arrived: defaultdict[tuple[str, int], int] = defaultdict(int)
     for shipment in books.shipments:
+        codes = {scan["code"] for scan in scans[shipment["TrackingNbr"]]}
+        parcels[shipment["HostOrder"]] += 1
         for line in shipment["Lines"]:
-            pieces[shipment["HostOrder"], line["HostLine"]] += 1
+            base = line["Qty"] * (pack[line["Sku"]] if line["Uom"] == "CS" else 1)
+            arrived[shipment["HostOrder"], line["HostLine"]] += base if "DL" in codes else 0
     for number, shipment in shipments.items():
         shipped = wms_time(shipment["ShippedMs"])
         for line in shipment["Lines"]:
@@ -223,21 +221,24 @@ def _shipments(books: Books, entered_late_from: float) -> Violations:
                 found.add(("F02", name))
         parcel = scans[shipment["TrackingNbr"]]
         reported = [utc(scan["reported-at"]) for scan in parcel if scan["code"] == "PU"]
-        if not in_time(shipped, reported, 24 * HOURS):
+        if not any(moment <= shipped + 24 * HOURS for moment in reported):
             found.add(("S04", shipment["TrackingNbr"]))
         for scan in parcel:
-            assert scan["reference"] == number
-            if scan["code"] != "DL":
+            assert shipments[scan["reference"]]["TrackingNbr"] == scan["tracking-number"]
+            if scan["code"] != "DL" or scan["reference"] != number:
                 continue
             order = oms[order_of[shipment["HostOrder"]]]
             for line in shipment["Lines"]:
                 told = order["lines"][line["HostLine"] // 10 - 1]
                 heard = utc(order["updatedAt"])
                 late = heard - utc(scan["reported-at"]) > HOURS
-                if pieces[shipment["HostOrder"], line["HostLine"]] > 1:
+                # Another step than the delivery was its last change.
+                if parcels[shipment["HostOrder"]] > 1 or shipped > utc(scan["reported-at"]):
                     late = False
                 if heard >= entered_late_from:
                     late = False
+                if arrived[shipment["HostOrder"], line["HostLine"]] < told["qty"]:
+                    continue
                 if told["deliveredAt"] is None or late:
                     found.add(("S05", f"{order['orderNumber']}/{told['lineNo']}"))
     return found
@@ -359,3 +360,90 @@ def _quantities(books: Books) -> Violations:
     return {("S07", name) for name, amount in shipped.items() if amount > ordered[name]} | {
         ("F02Q", name) for name, amount in invoiced.items() if 0 < shipped[name] < amount
     }
+
+
+def _sequences(books: Books) -> Violations:
+    """What comes first did, as far as the clocks of both systems can tell."""
+    found: Violations = set()
+    erp = {row["doc_no"]: row for row in books.erp_orders}
+    for order in books.wms_orders:
+        document = erp[order["HostOrder"]]
+        if wms_time(order["CreatedMs"]) + 5 * MINUTES < min(local(document["booked"])):
+            lines = {line["HostLine"] // 10 for line in order["Lines"]}
+            found |= {("O07", f"{document['ext_ref']}/{line}") for line in lines}
+    left: defaultdict[str, list[float]] = defaultdict(list)
+    for shipment in books.shipments:
+        left[shipment["TrackingNbr"]].append(wms_time(shipment["ShippedMs"]))
+    for scan in books.scans:
+        departures = left[scan["tracking-number"]]
+        delivered = utc(scan["timestamp"])
+        if scan["code"] == "DL" and departures and min(departures) > delivered + 60 * MINUTES:
+            found.add(("S06", scan["tracking-number"]))
+    return found | {("S06T", tracking) for tracking, moments in left.items() if len(moments) > 1}
+
+
+def _unfinished(books: Books) -> Violations:
+    """What was begun and never went on."""
+    found: Violations = set()
+    now = max(utc(order["updatedAt"]) for order in books.oms_orders)
+    pack = {row["Sku"]: row["CasePack"] for row in books.wms_items}
+    given: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for order in books.wms_orders:
+        for line in order["Lines"]:
+            base = line["OrdQty"] * (pack[line["Sku"]] if line["Uom"] == "CS" else 1)
+            given[order["HostOrder"], line["HostLine"]] += base
+    released = {row["ext_ref"] for row in books.erp_orders if row["released"]}
+    for document in books.erp_orders:
+        for line in document["lines"]:
+            name = f"{document['ext_ref']}/{line['ext_line']}"
+            if line["cancelled"] is not None:
+                continue
+            waiting = now - max(local(document["booked"]))
+            if document["ext_ref"] not in released and waiting > 96 * HOURS:
+                found.add(("O09R", name))
+            known = given[document["doc_no"], line["pos"]]
+            if document["released"] and 0 < known < Decimal(line["ord_qty"]):
+                found.add(("O06Q", name))
+    gone = {shipment["TrackingNbr"] for shipment in books.shipments}
+    gone |= {scan["tracking-number"] for scan in books.scans if scan["code"] in ("PU", "DL")}
+    for scan in books.scans:
+        printed = scan["code"] == "OC" and scan["tracking-number"] not in gone
+        if printed and now - utc(scan["reported-at"]) > 48 * HOURS:
+            found.add(("S04L", scan["tracking-number"]))
+    return found
+
+
+def _identities(books: Books) -> Violations:
+    """The ordered item is sent, and one purchase order of a customer is taken once."""
+    found: Violations = set()
+    gtin = {row["item_no"]: row["gtin"] for row in books.erp_items}
+    gtin |= {row["Sku"]: row["Gtin"] for row in books.wms_items}
+    gtin |= {row["sku"]: row["gtin"] for row in books.products}
+    ordered = {
+        f"{order['orderNumber']}/{line['lineNo']}": gtin[line["sku"]]
+        for order in books.oms_orders
+        for line in order["lines"]
+    }
+    booked = {
+        (document["doc_no"], line["pos"]): (
+            f"{document['ext_ref']}/{line['ext_line']}",
+            gtin[line["item_no"]],
+        )
+        for document in books.erp_orders
+        for line in document["lines"]
+    }
+    for shipment in books.shipments:
+        for line in shipment["Lines"]:
+            name, item = booked[shipment["HostOrder"], line["HostLine"]]
+            sent = gtin[line["Sku"]]
+            found |= {("S01I", name)} if sent != item else set()
+            found |= {("S07I", name)} if sent != ordered[name] else set()
+    taken = defaultdict(list)
+    for order in books.oms_orders:
+        if order["status"] != "CANCELLED":
+            lines = sorted((line["sku"], line["qty"]) for line in order["lines"])
+            taken[order["customerRef"], order["customerPo"], str(lines)].append(order)
+    for same in taken.values():
+        for later in sorted(same, key=lambda row: row["placedAt"])[1:]:
+            found.add(("O03N", later["id"]))
+    return found

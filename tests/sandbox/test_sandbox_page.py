@@ -57,6 +57,10 @@ class Page(HTMLParser):
         self.text += data
 
 
+RIGHT_ABOUT_EACH_ORDER = {"F7"}
+"""What is wrong only with two orders side by side, which the page of one of them does not show."""
+
+
 def look(reader: Reader, **query: str) -> Page:
     answer = reader.admin.get("/", params=query)
     assert answer.status_code == 200, answer.text[:500]
@@ -124,13 +128,13 @@ def test_every_fault_is_marked_and_no_decoy_is(reader: Reader) -> None:
             assert row["truth"]["why"] in page.text
             if "order" in name and row["fault_type"] not in DATED_OTHERWISE:
                 assert story(reader, name["order"])["wrong"] == 0, row["fault_type"]
-        else:
+        elif row["fault_type"] not in RIGHT_ABOUT_EACH_ORDER:
             assert is_marked(row, page.text), row["fault_type"]
 
 
 def test_a_mark_stands_where_the_fault_is(reader: Reader) -> None:
     reader.settle()
-    rows = {row["fault_type"]: row for row in reader.truth()}
+    rows = {row["fault_type"]: row for row in reversed(reader.truth())}
 
     def marked(kind: str) -> set[tuple[str, str]]:
         told = story(reader, rows[kind]["entity_keys"]["order_number"])
@@ -147,6 +151,12 @@ def test_a_mark_stands_where_the_fault_is(reader: Reader) -> None:
         ("Shipped", "erp"),
     }
     assert marked("H5") == {("Shipped", "erp")}
+    assert marked("H4") == {("Shipped", "wms")}
+    assert marked("H6") == {("Item", "wms")}
+    assert marked("O9") == {("Ordered", "erp")}
+    assert marked("O6") == {("Released", "erp")}
+    assert marked("O8") == {("Item", "erp")}
+    assert marked("H1") == {("Left the warehouse", "carrier")}
     assert marked("H7") == {("Left the warehouse", "carrier")}
     assert marked("H9") == {("Delivered", "oms")}
     assert marked("F1") == {("Invoiced", "erp")}
@@ -216,7 +226,7 @@ def test_every_kind_has_a_button_that_breaks_something_fresh(small: Reader) -> N
         answer = press(small, kind=kind)
         assert answer.status_code == 303
         (row,) = small.truth()[len(before) :]
-        assert row["fault_type"] == ("O5" if kind == "O5Q" else kind)
+        assert row["fault_type"] == {"O5Q": "O5", "H5O": "H5"}.get(kind, kind)
         page = Page(small.admin.get(answer.headers["location"]).raise_for_status())
         assert f"{row['fault_id']}, {KINDS[row['fault_type']].title}" in page.text
         name = row["entity_keys"].get("order_number") or row["entity_keys"].get("gtin")
@@ -225,7 +235,7 @@ def test_every_kind_has_a_button_that_breaks_something_fresh(small: Reader) -> N
             assert KINDS[kind].whole_feed or kind == "M3"
             continue
         assert name in page.text
-        if not row["decoy"]:
+        if not row["decoy"] and kind not in RIGHT_ABOUT_EACH_ORDER:
             assert is_marked(row, page.text), kind
 
 

@@ -126,4 +126,7 @@ select
 from with_end
 left join {{ ref('rules_in_force') }} as rules
     on with_end.rule_id = rules.rule_id
-where with_end.is_different
+-- What the next snapshot no longer showed was no difference.
+where
+    with_end.is_different
+    and (with_end.confirmed_at is not null or with_end.ended_at is null)

@@ -26,6 +26,7 @@ a_facts as (
         rules.due_from,
         rules.grace_minutes,
         facts.*,
+        list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
     inner join rules
@@ -48,6 +49,8 @@ b_facts as (
     select
         rules.rule_id,
         routes.a_system,
+        facts.object_id,
+        list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
         facts.recorded_from,
         facts.recorded_to,
         facts.reversed_from,
@@ -80,6 +83,16 @@ unmeasured as (
         match_key
     from b_facts
     where weight is null
+),
+
+-- Nor whether B is of the same item, where the item of B is not known.
+unrecognised as (
+    select distinct
+        rule_id,
+        a_system,
+        object_id
+    from b_facts
+    where lacks_item
 ),
 
 b_changes as (
@@ -356,6 +369,8 @@ select
     cast(null as varchar) as expected_value,
     cast(null as varchar) as observed_value,
     triggers.object_id is not null
+    and not triggers.lacks_item
+    and unrecognised.object_id is null
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')
         or (triggers.quantity is not null and unmeasured.match_key is null)
@@ -378,3 +393,8 @@ left join unmeasured
         triggers.rule_id = unmeasured.rule_id
         and triggers.a_system = unmeasured.a_system
         and triggers.match_key = unmeasured.match_key
+left join unrecognised
+    on
+        triggers.rule_id = unrecognised.rule_id
+        and triggers.a_system = unrecognised.a_system
+        and triggers.object_id = unrecognised.object_id

@@ -61,7 +61,10 @@ a_lines as (
             facts.role = rules.a_role
             and list_contains(rules.a_milestones, facts.milestone)
             and facts.object_type
-            = case rules.object_type when 'movement' then 'movement' else 'order_line' end
+            = case
+                when rules.object_type in ('movement', 'package') then rules.object_type
+                else 'order_line'
+            end
     inner join {{ ref('rule_routes') }} as routes
         on
             rules.rule_id = routes.rule_id
@@ -77,12 +80,13 @@ a_lines as (
         on facts.order_line_id = terms.order_line_id
 ),
 
--- A fact is a whole document; it stands as long as one of its lines stands.
+-- A fact is a whole document, or a package in one; it stands as long as one of its lines stands.
 documents as (
     select
         rule_id,
         a_system,
         own_document,
+        case when rule_object_type = 'package' then object_id end as package,
         any_value(rule_object_type) as rule_object_type,
         any_value(grace_minutes) as grace_minutes,
         any_value(cover) as cover,
@@ -91,6 +95,7 @@ documents as (
         any_value(object_id) as object_id,
         any_value(milestone) as milestone,
         min(order_id) as order_id,
+        min(party_id || '|' || party_reference) as party,
         case when count(distinct order_line_id) = 1 then any_value(order_line_id) end
             as order_line_id,
         -- Not just any of several: that would depend on the order in which rows arrived.
@@ -111,6 +116,16 @@ documents as (
         min(raw_key) as raw_key,
         case
             when any_value(rule_object_type) = 'movement' then cast(abs(sum(quantity)) as varchar)
+            -- By what was ordered, whatever the order is called: all of it must be known.
+            when list_contains(any_value(matched_on), 'items')
+                then
+                    case
+                        when count(*) = count(item_id || quantity)
+                            then
+                                string_agg(
+                                    item_id || '=' || quantity, ',' order by item_id, quantity
+                                )
+                    end
             else
                 string_agg(
                     coalesce(order_line_id, line_record) || '=' || quantity,
@@ -123,17 +138,29 @@ documents as (
                 then string_agg(item_id || '=' || quantity, ',' order by item_id, quantity)
         end as items
     from a_lines
-    group by rule_id, a_system, own_document
+    group by rule_id, a_system, own_document, package
+),
+
+-- A package may hold several shipments of one order; of two orders it should not.
+shared_packages as (
+    select object_key as package
+    from {{ ref('object_links') }}
+    where object_type = 'package'
+    group by object_key
+    having count(distinct order_id) > 1
 ),
 
 keyed as (
     select
-        *,
+        documents.*,
         case
             when rule_object_type = 'movement'
                 then {{ match_key('matched_on', 'documents') }} || '|' || milestone || '|' || lines
+            when rule_object_type = 'package' then shared_packages.package
             else
                 case when list_contains(matched_on, 'order') then order_id else '' end
+                || '|'
+                || case when list_contains(matched_on, 'party') then party else '' end
                 || '|'
                 || case when list_contains(matched_on, 'document') then document else '' end
                 || '|'
@@ -149,6 +176,8 @@ keyed as (
         end as fact_key,
         case when rule_object_type = 'movement' then sign(quantity) else 1 end as direction
     from documents
+    left join shared_packages
+        on documents.package = shared_packages.package
 ),
 
 -- What we sent ourselves is no double, but for what a target made of one request beyond the first.
@@ -251,6 +280,7 @@ ends as (
     select
         duplicates.rule_id,
         duplicates.a_system,
+        duplicates.fact_key,
         duplicates.own_document,
         min(counted.changed_from) as end_from,
         min(counted.changed_to) as end_to
@@ -262,8 +292,10 @@ ends as (
             and duplicates.fact_key = counted.fact_key
             and (
                 (
-                    (counted.changed_to, counted.changed_from)
-                    > (duplicates.changed_to, duplicates.changed_from)
+                    (counted.changed_to, counted.changed_from, counted.own_document)
+                    > (
+                        duplicates.changed_to, duplicates.changed_from, duplicates.own_document
+                    )
                     and (
                         counted.standing <= counted.allowed
                         or (
@@ -274,7 +306,8 @@ ends as (
                 )
                 or (duplicates.own_document = counted.own_document and not counted.is_appearance)
             )
-    group by duplicates.rule_id, duplicates.a_system, duplicates.own_document
+    group by
+        duplicates.rule_id, duplicates.a_system, duplicates.fact_key, duplicates.own_document
 )
 
 select
@@ -286,6 +319,7 @@ select
     duplicates.rule_object_type as object_type,
     case duplicates.rule_object_type
         when 'movement' then duplicates.document
+        when 'package' then duplicates.package
         else duplicates.own_document
     end as object_id,
     duplicates.order_id,
@@ -314,4 +348,5 @@ left join ends
     on
         duplicates.rule_id = ends.rule_id
         and duplicates.a_system = ends.a_system
+        and duplicates.fact_key = ends.fact_key
         and duplicates.own_document = ends.own_document
