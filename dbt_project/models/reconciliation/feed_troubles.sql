@@ -169,7 +169,9 @@ complete as (
         system,
         entity,
         extraction_started_at,
-        watermark_at
+        extraction_ended_at,
+        watermark_at,
+        previous_watermark_at
     from readings
     where watermark_at is not null
 ),
@@ -236,9 +238,17 @@ select
     troubles.object_id,
     troubles.observed,
     troubles.begun_at,
-    -- A complete reading in between that told nothing of it found it as it was.
+    -- A complete reading in between that told nothing of it found it as it was; the one that tells
+    -- its end does not say since when.
     case when troubles.ended_to is not null
-            then greatest(troubles.ended_from, complete.watermark_at)
+            then greatest(
+                    troubles.ended_from,
+                    case
+                        when troubles.ended_to <= complete.extraction_ended_at
+                            then complete.previous_watermark_at
+                        else complete.watermark_at
+                    end
+                )
     end as ended_from,
     troubles.ended_to,
     troubles.raw_key
