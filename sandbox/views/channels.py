@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sandbox.catalogue import LOCATIONS, oms_sku
@@ -9,6 +10,8 @@ from sandbox.clock import iso_utc
 from sandbox.tables import Document, Table
 from sandbox.views.base import Books
 from sandbox.views.wms import WmsView
+
+_ITEM = re.compile(r"A\d+")
 
 
 class OmsChannels(Books):
@@ -27,20 +30,23 @@ class OmsChannels(Books):
         self._hold(data, 0)
 
     def published(self, now: float) -> list[Document]:
-        """All positions as the channels see them now; nothing is offered that is not there."""
+        """All positions as the channels see them now; nothing is offered that is not there.
+
+        Only of items under the number that they were given: a copy knows no others.
+        """
+        positions = map(self.wms.inventory.edit, self.wms.inventory.ids())
         return [
-            self._position(item["Sku"], location, now)
-            for item in (self.wms.items.edit(sku) for sku in self.wms.items.ids())
-            for location in LOCATIONS
+            self._position(held, now)
+            for held in positions
+            if held["Whse"] in LOCATIONS and _ITEM.fullmatch(held["Sku"])
         ]
 
     def _hold(self, data: dict[str, Any], units: int) -> None:
         sku = oms_sku(data["item"])
         self.missed.put({"sku": sku, "location": data["location"], "units": units})
 
-    def _position(self, wms_item: str, location: str, now: float) -> Document:
-        held = self.wms.inventory.edit(f"{wms_item}@{location}")
-        sku = oms_sku(int(wms_item[1:]))
+    def _position(self, held: Document, now: float) -> Document:
+        sku, location = oms_sku(int(held["Sku"][1:])), held["Whse"]
         key = f"{sku}@{location}"
         missed = self.missed.edit(key)["units"] if key in self.missed else 0
         free = held["OnHand"] - held["Allocated"] - held["Damaged"] + missed
