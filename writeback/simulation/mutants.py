@@ -38,6 +38,7 @@ class Mutant:
 
 
 DISPATCH = "tests/writeback/test_dispatch.py::"
+PEOPLE = "tests/writeback/test_people.py::"
 FOUND = "tests/writeback/test_found_by_simulation.py::"
 PROPOSE = "tests/writeback/test_propose.py::"
 
@@ -112,6 +113,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.propose",
         "    if kind in policy.approval_kinds:\n",
         "    return None\n    if kind in policy.approval_kinds:\n",
+    ),
+    Mutant(
+        "one_pair_of_eyes",
+        "one person may approve anything",
+        "writeback.dispatch",
+        "return None if len(people) > 1 else",
+        "return None if len(people) > 0 else",
+        PEOPLE + "test_above_the_limit_two_different_people_must_agree_to_the_same_content",
+    ),
+    Mutant(
+        "pause_ignored",
+        "a paused target is asked on",
+        "writeback.brakes",
+        "return None if row is None or not row.engaged else f",
+        "return None if row is None or True else f",
+        PEOPLE + "test_a_paused_target_gets_nothing_and_the_others_go_on",
+    ),
+    Mutant(
+        "audit_unchained",
+        "the entries of the audit log are not chained",
+        "writeback.audit",
+        'if entry["previous_hash"] != previous or digest(entry) != told:',
+        "if False:",
+        "tests/orchestration/test_decisions.py::test_a_forgery_past_the_triggers_is_found",
     ),
     Mutant(
         "lease_never_expires",
@@ -206,6 +231,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.dispatch",
         "        if failures >= BREAKER_FAILURES:\n            pauses",
         "        if False:\n            pauses",
+        DISPATCH + "test_the_breaker_leaves_a_failing_target_alone_and_then_probes",
     ),
     Mutant(
         "breaker_never_closes",
