@@ -486,7 +486,7 @@ def _in_a_fork(work: Callable[[Mutant], tuple[str, int]], mutant: Mutant) -> tup
 def _stories(mutant: Mutant) -> tuple[str, int]:
     from writeback.simulation.story import run_story
 
-    most = 40 if mutant.test else MOST_SEEDS
+    most = 10 if mutant.test else MOST_SEEDS
     for number in range(most):
         violations = run_story(FIRST_SEED + number).violations
         if violations:

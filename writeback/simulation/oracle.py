@@ -53,7 +53,7 @@ class Oracle:
         self.not_before: dict[str, tuple[float, float]] = {}
         self.refused: set[str] = set()
         self.target_not_before: dict[str, tuple[float, float]] = {}
-        self.told: dict[str, tuple[str, str, Result]] = {}
+        self.told: dict[str, tuple[str, str, Result, float]] = {}
         self.told_to_wait: dict[str, tuple[str, float, float]] = {}
         self.failures: dict[str, list[float]] = defaultdict(list)
         self.approved_content: dict[str, set[str]] = defaultdict(set)
@@ -97,7 +97,7 @@ class Oracle:
         """What a process is told; the engine knows it once the process has stored it."""
         process = self.story.schedule.current
         if process is not None and not arrival.undo:
-            self.told[process.name] = (target.name, arrival.key, outcome.result)
+            self.told[process.name] = (target.name, arrival.key, outcome.result, self.story.now)
 
     def asked_to_wait(self, process: str, key: str, seconds: float) -> None:
         """A target asked for patience; known to the engine once the process has stored it."""
@@ -110,13 +110,13 @@ class Oracle:
         key = idempotency_key(proposal, int(generation))
         answer = self.told.pop(process, None)
         if answer is not None and answer[1] == key:
-            target, refused, outcome = answer
+            target, refused, outcome, at = answer
             if outcome is Result.REFUSED:
                 self.refused.add(refused)
             if outcome in (Result.OK, Result.REFUSED):
                 self.failures[target].clear()
             else:
-                self.failures[target].append(self.story.now)
+                self.failures[target].append(at)
         told = self.told_to_wait.pop(process, None)
         if told is not None and told[0] == key:
             _, since, until = told

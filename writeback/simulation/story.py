@@ -65,6 +65,7 @@ class SimulatedStore(OperationsStore):
         self.moves: list[tuple[str, Event]] = []
         self.clock = story.clock
         self.engine = _blank_database()
+        self._reading = {}
 
     def close(self) -> None:
         """The next story takes the connection over."""
