@@ -293,6 +293,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.dispatch",
         "            if ours:\n",
         "            if True:\n",
+        DISPATCH + "test_a_human_who_already_fixed_it_leaves_nothing_to_send",
     ),
     Mutant(
         "unknown_is_ours",
@@ -300,6 +301,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.dispatch",
         "if state.applied and state.applied_by_key is not False:",
         "if state.applied:",
+        DISPATCH + "test_what_somebody_else_did_while_ours_was_unknown_is_not_ours",
     ),
     Mutant(
         "unknown_sent_blindly",
@@ -307,7 +309,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.dispatch",
         "state = target.read(correction.request())\n        except Exception as error:\n",
         "state = TargetState(False, True)\n        except Exception as error:\n",
-        DISPATCH + "test_an_unknown_one_is_read_and_not_sent_again",
+        DISPATCH + "test_while_the_target_cannot_be_read_unknown_stays_unknown_for_ever",
     ),
     Mutant(
         "unknown_read_at_once",
@@ -316,7 +318,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            due = now + timedelta(seconds=schedule.delay(attempts, rng))\n"
         "            return Decision(Event.LOSE",
         "            due = now\n            return Decision(Event.LOSE",
-        DISPATCH + "test_an_unknown_one_is_not_even_read_before_its_delay",
+        DISPATCH + "test_an_unknown_one_is_read_and_not_sent_again",
     ),
     Mutant(
         "unknown_is_a_failure",

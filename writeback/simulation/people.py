@@ -144,4 +144,7 @@ class People:
         except TallymanError as error:
             self.story.tell("operator", f"is told: {error}")
             return False
+        except Exception as error:
+            self.story.oracle.report("broken", f"a person gets {type(error).__name__}: {error}")
+            return False
         return True
