@@ -341,6 +341,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.outbox",
         "        .where(is_one_of(_c.state, allowed))\n    )\n    if with_lease",
         "    )\n    if with_lease",
+        "tests/writeback/test_store.py::test_a_transition_is_guarded_by_state_and_lease",
     ),
     Mutant(
         "old_data_propose_anew",
@@ -365,14 +366,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if proposal.conflict:\n        holds",
         "    if False:\n        holds",
         PROPOSE + "test_a_conflict_that_appears_stops_a_ready_one_and_its_end_releases_it",
-    ),
-    Mutant(
-        "dry_run_sends",
-        "a rehearsal is a delivery",
-        "writeback.dispatch",
-        'if target.system.write_mode == "on"\n',
-        'if target.system.write_mode != "off"\n',
-        DISPATCH + "test_dry_run_sends_nothing_and_says_once_what_it_would_send",
     ),
     Mutant(
         "undo_despite_the_switch",
