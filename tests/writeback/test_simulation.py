@@ -42,6 +42,7 @@ def test_some_seeds_are_clean() -> None:
 
 
 @pytest.mark.simulation
+@pytest.mark.timeout(1800)
 def test_five_hundred_seeds_are_clean_and_every_family_of_faults_fires() -> None:
     result = many.simulate(CI_SEEDS, first_seed=1, workers=2)
     assert result["failures"] == {}
@@ -50,6 +51,7 @@ def test_five_hundred_seeds_are_clean_and_every_family_of_faults_fires() -> None
 
 
 @pytest.mark.simulation
+@pytest.mark.timeout(1800)
 def test_every_mutant_of_the_engine_is_killed() -> None:
     verdicts = run_mutants(workers=2)
     assert [v.name for v in verdicts if not v.killed_by] == []
