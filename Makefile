@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 MANIFEST := dbt_project/target/manifest.json
 ARGS ?=
 
-.PHONY: help setup demo evaluate real dev test lint docs clean
+.PHONY: help setup demo evaluate simulate real dev test lint docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ demo: setup ## The whole loop against the pretend distributor, with its score
 
 evaluate: setup ## Many pretend worlds scored against their truth (ARGS="--seeds 10 --page")
 	@$(BIN)/tallyman evaluate $(ARGS)
+
+simulate: setup ## The correction engine on virtual time among faults (ARGS="--seeds 20000 --mutants --page")
+	@$(BIN)/tallyman simulate $(ARGS)
 
 real: setup ## The whole loop against real systems (needs Node.js 20), broken by hand
 	@$(BIN)/tallyman real $(ARGS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from registry.errors import ConfigurationError
 
@@ -82,6 +82,8 @@ class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     approval_above: float = Field(default=1000, ge=0)
+    # Above this two different people must agree; None: one is enough for any value.
+    four_eyes_above: float | None = Field(default=None, ge=0)
     approval_kinds: tuple[str, ...] = (
         "reverse_fulfilment",
         "void_invoice",
@@ -90,6 +92,12 @@ class Policy(BaseModel):
     max_corrections_per_run: int = Field(default=500, gt=0)
     # How long a dispatcher that died keeps others from its corrections; far above any request.
     lease_seconds: float = Field(default=180, ge=30)
+
+    @model_validator(mode="after")
+    def _second_person_after_the_first(self) -> Policy:
+        if self.four_eyes_above is not None and self.four_eyes_above < self.approval_above:
+            raise ValueError("four_eyes_above must not be below approval_above")
+        return self
 
 
 class RuleSettings(BaseModel):

@@ -17,6 +17,8 @@ from writeback.tables import metadata
 
 # SQLite allows 32,766 variables in a statement; smaller chunks plan faster.
 CHUNK = 500
+# The advisory lock of writers on PostgreSQL: any number that no other program of the database uses.
+ONE_WRITER = 7_146_258_091
 
 
 class UnknownCorrectionError(TallymanError):
@@ -31,7 +33,8 @@ class Database:
     """Transactions on the operations store; ``OperationsStore`` is what others use.
 
     SQLite (default) runs in WAL mode with ``synchronous=FULL``: a commit is on disk when it
-    returns. Writers queue for ``busy_timeout_seconds``.
+    returns. Writers queue for ``busy_timeout_seconds``. On PostgreSQL writers queue too, for an
+    advisory lock that ends with the transaction, so that read-then-write is as safe there.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Database:
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.engine = _make_engine(url, busy_timeout_seconds)
+        self._reading = _READING.get(self.engine.dialect.name, {})
         with self.write() as connection:
             metadata.create_all(connection)
 
@@ -56,8 +60,27 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and changes nothing."""
-        with self.engine.connect() as connection, connection.begin():
+        reading = self.engine.connect().execution_options(**self._reading)
+        with reading as connection, connection.begin():
             yield connection
+
+
+# SQLite sees one moment in any transaction; PostgreSQL must be asked to.
+_READING: dict[str, dict[str, Any]] = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
+
+
+def _postgresql(url: sa.URL) -> Engine:
+    """The driver is psycopg, unless the URL names another."""
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, pool_pre_ping=True)
+
+    @sa_event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("tallyman_writes", False):
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({ONE_WRITER})")
+
+    return engine
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -68,8 +91,8 @@ def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _make_engine(url: str, busy_timeout_seconds: float) -> Engine:
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql(parsed)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     connect_args = {"timeout": busy_timeout_seconds, "check_same_thread": False}

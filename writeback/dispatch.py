@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from connectors.base import Outcome, Result, Source, SourceError, Target, TargetState
@@ -13,6 +14,7 @@ from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
 from writeback import decide
+from writeback.approval import APPROVAL_LIFETIME
 from writeback.brakes import Conditions
 from writeback.canonical import canonical_json
 from writeback.clock import Clock, Rng, new_token
@@ -252,7 +254,10 @@ class _Delivery:
         if correction.content_hash() != correction.payload_hash:
             reason = "its content is not what was proposed: look before you approve"
         elif correction.is_approved(now):
-            return False
+            alone = self._only_approver(correction, now)
+            if alone is None:
+                return False
+            reason = f"{alone} agreed; above {self.policy.four_eyes_above:g} a second person must"
         else:
             policy_reason = approval_reason(
                 self.policy, correction.kind, correction.value_at_risk, correction.currency
@@ -268,6 +273,14 @@ class _Delivery:
             approved_until=None,
         )
         return True
+
+    def _only_approver(self, correction: Correction, now: datetime) -> str | None:
+        """Who agreed, when the policy wants a second person and there was none; else None."""
+        limit, value = self.policy.four_eyes_above, correction.value_at_risk
+        if limit is None or value is None or abs(value) <= Decimal(str(limit)):
+            return None
+        people = self.store.approvers(correction, now - APPROVAL_LIFETIME)
+        return None if len(people) > 1 else next(iter(people), "one person")
 
     def _look_before_sending(
         self, correction: Correction, target: Target

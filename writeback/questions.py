@@ -139,6 +139,18 @@ class Questions(Outbox):
             f"several corrections begin with '{shortened}': {', '.join(sorted(found))}"
         )
 
+    def approvers(self, correction: Correction, since: datetime) -> set[str]:
+        """Who agreed to exactly this content since then."""
+        d = t.decisions.c
+        statement = (
+            sa.select(d.actor)
+            .where(d.correction_key == correction.correction_key)
+            .where(d.decision == "approved", d.decided_at > since)
+            .where(d.payload_hash == correction.payload_hash)
+        )
+        with self.read() as connection:
+            return {row[0] for row in connection.execute(statement)}
+
     def decisions_since(
         self, decided_since: datetime | None = None, limit: int = 1000, offset: int = 0
     ) -> Sequence[DecisionRecord]:

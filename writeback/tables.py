@@ -236,6 +236,16 @@ breakers = Table(
     Column("open_until", UtcDateTime),
 )
 
+event.listen(
+    metadata,
+    "before_create",
+    DDL(
+        "create or replace function tallyman_append_only() returns trigger language plpgsql as "
+        "$body$ begin raise integrity_constraint_violation "
+        "using message = tg_table_name || ' is append-only'; end $body$"
+    ).execute_if(dialect="postgresql"),
+)
+
 # What happened can't be edited afterwards, not even by us.
 for _table in (attempts, decisions, gates, kill_switch, pauses, audit):
     for _verb in ("update", "delete"):
@@ -246,4 +256,12 @@ for _table in (attempts, decisions, gates, kill_switch, pauses, audit):
                 f"create trigger {_table.name}_no_{_verb} before {_verb} on {_table.name} "
                 f"begin select raise(abort, '{_table.name} is append-only'); end"
             ).execute_if(dialect="sqlite"),
+        )
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"create trigger {_table.name}_no_{_verb} before {_verb} on {_table.name} "
+                "for each row execute function tallyman_append_only()"
+            ).execute_if(dialect="postgresql"),
         )

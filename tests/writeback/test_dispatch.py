@@ -105,6 +105,19 @@ def test_a_lost_request_is_sent_again_with_the_same_key_after_a_read(engine: Eng
     assert engine.only().attempts == 2
 
 
+def test_what_somebody_else_did_while_ours_was_unknown_is_not_ours(engine: Engine) -> None:
+    engine.world.inject("lost_request")
+    engine.propose(invoice())
+    engine.deliver()
+    with engine.world.transaction() as connection:
+        connection.execute("insert into invoice values (1, 'SHP-000001', 'maria', 1)")
+    engine.clock.advance(HOUR)
+    engine.deliver()
+    assert engine.states() == ["superseded"]
+    assert "not from us" in engine.only().state_reason
+    assert engine.world.effects() == []
+
+
 def test_while_the_target_cannot_be_read_unknown_stays_unknown_for_ever(engine: Engine) -> None:
     engine.world.inject("lost_response")
     engine.propose(quantity_change())

@@ -40,6 +40,7 @@ class Patient(FakeTarget):
 def test_an_approval_does_not_shorten_what_the_target_asked_for(engine: Engine) -> None:
     """Its content changed while it waited for the target, and a person approved the new one."""
     engine.target = Patient(engine.world, system())
+    engine.target.code = "locked"
     engine.propose(quantity_change())
     engine.deliver()
     engine.target.asked = False

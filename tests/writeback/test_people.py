@@ -6,11 +6,13 @@ import random
 
 import pytest
 from conftest import Engine
-from fake_target import system
+from fake_target import FakeTarget, system
 from samples import invoice, proof, quantity_change
 
 from connectors.base import Outcome, Result
+from registry.systems import Policy
 from writeback.approval import ApprovalError, approve, reject, retry
+from writeback.dispatch import DeliveryReport, deliver_due
 from writeback.states import IllegalTransitionError
 from writeback.store import LeaseLostError, UnknownCorrectionError
 from writeback.undo import UndoError, undo
@@ -196,3 +198,78 @@ def test_what_a_person_took_back_is_not_proposed_into_sending_again(engine: Engi
     engine.propose(quantity_change(frontier=engine.clock.now()))
     assert engine.states() == ["reverted", "awaiting_approval"]
     assert "was reverted before" in engine.store.list()[0].state_reason
+
+
+def test_above_the_limit_two_different_people_must_agree_to_the_same_content(
+    engine: Engine,
+) -> None:
+    engine.policy = Policy(approval_above=1000, four_eyes_above=2000)
+    engine.propose(quantity_change(value_at_risk="2500"))
+    key = engine.only().correction_key
+    approve(engine.store, key, "maria", "")
+    assert engine.deliver().held == 1
+    assert engine.only().state_reason == "maria agreed; above 2000 a second person must"
+    approve(engine.store, key, "maria", "again")
+    assert engine.deliver().held == 1
+    approve(engine.store, key, "jonas", "")
+    assert engine.deliver().accepted == 1
+
+
+def test_the_first_persons_word_covers_no_other_content_and_lapses(engine: Engine) -> None:
+    engine.policy = Policy(approval_above=1000, four_eyes_above=2000)
+    engine.propose(quantity_change(value_at_risk="2500"))
+    key = engine.only().correction_key
+    approve(engine.store, key, "maria", "")
+    engine.deliver()
+    changed = quantity_change(value_at_risk="2500", frontier=engine.clock.now())
+    changed["payload"] = {**changed["payload"], "quantity": 9}
+    engine.propose(changed)
+    approve(engine.store, key, "jonas", "")
+    assert engine.deliver().held == 1
+    engine.clock.advance(86_401)
+    approve(engine.store, key, "maria", "")
+    assert engine.deliver().held == 1
+
+
+def test_the_limit_for_two_is_not_below_the_one_for_one() -> None:
+    with pytest.raises(ValueError, match="four_eyes_above must not be below approval_above"):
+        Policy(approval_above=1000, four_eyes_above=10)
+
+
+def test_a_paused_target_gets_nothing_and_the_others_go_on(engine: Engine) -> None:
+    other = FakeTarget(engine.world, system("erp_eu"))
+    engine.store.set_gate("build-1", "erp_eu", True)
+    engine.propose(quantity_change(1), quantity_change(2, target_system="erp_eu", preconditions=[]))
+    engine.store.pause("erp", "maria", "period close")
+
+    def deliver() -> DeliveryReport:
+        return deliver_due(
+            engine.store,
+            {"erp": engine.target, "erp_eu": other},
+            {"erp": engine.source},
+            engine.policy,
+            engine.clock,
+            engine.rng,
+        )
+
+    report = deliver()
+    assert (report.sent, report.paused) == (1, {"erp": "period close (maria)"})
+    engine.store.resume("erp", "maria", "closed")
+    assert deliver().sent == 1
+
+
+def test_a_pause_between_lease_and_send_stops_the_send_and_an_undo(engine: Engine) -> None:
+    engine.propose(quantity_change(1), quantity_change(2))
+    engine.target.on_apply = lambda _request: engine.store.pause("erp", "maria", "stop")
+    assert engine.deliver().sent == 1
+    accepted = next(c for c in engine.store.list() if c.state == "accepted")
+    with pytest.raises(UndoError, match="while it is paused"):
+        undo(
+            engine.store,
+            {"erp": engine.target},
+            accepted.correction_key,
+            "maria",
+            "",
+            engine.clock,
+            random.Random(1),
+        )

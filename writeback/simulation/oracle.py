@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from connectors.base import Outcome, Result
 from writeback.decide import RetrySchedule
 from writeback.dispatch import BREAKER_FAILURES, BREAKER_PAUSE, LONGEST_PAUSE
-from writeback.propose import PING_PONG_LIMIT, PING_PONG_WINDOW, EnqueueResult
+from writeback.propose import PING_PONG_LIMIT, PING_PONG_WINDOW, EnqueueResult, idempotency_key
 from writeback.simulation.systems import Arrival, Effect, Item, TargetSystem, old_and_new
 from writeback.states import NEEDS_A_PERSON, State
 
@@ -53,7 +53,7 @@ class Oracle:
         self.not_before: dict[str, tuple[float, float]] = {}
         self.refused: set[str] = set()
         self.target_not_before: dict[str, tuple[float, float]] = {}
-        self.told: dict[str, tuple[str, str, Result]] = {}
+        self.told: dict[str, tuple[str, str, Result, float]] = {}
         self.told_to_wait: dict[str, tuple[str, float, float]] = {}
         self.failures: dict[str, list[float]] = defaultdict(list)
         self.approved_content: dict[str, set[str]] = defaultdict(set)
@@ -97,26 +97,29 @@ class Oracle:
         """What a process is told; the engine knows it once the process has stored it."""
         process = self.story.schedule.current
         if process is not None and not arrival.undo:
-            self.told[process.name] = (target.name, arrival.key, outcome.result)
+            self.told[process.name] = (target.name, arrival.key, outcome.result, self.story.now)
 
     def asked_to_wait(self, process: str, key: str, seconds: float) -> None:
         """A target asked for patience; known to the engine once the process has stored it."""
         self.told_to_wait[process] = (key, self.story.now, self.story.now + seconds)
 
-    def learnt(self, process: str) -> None:
-        """What a target said to a process is stored: from now on the engine must heed it."""
+    def learnt(self, process: str, correction_key: str) -> None:
+        """A process stored what came of a correction: from now on the engine must heed what the
+        target said. What a process learnt after it had lost its lease, it may not store."""
+        proposal, _, generation = correction_key.rpartition("-")
+        key = idempotency_key(proposal, int(generation))
         answer = self.told.pop(process, None)
-        if answer is not None:
-            target, refused, outcome = answer
+        if answer is not None and answer[1] == key:
+            target, refused, outcome, at = answer
             if outcome is Result.REFUSED:
                 self.refused.add(refused)
             if outcome in (Result.OK, Result.REFUSED):
                 self.failures[target].clear()
             else:
-                self.failures[target].append(self.story.now)
+                self.failures[target].append(at)
         told = self.told_to_wait.pop(process, None)
-        if told is not None:
-            key, since, until = told
+        if told is not None and told[0] == key:
+            _, since, until = told
             self.not_before[key] = (since, until)
             target = self.story.truth.items[self.story.requests[key].object_id].target
             pause = LONGEST_PAUSE.total_seconds()

@@ -144,4 +144,9 @@ class People:
         except TallymanError as error:
             self.story.tell("operator", f"is told: {error}")
             return False
+        except Exception as error:
+            if self.story.schedule.current is not None:
+                raise  # a process of its own: what ended it is judged there
+            self.story.oracle.report("broken", f"a person gets {type(error).__name__}: {error}")
+            return False
         return True

@@ -65,6 +65,7 @@ class SimulatedStore(OperationsStore):
         self.moves: list[tuple[str, Event]] = []
         self.clock = story.clock
         self.engine = _blank_database()
+        self._reading = {}
 
     def close(self) -> None:
         """The next story takes the connection over."""
@@ -233,7 +234,7 @@ class Story:
         """A correction was moved by an event of the table, and that is committed."""
         self.tell("moves", f"{correction_key[:12]} {event}")
         if self.schedule.current is not None:
-            self.oracle.learnt(self.schedule.current.name)
+            self.oracle.learnt(self.schedule.current.name, correction_key)
         if event is Event.ACCEPT:
             self.accepted_at.setdefault(correction_key, self.now)
 
