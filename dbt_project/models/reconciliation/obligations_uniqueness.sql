@@ -116,16 +116,6 @@ documents as (
         min(raw_key) as raw_key,
         case
             when any_value(rule_object_type) = 'movement' then cast(abs(sum(quantity)) as varchar)
-            -- By what was ordered, whatever the order is called: all of it must be known.
-            when list_contains(any_value(matched_on), 'items')
-                then
-                    case
-                        when count(*) = count(item_id || quantity)
-                            then
-                                string_agg(
-                                    item_id || '=' || quantity, ',' order by item_id, quantity
-                                )
-                    end
             else
                 string_agg(
                     coalesce(order_line_id, line_record) || '=' || quantity,
