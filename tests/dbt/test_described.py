@@ -62,7 +62,20 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
     )
     assert dict(idle) == {
         "channel": ["S08"],
-        "supplier": "O08P O09 P01 P02 P02P P03 P03R P04 P05 P05P P07 P09".split(),
+        "supplier": [
+            "O08P",
+            "O09",
+            "P01",
+            "P02",
+            "P02P",
+            "P03",
+            "P03R",
+            "P04",
+            "P05",
+            "P05P",
+            "P07",
+            "P09",
+        ],
     }
 
 

@@ -1,0 +1,27 @@
+"""The command line. Each command loads what it needs and nothing else: `tallyman exceptions` must
+not wait for Dagster to be imported."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+# Importing them is what puts the commands into the application, in the order of the help.
+from orchestration.cli import corrections, exports, proofs, reports, running, sandbox  # noqa: F401
+from orchestration.cli.application import app, errors
+from registry.errors import TallymanError
+
+
+def main() -> None:
+    """Entry point: an error meant for people is one message and an exit code, never a traceback."""
+    # The terminal shows what we say; what libraries warn of their own future is not for users.
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview).*")
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        app()
+    except TallymanError as error:
+        errors.print(f"[red]tallyman:[/red] {error}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,216 @@
+"""Commands of people who decide: about corrections, and whether anything is sent."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.cli.application import (
+    Home,
+    Systems,
+    console,
+    corrections_app,
+    errors,
+    say,
+    writeback_app,
+)
+from registry.settings import Settings, load_settings
+
+
+def _store(settings: Settings) -> Any:
+    from writeback.store import OperationsStore
+
+    return OperationsStore(settings.operations_url)
+
+
+@corrections_app.command("list")
+def corrections_list(
+    home: Home = None,
+    state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """Corrections, the newest first."""
+    from reporting.summary import print_corrections
+
+    rows = _store(load_settings(home)).list(state=state, limit=limit)
+    print_corrections(rows, console)
+
+
+@corrections_app.command("show")
+def corrections_show(key: str, home: Home = None) -> None:
+    """One correction with its payload, attempts and decisions. KEY may be shortened."""
+    from reporting.summary import print_correction
+
+    print_correction(_store(load_settings(home)).get(key), console)
+
+
+Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory=getpass.getuser)]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
+
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+TargetName = Annotated[
+    str | None, typer.Option("--target", help="Only this system; else all of them.")
+]
+
+
+def _agree(question: str, yes: bool) -> None:
+    """Ask a person who can answer; a script has decided already."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True)
+
+
+def _decide(action: str, key: str, actor: str, comment: str, yes: bool, home: Path | None) -> None:
+    from orchestration.decisions import ON_ONE, decide
+
+    store = _store(load_settings(home))
+    key = _show_before(store, action, key, ON_ONE[action])
+    _agree("Go on?", yes)
+    say(decide(store, action, key, actor, comment))
+
+
+def _show_before(store: Any, action: str, key: str, consequence: str) -> str:
+    """Say what is decided about, and what will happen; the whole key."""
+    correction = store.get(key).correction
+    say(
+        f"{correction.kind} of {correction.object_id} in {correction.target_system}, now "
+        f"{correction.state}: {correction.old_value} becomes {correction.new_value}"
+    )
+    say(f"{action}: {consequence}")
+    return str(correction.correction_key)
+
+
+def _decide_for_target(
+    action: str, target: str | None, actor: str, comment: str, yes: bool, settings: Settings
+) -> None:
+    from orchestration.decisions import ON_TARGETS, decide_for_target
+    from registry.systems import load_registry
+
+    say(f"{action} {target or 'every target'}: {ON_TARGETS[action]}")
+    _agree("Go on?", yes)
+    registry = load_registry(settings.systems_file)
+    say(decide_for_target(_store(settings), registry, action, target, actor, comment))
+
+
+@corrections_app.command("approve")
+def corrections_approve(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Let a waiting correction be sent, with the content that it has now."""
+    _decide("approve", key, actor, comment, yes, home)
+
+
+@corrections_app.command("reject")
+def corrections_reject(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Never send a waiting correction."""
+    _decide("reject", key, actor, comment, yes, home)
+
+
+@corrections_app.command("hold")
+def corrections_hold(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Keep an unsent correction back until somebody approves it."""
+    _decide("hold", key, actor, comment, yes, home)
+
+
+@corrections_app.command("retry")
+def corrections_retry(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+) -> None:
+    """Try a refused, dead or unproven correction once more, as a new generation."""
+    _decide("retry", key, actor, comment, yes, home)
+
+
+@corrections_app.command("revert")
+def corrections_revert(
+    key: str,
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Take an applied correction back: send its inverse, if what it wrote is still there."""
+    from orchestration.decisions import ON_ONE
+    from orchestration.decisions import revert as take_back
+    from orchestration.installation import Installation
+
+    installation = Installation.load(load_settings(home, systems))
+    key = _show_before(installation.store, "revert", key, ON_ONE["revert"])
+    _agree("Go on?", yes)
+    say(take_back(installation, key, actor, comment))
+
+
+@corrections_app.command("replay")
+def corrections_replay(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Try all dead corrections once more, after an outage; each is read before it is sent."""
+    settings = load_settings(home, systems)
+    _decide_for_target("replay", target, actor, comment, yes, settings)
+
+
+@corrections_app.command("audit")
+def corrections_audit(home: Home = None) -> None:
+    """Check that no entry of the log of decisions was changed, removed or put in."""
+    report = _store(load_settings(home)).verify_audit()
+    if report.problem is not None:
+        errors.print(f"[red]the audit log is broken[/red] at {report.problem}")
+        raise typer.Exit(1)
+    say(f"the audit log is whole: {report.entries:,} entries")
+
+
+@writeback_app.command("pause")
+def writeback_pause(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Stop all sending, or all sending to one target, in every process before its next request."""
+    settings = load_settings(home, systems)
+    _decide_for_target("pause", target, actor, comment, yes, settings)
+
+
+@writeback_app.command("resume")
+def writeback_resume(
+    actor: Actor,
+    target: TargetName = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Go on sending. What pauses one target and what pauses all are released each by itself."""
+    settings = load_settings(home, systems)
+    _decide_for_target("resume", target, actor, comment, yes, settings)

@@ -1,0 +1,101 @@
+"""Commands that read a published build: what disagrees, what it hits, one order, the past."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.application import Home, JsonPath, app, console, say, write_json
+from registry.settings import load_settings
+
+
+@app.command()
+def exceptions(
+    home: Home = None,
+    status: Annotated[str, typer.Option(help="open, pending, closed or all.")] = "open",
+    rule: Annotated[str | None, typer.Option(help="Only this rule, for example S01.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+) -> None:
+    """List the disagreements between systems."""
+    from reporting.publish import published_connection
+    from reporting.summary import exception_rows, print_exceptions
+
+    with published_connection(load_settings(home)) as connection:
+        rows, total = exception_rows(connection, status=status, rule=rule, limit=limit)
+    print_exceptions(rows, total, console)
+
+
+@app.command()
+def incidents(
+    home: Home = None,
+    status: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+) -> None:
+    """List what has gone wrong by its cause, with the orders, customers and money that it hits."""
+    from reporting.incidents import incident_rows, print_incidents
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        rows, total = incident_rows(connection, status=status, limit=limit)
+    print_incidents(rows, total, console)
+
+
+@app.command()
+def backtest(
+    rule: Annotated[str | None, typer.Option(help="Try another setting of this rule.")] = None,
+    setting: Annotated[str, typer.Option("--set", help="What to try, such as grace=45m.")] = "",
+    since: Annotated[str | None, typer.Option(help="Only duties since this day.")] = None,
+    home: Home = None,
+    json_path: JsonPath = None,
+) -> None:
+    """Another grace period tried on the past; without --rule, the graces that the past proposes."""
+    from reporting import backtest as trials
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        if rule is None:
+            rows = trials.grace_rows(connection)
+            trials.print_graces(rows, console)
+            write_json(json_path, rows)
+        else:
+            trial = trials.backtest(
+                connection, rule, trials.minutes_of(setting), trials.since_of(since)
+            )
+            trials.print_backtest(trial, console)
+            write_json(json_path, trial)
+
+
+@app.command("as-of")
+def as_of_moment(
+    moment: Annotated[str, typer.Argument(help="ISO 8601, UTC unless it names a zone.")],
+    order: Annotated[str | None, typer.Option(help="Trace this order instead.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    home: Home = None,
+) -> None:
+    """What was open at a past moment, by what was known then; leaves the whole as a DuckDB file."""
+    from datetime import UTC, datetime
+
+    from orchestration.as_of import as_of, moment_of
+    from reporting.as_of import print_known
+    from reporting.summary import exception_rows, print_exceptions
+    from reporting.trace import print_trace, trace_order
+
+    past = as_of(load_settings(home), moment_of(moment, datetime.now(UTC)), say)
+    known = [(feed.system, feed.records, feed.last_loaded_at) for feed in past.feeds]
+    print_known(past.moment, known, past.file, console)
+    with past.connection() as connection:
+        if order is not None:
+            print_trace(trace_order(connection, order), console)
+        else:
+            print_exceptions(*exception_rows(connection, limit=limit), console)
+
+
+@app.command()
+def trace(order: str, home: Home = None) -> None:
+    """Every raw record, milestone, exception and correction of one order on one screen."""
+    from reporting.publish import published_connection
+    from reporting.trace import print_trace, trace_order
+
+    with published_connection(load_settings(home)) as connection:
+        print_trace(trace_order(connection, order), console)
