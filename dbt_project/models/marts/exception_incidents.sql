@@ -138,13 +138,37 @@ shared_by_many as (
         shared,
         any_value(rank) as rank,
         any_value(minimum_share) as minimum_share,
-        count(*) as exception_count,
+        count(distinct subject) as subject_count,
         min(due_at) as first_due_at,
         max(due_at) as last_due_at
     from candidates
     where shared is not null
     group by cause, rule_id, system, counterpart_system, shared
-    having count(distinct subject) >= any_value(minimum_orders)
+    having subject_count >= any_value(minimum_orders)
+),
+
+-- All that the rule looks at, by the order or the position that it belongs to.
+told as (
+    select
+        rules.rule_id,
+        facts.system,
+        -- A posting often names the order line only.
+        coalesce(facts.item_id, terms.item_id) as item_id,
+        facts.location_id,
+        coalesce(facts.order_id, facts.item_id || '@' || facts.location_id, facts.object_id)
+            as subject,
+        facts.recorded_to + to_minutes(rules.grace_minutes) as due_at
+    from {{ ref('facts') }} as facts
+    inner join {{ ref('rules_in_force') }} as rules
+        on
+            facts.role = rules.a_role
+            and (
+                rules.a_milestone is null
+                or list_contains({{ list_of('rules.a_milestone') }}, facts.milestone)
+            )
+    left join {{ ref('order_line_terms') }} as terms
+        on facts.order_line_id = terms.order_line_id
+    where rules.rule_id in (select rule_id from shared_by_many)
 ),
 
 -- Ten of a thousand are ten mishaps; ten of ten have one cause.
@@ -158,22 +182,22 @@ shared_by_nearly_all as (
         any_value(shared_by_many.rank) as rank,
         any_value(shared_by_many.first_due_at) as first_due_at
     from shared_by_many
-    inner join {{ ref('obligations') }} as duties
+    inner join told
         on
-            shared_by_many.rule_id = duties.rule_id
-            and shared_by_many.system = duties.a_system
-            and duties.due_at between shared_by_many.first_due_at and shared_by_many.last_due_at
+            shared_by_many.rule_id = told.rule_id
+            and shared_by_many.system = told.system
+            and told.due_at between shared_by_many.first_due_at and shared_by_many.last_due_at
             and case shared_by_many.cause
-                when 'same_item' then shared_by_many.shared = duties.item_id
-                when 'same_location' then shared_by_many.shared = duties.location_id
+                when 'same_item' then shared_by_many.shared = told.item_id
+                when 'same_location' then shared_by_many.shared = told.location_id
                 else true
             end
     group by
         shared_by_many.cause, shared_by_many.rule_id, shared_by_many.system,
         shared_by_many.counterpart_system, shared_by_many.shared
     having
-        any_value(shared_by_many.exception_count)
-        >= any_value(shared_by_many.minimum_share) * count(*)
+        any_value(shared_by_many.subject_count)
+        >= any_value(shared_by_many.minimum_share) * count(distinct told.subject)
 ),
 
 -- A burst is named by the moment at which it began to fall due.

@@ -1,4 +1,5 @@
--- Every duty of every rule, with when it falls due and what ended it. Knows no "now".
+-- Every duty of every rule, with when it falls due and what ended it. Knows no "now". What was met
+-- before it arose (invoiced after it had shipped) never was a duty: that is more than half of all.
 with families as (
     select
         'presence' as family,
@@ -31,6 +32,18 @@ with families as (
     from {{ ref('obligations_feed') }}
 ),
 
+arisen as (
+    select families.*
+    from families
+    inner join {{ ref('rules_in_force') }} as rules
+        on families.rule_id = rules.rule_id
+    where
+        rules.due_from <> 'recorded'
+        or coalesce(
+            families.end_to > families.due_at - to_minutes(rules.grace_minutes), true
+        )
+),
+
 -- What has no order is valued at the list price.
 list_prices as (
     select
@@ -61,30 +74,30 @@ package_values as (
 
 priced as (
     select
-        families.* exclude (item_id, document_value, document_currency),
-        coalesce(families.item_id, terms.item_id) as item_id,
+        arisen.* exclude (item_id, document_value, document_currency),
+        coalesce(arisen.item_id, terms.item_id) as item_id,
         coalesce(
-            families.document_currency, packages.currency, terms.currency, prices.currency
+            arisen.document_currency, packages.currency, terms.currency, prices.currency
         ) as currency,
         -- Two DECIMAL(18,6) multiplied overflow 18 digits already at a million.
         case
-            when families.family = 'uniqueness' and families.document_value is not null
-                then families.document_value
-            when families.object_type = 'package' then packages.package_value
+            when arisen.family = 'uniqueness' and arisen.document_value is not null
+                then arisen.document_value
+            when arisen.object_type = 'package' then packages.package_value
             -- Of a price, the quantity column holds the difference for one unit.
-            when families.field = 'unit_price'
-                then cast(families.quantity as decimal(38, 6)) * terms.ordered_quantity
+            when arisen.field = 'unit_price'
+                then cast(arisen.quantity as decimal(38, 6)) * terms.ordered_quantity
             else
-                cast(abs(families.quantity) as decimal(38, 6))
+                cast(abs(arisen.quantity) as decimal(38, 6))
                 * coalesce(terms.unit_price, prices.list_price)
         end as value_at_risk
-    from families
+    from arisen
     left join {{ ref('order_line_terms') }} as terms
-        on families.order_line_id = terms.order_line_id
+        on arisen.order_line_id = terms.order_line_id
     left join list_prices as prices
-        on families.item_id = prices.item_id
+        on arisen.item_id = prices.item_id
     left join package_values as packages
-        on families.object_type = packages.object_type and families.object_id = packages.object_id
+        on arisen.object_type = packages.object_type and arisen.object_id = packages.object_id
 )
 
 select
