@@ -28,20 +28,6 @@ def test_broken_rules_open_and_nothing_else_does(warehouse: Warehouse) -> None:
     assert warehouse.exceptions("closed") == set()
 
 
-def test_every_configured_rule_is_tried(warehouse: Warehouse) -> None:
-    rules = {
-        rule
-        for (rule,) in warehouse.rows(
-            "select distinct rule_id from reconciliation.frontiers where frontier_at is not null"
-        )
-    }
-    # Feeds that fail, are refused or jump are in test_feeds.py; this warehouse tells no
-    # allocations.
-    elsewhere = {"D01", "D02", "D03Q", "D04", "D04F", "M01", "I03"}
-    tried = {rule for rule, _ in EXPECTED_OPEN}
-    assert rules == tried | elsewhere, "the others need a supplier, a channel, or EDI"
-
-
 def test_an_exception_opens_at_its_deadline(warehouse: Warehouse) -> None:
     rows = warehouse.rows("select due_at, opened_at from marts.exceptions where status = 'open'")
     assert rows and all(due == opened for due, opened in rows)

@@ -1,4 +1,6 @@
 -- Codes that no seed knows, of all products in one shape.
+{{ config(materialized='table') }}
+
 {% set adapters = [
     'int_unmapped_codes__demo_oms',
     'int_unmapped_codes__demo_erp',
