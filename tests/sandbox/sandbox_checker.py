@@ -414,7 +414,11 @@ def _unfinished(books: Books) -> Violations:
 
 
 def _identities(books: Books) -> Violations:
-    """The ordered item is sent, and one purchase order of a customer is taken once."""
+    """The ordered item is sent, and one purchase order of a customer is taken once.
+
+    What no system knows can't be compared with what was sent: that it is unknown is a matter of
+    codes.
+    """
     found: Violations = set()
     gtin = {row["item_no"]: row["gtin"] for row in books.erp_items}
     gtin |= {row["Sku"]: row["Gtin"] for row in books.wms_items}
@@ -423,6 +427,7 @@ def _identities(books: Books) -> Violations:
         f"{order['orderNumber']}/{line['lineNo']}": gtin[line["sku"]]
         for order in books.oms_orders
         for line in order["lines"]
+        if line["sku"] in gtin
     }
     booked = {
         (document["doc_no"], line["pos"]): (
@@ -437,7 +442,7 @@ def _identities(books: Books) -> Violations:
             name, item = booked[shipment["HostOrder"], line["HostLine"]]
             sent = gtin[line["Sku"]]
             found |= {("S01I", name)} if sent != item else set()
-            found |= {("S07I", name)} if sent != ordered[name] else set()
+            found |= {("S07I", name)} if sent != ordered.get(name, sent) else set()
     taken = defaultdict(list)
     for order in books.oms_orders:
         if order["status"] != "CANCELLED":
