@@ -114,6 +114,8 @@ def _orders(books: Books) -> Violations:
     }
     for order in books.oms_orders:
         held = documents.get(order["orderNumber"], [])
+        # Of two documents the cancelled one is a double taken back: no line of the order is.
+        standing = [row for row in held if row["stat"] != 90] or held
         for line in order["lines"]:
             name = f"{order['orderNumber']}/{line['lineNo']}"
             cancelled = line["cancelledAt"] and utc(line["cancelledAt"])
@@ -123,7 +125,7 @@ def _orders(books: Books) -> Violations:
                 gone = cancelled is not None and cancelled <= accepted + 30 * MINUTES
                 if not in_time(accepted, booked, 30 * MINUTES) and not gone:
                     found.add(("O02", name))
-            for document in held:
+            for document in standing:
                 twin = next(row for row in document["lines"] if row["ext_line"] == line["lineNo"])
                 if cancelled is None and twin["cancelled"] is None:
                     same_qty = Decimal(twin["ord_qty"]) == line["qty"]
