@@ -19,7 +19,6 @@ from sandbox.distributor import Distributor
 from sandbox.server import running_sandbox
 from sandbox.settings import Settings
 
-
 ITEMS = Settings().items
 
 
