@@ -38,34 +38,54 @@ def healthy(seed: int, orders: int = 300, **more: Any) -> Settings:
 
 def shape(events: Iterable[Event]) -> list[tuple[str, str, dict[str, Any], list[str]]]:
     """What happened, without the moments."""
-    moments = {"scanned_at": None, "shipped_at": None, "promised_at": None}
+    moments = dict.fromkeys(("scanned_at", "shipped_at", "promised_at", "as_of"))
     return [
         (event.kind, event.subject, {**event.data, **moments}, sorted(event.seen))
         for event in sorted(events, key=lambda event: event.at)
     ]
 
 
-def at_month_end(history: History) -> set[str]:
-    """The orders that lie where the calendar has a month end, not so long before the end."""
-    rows = [row for row in history.truths if row["fault_type"] == "C6"]
-    return {row["entity_keys"]["order_number"] for row in rows}
+# What looks at the calendar lies elsewhere in a world that ends at another time of the month.
+NO_CALENDAR: dict[str, Any] = {"mix": {"C6": 0}}
+FULL_BUT_PERIODS: dict[str, Any] = {
+    **FULL,
+    "processes": tuple(process for process in PROCESSES if process != "periods"),
+}
 
 
-def test_equal_seeds_give_equal_worlds_at_any_moment() -> None:
+@pytest.mark.parametrize("world", [{}, FULL_BUT_PERIODS])
+def test_equal_seeds_give_equal_worlds_at_any_moment(world: dict[str, Any]) -> None:
+    settings = Settings(orders=300, **world, **NO_CALENDAR)
+    one = build_history(settings, NOW)
+    other = build_history(settings, NOW + 1_234_567.89)
+    assert shape(one.events) == shape(other.events)
+    assert one.numbers.counts == other.numbers.counts
+    another = build_history(Settings(orders=300, seed=5, **world, **NO_CALENDAR), NOW)
+    assert shape(one.events) != shape(another.events)
+
+
+def test_only_orders_at_a_month_end_lie_elsewhere_at_another_moment() -> None:
     settings = Settings(orders=300)
     one = build_history(settings, NOW)
     other = build_history(settings, NOW + 1_234_567.89)
+    assert build_history(settings, NOW).events == one.events
     bound = at_month_end(one)
     assert bound == at_month_end(other) and len(bound) == settings.decoys_per_kind
-    for subjects in ({event.subject for event in one.events} - bound, *({one} for one in bound)):
+    assert shape(one.events) != shape(other.events)
+    the_others = {event.subject for event in one.events} - bound
+    for subjects in (the_others, *({subject} for subject in bound)):
         told = [
             [row for row in shape(history.events) if row[1] in subjects] for history in (one, other)
         ]
         assert told[0] == told[1] != []
     assert len(one.events) == len(other.events)
-    assert build_history(settings, NOW).events == one.events
     assert one.numbers.counts == other.numbers.counts
-    assert shape(one.events) != shape(build_history(Settings(orders=300, seed=5), NOW).events)
+
+
+def at_month_end(history: History) -> set[str]:
+    """The orders that lie at the month's end in the calendar, not so long before the world's."""
+    rows = [row for row in history.truths if row["fault_type"] == "C6"]
+    return {row["entity_keys"]["order_number"] for row in rows}
 
 
 def test_nothing_healthy_is_recorded_after_the_world_has_stopped() -> None:
