@@ -35,7 +35,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices. Equal settings give equal worlds, but for the moment at which they end (now).
+    """The choices. Equal settings give equal worlds, but for the moment at which they end (now) and
+    what the calendar says of it: where a month ends and when a wall clock shows an hour twice.
 
     ``days`` is the length of the history, in which ``peak_days`` days have ``peak_factor`` times
     the orders of the others; ``live`` is how many times as fast as real time the world goes on

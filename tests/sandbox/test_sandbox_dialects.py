@@ -19,6 +19,19 @@ from sandbox.distributor import Distributor
 from sandbox.server import running_sandbox
 from sandbox.settings import Settings
 
+ITEMS = Settings().items
+
+
+def named_by(reader: Reader, kinds: set[str], key: str) -> set[str]:
+    """What faults and decoys of some kinds name under a key, those that concern several too."""
+    keys = [row["entity_keys"] for row in reader.truth() if row["fault_type"] in kinds]
+    return {one[key] for found in keys for one in (found, *found.get("others", ()))}
+
+
+def new_items(reader: Reader) -> set[str]:
+    """Items that came later than the others: the WMS then kept each of them twice."""
+    return named_by(reader, {"M3"}, "sku")
+
 
 def test_oms_cursor_paging(reader: Reader) -> None:
     rows = reader.oms_all("orders", limit=197)
@@ -30,7 +43,9 @@ def test_oms_cursor_paging(reader: Reader) -> None:
     middle = rows[350]["updatedAt"]
     later = reader.oms_all("orders", limit=197, updatedAfter=middle)
     assert [row["id"] for row in later] == [r["id"] for r in rows if r["updatedAt"] > middle]
-    assert len(reader.oms_all("products", limit=7)) == 120
+    products = reader.oms_all("products", limit=7)
+    assert len({row["sku"] for row in products}) == len(products)
+    assert len(products) == ITEMS + len(new_items(reader))
 
 
 def test_oms_point_reads(reader: Reader) -> None:
@@ -71,7 +86,8 @@ def test_erp_pages_by_number(reader: Reader, entity: str, identity: str) -> None
 
 def test_erp_stock_is_a_snapshot(reader: Reader) -> None:
     rows = reader.erp_all("stock", per_page=50)
-    assert len({(row["item_no"], row["whs"]) for row in rows}) == len(rows) == 240
+    positions = {(row["item_no"], row["whs"]) for row in rows}
+    assert len(positions) == len(rows) == 2 * (ITEMS + len(new_items(reader)))
     now = local_naive(time.time())
     assert all(abs(int(row["as_of"][14:16]) - int(now[14:16])) <= 1 for row in rows)
     found = reader.erp_all("stock", item_no=rows[0]["item_no"], whs=rows[0]["whs"])
@@ -107,14 +123,28 @@ def test_wms_feed_tells_every_version(reader: Reader) -> None:
     versions: dict[str, list[Row]] = {}
     for row in reader.wms_feed("orders"):
         versions.setdefault(row["OrderNbr"], []).append(row)
-    for rows in versions.values():
-        assert [row["Version"] for row in rows] == list(range(1, len(rows) + 1))
-        assert [row["UpdatedMs"] for row in rows] == sorted(row["UpdatedMs"] for row in rows)
+    told_again = set()
+    for number, rows in versions.items():
+        first: dict[int, Row] = {}
+        for row in rows:
+            told = {name: value for name, value in row.items() if name != "Seq"}
+            if first.setdefault(row["Version"], told) is not told:
+                # What comes again says what it said the first time.
+                assert told == first[row["Version"]]
+                told_again.add(number)
+        assert list(first) == list(range(1, len(first) + 1))
+        changes = [row["UpdatedMs"] for row in first.values()]
+        assert changes == sorted(changes)
+    for number in told_again:
+        newest = max(row["Version"] for row in versions[number])
+        assert reader.wms.get(f"/orders/{number}").json()["Version"] == newest
+    assert told_again == named_by(reader, {"T5", "T6"}, "wms_order")
 
 
 def test_wms_inventory_and_point_reads(reader: Reader) -> None:
     rows = reader.wms_inventory(limit=31)
-    assert len({(row["Sku"], row["Whse"]) for row in rows}) == len(rows) == 240
+    positions = {(row["Sku"], row["Whse"]) for row in rows}
+    assert len(positions) == len(rows) == 2 * (ITEMS + len(new_items(reader)))
     (one,) = reader.wms.get("/inventory", params={"sku": "A0003", "whse": "WEST"}).json()["records"]
     assert (one["Sku"], one["Whse"]) == ("A0003", "WEST")
     shipment = reader.wms_feed("shipments")[-1]
@@ -131,7 +161,16 @@ def test_wms_inventory_and_point_reads(reader: Reader) -> None:
 def test_carrier_links(reader: Reader) -> None:
     rows = reader.scans(limit=401)
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-    assert len({row["event-id"] for row in rows}) == len(rows)
+    told: dict[str, list[Row]] = {}
+    for row in rows:
+        scan = {name: value for name, value in row.items() if name != "seq"}
+        told.setdefault(row["event-id"], []).append(scan)
+    again = [scans for scans in told.values() if len(scans) > 1]
+    # What comes again under its number says what it said the first time.
+    assert all(scans == [scans[0]] * 2 for scans in again)
+    resent = [scans[0]["tracking-number"] for scans in again]
+    assert len(resent) == len(set(resent))
+    assert set(resent) == named_by(reader, {"T2"}, "tracking")
     assert {"OC", "PU", "DP", "AR", "OD", "DL", "EX", "ZZ"} == {row["code"] for row in rows}
     tracking = rows[-1]["tracking-number"]
     one = reader.carrier.get(f"/track/v2/shipments/{tracking}").json()["events"]
