@@ -9,9 +9,8 @@ from typing import Any
 
 from sandbox.distributor import Distributor
 from sandbox.page.corrections import last_touched
-from sandbox.page.story import TruthRow, names_in
+from sandbox.page.story import TruthRow, names_in, title_of
 from sandbox.tables import Table
-from sandbox.world import KINDS
 
 FEWEST_LETTERS = 2
 MOST_FOUND = 40
@@ -66,7 +65,7 @@ def injected(distributor: Distributor, rows: list[TruthRow]) -> list[Injected]:
         Injected(
             row["fault_id"],
             row["fault_type"],
-            KINDS[row["fault_type"]].title if row["fault_type"] in KINDS else row["fault_type"],
+            title_of(row["fault_type"]),
             row["decoy"],
             target_of(row),
             any(

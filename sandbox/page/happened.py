@@ -22,14 +22,20 @@ ORIGIN = {
     "shipped": "wms",
     "stock_received": "wms",
     "stock_adjusted": "wms",
+    "stock_blocked": "wms",
     "parcel_scanned": "carrier",
 }
 """Where a fact comes about. An event that its origin never hears of is another system's invention:
 a fulfilment in the ERP without a parcel, the second booking of one order."""
 
+FIGURES_ONLY = frozenset({"stock_miscounted", "stock_drifted", "availability_missed"})
+"""By these no unit moves: a system's figure becomes a wrong one."""
+
 
 def is_real(event: Event) -> bool:
     """Whether an event happened, and is not merely believed by someone."""
+    if event.kind in FIGURES_ONLY:
+        return False
     origin = ORIGIN.get(event.kind)
     # A third party's word is that of a warehouse.
     return origin is None or origin in event.seen or (origin == "wms" and "threepl" in event.seen)

@@ -26,7 +26,7 @@ from sandbox.page.finding import (
     target_of,
 )
 from sandbox.page.stock import TrueStock
-from sandbox.page.story import item_story, order_story, truth_rows
+from sandbox.page.story import Story, item_story, order_story, title_of, truth_rows
 from sandbox.problems import ProblemError
 from sandbox.scene import NothingLeftError
 from sandbox.tables import to_json
@@ -87,15 +87,20 @@ def add_page(app: FastAPI, distributor: Distributor) -> None:
     @app.get("/admin/orders/{number}")
     async def order_as_data(number: str) -> Response:
         distributor.advance()
-        story = order_story(distributor, pages.stock, number)
-        if story is None:
-            raise ProblemError(404, f"there is no order {number}")
-        counts = {
-            "wrong": story.wrong,
-            "wrong_beside": story.wrong_beside,
-            "coming": story.coming,
-        }
-        return json_response(to_json(asdict(story) | counts))
+        return _as_data(order_story(distributor, pages.stock, number), f"order {number}")
+
+    @app.get("/admin/items/{gtin}")
+    async def item_as_data(gtin: str) -> Response:
+        distributor.advance()
+        return _as_data(item_story(distributor, pages.stock, gtin), f"item {gtin}")
+
+
+def _as_data(story: Story | None, name: str) -> Response:
+    """All that the page tells, as JSON. Raises ProblemError if there is no such thing."""
+    if story is None:
+        raise ProblemError(404, f"there is no {name}")
+    counts = {"wrong": story.wrong, "wrong_beside": story.wrong_beside, "coming": story.coming}
+    return json_response(to_json(asdict(story) | counts))
 
 
 class _Pages:
@@ -111,7 +116,7 @@ class _Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["moment"] = _moment
+        environment.filters |= {"moment": _moment, "title_of": title_of}
         self.template = environment.get_template("page.html")
 
     def show(
@@ -156,7 +161,6 @@ class _Pages:
             latest=latest_orders(distributor),
             families=_families(),
             decoys=DECOYS,
-            kinds=KINDS,
             columns=COLUMNS,
             labels=_LABELS,
             counts={

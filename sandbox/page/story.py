@@ -11,13 +11,22 @@ from sandbox import clock
 from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item, wms_sku
 from sandbox.distributor import Distributor
 from sandbox.events import Event
+from sandbox.kinds import catalogue
 from sandbox.page.beliefs import beliefs
 from sandbox.page.cells import COMING, WRONG, Grid, count
 from sandbox.page.corrections import Correction, corrections_on
 from sandbox.page.happened import is_real, order_truth
 from sandbox.page.lines import line_grids
 from sandbox.page.milestones import order_steps, parcel_steps
-from sandbox.page.stock import TrueStock, all_positions, movement_grid, stock_grid
+from sandbox.page.stock import (
+    TrueStock,
+    all_positions,
+    movement_grid,
+    offer_grid,
+    stock_grid,
+    transfer_grid,
+)
+from sandbox.world import KINDS
 
 TruthRow = dict[str, Any]
 
@@ -54,6 +63,18 @@ class Story:
 def truth_rows(distributor: Distributor) -> list[TruthRow]:
     """All truth rows, oldest first."""
     return [json.loads(text) for text in distributor.store.truths()]
+
+
+_GENERAL = {entry.kind_id: entry.title for entry in catalogue()}
+_VARIED = {name[:-1] for name in KINDS if name[-1].isalpha() and name[:-1] in KINDS}
+
+
+def title_of(fault_type: str) -> str:
+    """What a truth row is about. A type that several kinds inject (H5 and H5O) has a title that
+    holds for all of them; a row does not say which of them it was."""
+    if fault_type in KINDS and fault_type not in _VARIED:
+        return KINDS[fault_type].title
+    return _GENERAL.get(fault_type, fault_type)
 
 
 def names_in(value: Any) -> set[str]:
@@ -109,14 +130,19 @@ def item_story(distributor: Distributor, stock: TrueStock, gtin: str) -> Story |
         return None
     positions = all_positions(item)
     names = {gtin, wms_sku(item.number), erp_item(item.number)}
-    refs = [
-        row["entity_keys"]["ref"]
-        for row in truth_rows(distributor)
-        if "ref" in row["entity_keys"] and names_in(row["entity_keys"]) & names
-    ]
-    grids = [stock_grid(distributor, stock, positions, clock.now(), shared=False)]
+    injected = [row["entity_keys"] for row in truth_rows(distributor)]
+    injected = [keys for keys in injected if names_in(keys) & names]
+    refs = [ref for keys in injected for ref in (keys.get("refs") or [keys.get("ref")]) if ref]
+    transfers = [keys["transfer"] for keys in injected if "transfer" in keys]
+    now = clock.now()
+    grids = [stock_grid(distributor, stock, positions, now, shared=False)]
+    if "channels" in distributor.processes:
+        grids.append(offer_grid(distributor, item, now))
     if refs:
-        grids.append(movement_grid(distributor, refs, clock.now()))
+        grids.append(movement_grid(distributor, refs, now))
+    if transfers:
+        grids.append(transfer_grid(distributor, transfers, now))
+    numbers = [*refs, *transfers]
     return _story(
         distributor,
         gtin,
@@ -128,9 +154,9 @@ def item_story(distributor: Distributor, stock: TrueStock, gtin: str) -> Story |
             ("Weight", f"{item.weight} g"),
         ],
         grids,
-        names | set(refs),
+        names | set(numbers),
         {f"{erp_item(item.number)}@{ERP_WAREHOUSE[place]}" for _, place in positions},
-        [event for ref in refs for event in distributor.store.events_of(ref)],
+        [event for number in numbers for event in distributor.store.events_of(number)],
     )
 
 
@@ -183,6 +209,6 @@ def _about(event: Event) -> str:
             return f" (line {data['line']})"
         case "lines_cancelled":
             return f" ({', '.join(map(str, data['lines']))})"
-        case "stock_received" | "stock_adjusted":
+        case "stock_received" | "stock_adjusted" | "stock_miscounted" | "stock_blocked":
             return f" {data['qty']:+d}"
     return ""

@@ -36,18 +36,19 @@ class OmsChannels(Books):
         """
         positions = map(self.wms.inventory.edit, self.wms.inventory.ids())
         return [
-            self._position(held, now)
+            self.offer(held, now)
             for held in positions
             if held["Whse"] in LOCATIONS and _ITEM.fullmatch(held["Sku"])
         ]
 
-    def _hold(self, data: dict[str, Any], units: int) -> None:
-        sku = oms_sku(data["item"])
-        self.missed.put({"sku": sku, "location": data["location"], "units": units})
-
-    def _position(self, held: Document, now: float) -> Document:
+    def offer(self, held: Document, now: float) -> Document:
+        """What is offered of a position of the warehouse's inventory."""
         sku, location = oms_sku(int(held["Sku"][1:])), held["Whse"]
         key = f"{sku}@{location}"
         missed = self.missed.edit(key)["units"] if key in self.missed else 0
         free = held["OnHand"] - held["Allocated"] - held["Damaged"] + missed
         return {"sku": sku, "location": location, "available": max(0, free), "asOf": iso_utc(now)}
+
+    def _hold(self, data: dict[str, Any], units: int) -> None:
+        sku = oms_sku(data["item"])
+        self.missed.put({"sku": sku, "location": data["location"], "units": units})
