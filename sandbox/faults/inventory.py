@@ -262,7 +262,8 @@ def oversold(scene: Scene) -> Truth:
         kind="I8",
         systems=["oms", "wms"],
         keys={"gtin": item.gtin, "location": location, "position": position},
-        since=at,
+        # An offer has no date of its own: it is known from when it was read.
+        since=scene.now,
         expected=[("I02", position)],
         values={"oms": f"{units} too many", "wms": "right", "real": "right"},
     )

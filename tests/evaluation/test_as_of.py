@@ -12,7 +12,7 @@ from orchestration.as_of import NothingKnownError, as_of, moment_of
 from orchestration.compiled import kept
 from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import world_in_process
-from orchestration.evaluation.one_world import make_template
+from orchestration.evaluation.one_world import WorldChoices, make_template
 from orchestration.installation import Installation
 from registry.errors import ConfigurationError
 from registry.settings import PROJECT_ROOT, Settings
@@ -48,7 +48,7 @@ def everything(connection) -> dict[str, list[tuple]]:
 def history(tmp_path_factory) -> Iterator[tuple[Settings, datetime, dict[str, list[tuple]]]]:
     """Two passes with new faults between them; the moment between, and what the first one said."""
     home = tmp_path_factory.mktemp("as_of")
-    make_template(home / "template")
+    make_template(home / "template", WorldChoices(orders=60, world="demo"))
     (home / "world").mkdir()
     shutil.copyfile(home / "template" / "warehouse.duckdb", home / "world" / "warehouse.duckdb")
     choices = World(seed=3, orders=60, faults_per_kind=1, decoys_per_kind=1)

@@ -46,8 +46,13 @@ select
             then max(invoiced_at) filter (where is_live)
     end as all_invoiced_at,
     max(last_event_at) as last_event_at,
-    arg_min(next_due_rule_id, next_due_at) as next_due_rule_id,
-    arg_min(order_line_id, next_due_at) as next_due_order_line_id,
+    -- Of several that fall due together always the same one.
+    arg_min(next_due_rule_id, (next_due_at, order_line_id)) filter (
+        where next_due_at is not null
+    ) as next_due_rule_id,
+    arg_min(order_line_id, (next_due_at, order_line_id)) filter (
+        where next_due_at is not null
+    ) as next_due_order_line_id,
     min(next_due_at) as next_due_at,
     cast(sum(open_exception_count) as bigint) as open_exception_count
 from lines
