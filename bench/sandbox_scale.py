@@ -98,7 +98,12 @@ def _served_vectorised(events: int, folder: Path) -> tuple[int, float]:
 
 
 def _served_event_by_event(events: int, folder: Path) -> tuple[int, float]:
-    settings = Settings(orders=round(events / EVENTS_AN_ORDER), requests_per_second=1e9)
+    settings = Settings(
+        orders=round(events / EVENTS_AN_ORDER),
+        faults_per_kind=0,
+        decoys_per_kind=0,
+        requests_per_second=1e9,
+    )
     with running_sandbox(folder / "home", settings=settings) as handle:
         return _read_orders(handle.urls["oms"])
 

@@ -52,6 +52,7 @@ GOOD: dict[str, dict[str, tuple[str, Any]]] = {
         "record_id": ("varchar", "4711"),
         "quantity": ("decimal(18, 6)", 5),
         "on_hand_change": ("decimal(18, 6)", -5),
+        "movement_kind": ("varchar", "issue"),
         "mapping_method": ("varchar", "seed"),
         "raw_key": ("varchar", "wms|4711|hash|x1"),
     },

@@ -285,6 +285,7 @@ def test_configuration_tables_say_what_is_configured(query):
         ("inventory",),
         ("items",),
         ("order_lines",),
+        ("receipt_lines",),
         ("shipment_lines",),
         ("transactions",),
     ]
