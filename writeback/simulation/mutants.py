@@ -12,6 +12,7 @@ import importlib.util
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -494,9 +495,13 @@ def _named_test(mutant: Mutant) -> tuple[str, int]:
     import pytest
 
     os.chdir(ROOT)
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        # Of its own: runs side by side clear away each other's folders.
+        tempfile.TemporaryDirectory() as folder,
+    ):
         sys.stdout = sys.stderr = nowhere
-        code = pytest.main([mutant.test, "-n", "0", "-q", "-x"])
+        code = pytest.main([mutant.test, "-n", "0", "-q", "-x", f"--basetemp={folder}/tests"])
     # Only a failed test is a kill: one that does not exist (codes 4 and 5) kills nothing.
     return ("", 0) if code == pytest.ExitCode.TESTS_FAILED else ("passed", 0)
 
