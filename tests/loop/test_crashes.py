@@ -83,7 +83,7 @@ def _end_state(settings, handle) -> dict:
         "corrections": sorted(
             _correction(one)
             for one in Installation.load(settings).all_corrections()
-            # Replaced before anything was sent: how often that happens depends on how often we look.
+            # Replaced before it was sent: how often depends on how often one looks.
             if one.state != State.SUPERSEDED or one.attempts
         ),
         "effects": sorted(map(_effect, ledger)),
