@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from engine_under_test import Engine
 from fake_target import FakeSource, FakeTarget, ManualClock, World, system
 from hypothesis import settings
 
-from registry.systems import Policy
-from writeback.dispatch import DeliveryReport, deliver_due
-from writeback.model import Correction
-from writeback.propose import EnqueueResult, enqueue
 from writeback.store import OperationsStore
 
 # A busy machine is no failure; the test run has its own time limit.
 settings.register_profile("writeback", deadline=None)
 settings.load_profile("writeback")
-
-
-@dataclass
-class Engine:
-    """Store, clock and pretend system of one test."""
-
-    store: OperationsStore
-    clock: ManualClock
-    world: World
-    target: FakeTarget
-    source: FakeSource
-    policy: Policy = field(default_factory=Policy)
-    rng: random.Random = field(default_factory=lambda: random.Random(7))
-
-    def propose(self, *proposals: dict[str, Any], **options: Any) -> EnqueueResult:
-        return enqueue(self.store, proposals, self.policy, self.clock, **options)
-
-    def deliver(self, limit: int = 100) -> DeliveryReport:
-        return deliver_due(
-            self.store,
-            {"erp": self.target},
-            {"erp": self.source},
-            self.policy,
-            self.clock,
-            self.rng,
-            limit,
-        )
-
-    def only(self) -> Correction:
-        """The one correction of the test."""
-        (correction,) = self.store.list()
-        return correction
-
-    def states(self) -> list[str]:
-        """States in the order in which the corrections were proposed."""
-        return [str(correction.state) for correction in reversed(self.store.list(limit=1000))]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Engine
+from engine_under_test import Engine
 from fake_target import FakeTarget, system
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

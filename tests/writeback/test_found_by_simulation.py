@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Engine
+from engine_under_test import Engine
 from fake_target import FakeTarget, system
 from samples import quantity_change
 

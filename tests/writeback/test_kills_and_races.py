@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Engine
+from engine_under_test import Engine
 from fake_target import FakeSource, FakeTarget, World, system
 from samples import quantity_change
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from conftest import Engine
+from engine_under_test import Engine
 from fake_target import FakeSource, FakeTarget, ManualClock, World, system
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from conftest import Engine
+from engine_under_test import Engine
 from fake_target import FakeTarget, system
 from samples import invoice, proof, quantity_change
 

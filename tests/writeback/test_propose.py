@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Engine
+from engine_under_test import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import invoice, later, proof, quantity_change

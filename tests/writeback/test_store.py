@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Engine
+from engine_under_test import Engine
 from samples import quantity_change
 from sqlalchemy import event
 

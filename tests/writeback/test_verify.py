@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Engine
+from engine_under_test import Engine
 from samples import proof, quantity_change
 
 from writeback.verify import apply_proofs
