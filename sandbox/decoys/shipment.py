@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import Kind, substituted
+from sandbox.faults.kind import Kind, substituted, whole_in_eaches
+from sandbox.orders import Line, Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -36,17 +37,23 @@ def shipped_just_now(scene: Scene) -> Truth:
     )
 
 
+def _first_line_in_two(order: Order) -> tuple[list[Line], list[Line]]:
+    """What two parcels hold: half of the first line and all others, and the other half."""
+    whole_in_eaches(order, least=6)
+    head, *others = order.lines
+    second = head["qty"] // 2
+    first = [{**head, "qty": head["qty"] - second, "last": False}]
+    first += [{**line, "last": True} for line in others]
+    return first, [{**head, "qty": second, "last": True}]
+
+
 def two_parcels_one_line(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     write = scene.write
-    order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(6, order.lines[0]["qty"])}
-    total = order.lines[0]["qty"]
-    rest = {**order.lines[0], "qty": total // 2}
-    first = [{**order.lines[0], "qty": total - total // 2, "last": False}]
-    first += [{**line, "last": True} for line in order.lines[1:]]
+    first, rest = _first_line_in_two(order)
     packed = write.packed(order, placed)
     at_first = write.ship(order, packed, pace=0.2, lines=first, last=False)
-    at_second = write.ship(order, at_first + 12 * HOUR, lines=[rest])
+    at_second = write.ship(order, at_first + 12 * HOUR, lines=rest)
     write.invoice(order, at_first, parcel=0)
     write.invoice(order, at_second, parcel=1)
     delivered = write.carry(order, at_second, parcel=1)
@@ -134,14 +141,10 @@ def scans_out_of_order(scene: Scene) -> Truth:
 def one_of_two_delivered(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     write = scene.write
-    order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(6, order.lines[0]["qty"])}
-    total = order.lines[0]["qty"]
-    rest = {**order.lines[0], "qty": total // 2, "last": True}
-    first = [{**order.lines[0], "qty": total - total // 2, "last": False}]
-    first += [{**line, "last": True} for line in order.lines[1:]]
+    first, rest = _first_line_in_two(order)
     packed = write.packed(order, placed, pace=0.05)
     at_first = write.ship(order, packed, pace=0.05, lines=first, last=False)
-    at_second = write.ship(order, at_first, pace=0.05, lines=[rest])
+    at_second = write.ship(order, at_first, pace=0.05, lines=rest)
     write.invoice(order, at_first, pace=0.05, parcel=0)
     write.invoice(order, at_second, pace=0.05, parcel=1)
     write.carry(order, at_first, pace=0.05, parcel=0)

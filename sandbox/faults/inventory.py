@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, Item, erp_item, wms_sku
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.faults.kind import Kind, correction_of
 from sandbox.scene import OLD, Scene, keys_of
@@ -34,25 +34,8 @@ def _adjustment_unposted(scene: Scene, kind: str, qty: int, reason: str) -> Trut
         qty=qty,
         reason=reason,
     )
-    return Truth(
-        kind=kind,
-        systems=["wms", "erp"],
-        keys={"ref": ref, "gtin": item.gtin, "location": location},
-        since=at,
-        expected=[("I11", ref)],
-        values={"wms": str(qty), "erp": "absent", "real": str(qty)},
-        correction=correction_of(
-            "erp",
-            "post_movement",
-            target_item=erp_item(item.number),
-            target_location=ERP_WAREHOUSE[location],
-            movement_type="701",
-            quantity=str(qty),
-            document=ref,
-            reason=reason,
-        ),
-        after={"erp": {"stock_movements": {"ref": ref, "qty": f"{qty}.000"}}},
-    )
+    post = _post_movement(item, location, "701", qty, ref) | {"reason": reason}
+    return _unposted(kind, "I11", item, location, ref, at, qty, post)
 
 
 def movement_posted_twice(scene: Scene) -> Truth:
@@ -78,13 +61,7 @@ def movement_posted_twice(scene: Scene) -> Truth:
         expected=[("I12", ref)],
         values={"wms": [str(qty)], "erp": [str(qty), str(qty)], "real": [str(qty)]},
         correction=correction_of(
-            "erp",
-            "post_movement",
-            target_item=erp_item(item.number),
-            target_location=ERP_WAREHOUSE[location],
-            movement_type="101",
-            quantity=str(-qty),
-            document=ref,
+            "erp", "post_movement", **_post_movement(item, location, "101", -qty, ref)
         ),
         after={"erp": {"stock_movements": {"ref": ref, "sum": f"{qty}.000"}}},
     )
@@ -97,22 +74,42 @@ def receipt_unposted(scene: Scene) -> Truth:
     qty = item.case_pack * scene.rng.randrange(1, 6)
     data = {"ref": ref, "item": item.number, "location": location, "qty": qty}
     scene.add(at, "stock_received", ref, {"wms": at}, **data)
+    post = _post_movement(item, location, "101", qty, ref)
+    return _unposted("I4", "I11R", item, location, ref, at, qty, post)
+
+
+def _post_movement(
+    item: Item, location: str, movement_type: str, qty: int, ref: str
+) -> dict[str, Any]:
+    """What a movement that the ERP is to post says."""
+    return {
+        "target_item": erp_item(item.number),
+        "target_location": ERP_WAREHOUSE[location],
+        "movement_type": movement_type,
+        "quantity": str(qty),
+        "document": ref,
+    }
+
+
+def _unposted(
+    kind: str,
+    rule: str,
+    item: Item,
+    location: str,
+    ref: str,
+    since: float,
+    qty: int,
+    post: dict[str, Any],
+) -> Truth:
+    """The WMS has a movement that the ERP never posted."""
     return Truth(
-        kind="I4",
+        kind=kind,
         systems=["wms", "erp"],
         keys={"ref": ref, "gtin": item.gtin, "location": location},
-        since=at,
-        expected=[("I11R", ref)],
+        since=since,
+        expected=[(rule, ref)],
         values={"wms": str(qty), "erp": "absent", "real": str(qty)},
-        correction=correction_of(
-            "erp",
-            "post_movement",
-            target_item=erp_item(item.number),
-            target_location=ERP_WAREHOUSE[location],
-            movement_type="101",
-            quantity=str(qty),
-            document=ref,
-        ),
+        correction=correction_of("erp", "post_movement", **post),
         after={"erp": {"stock_movements": {"ref": ref, "qty": f"{qty}.000"}}},
     )
 

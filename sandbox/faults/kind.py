@@ -92,9 +92,9 @@ def correction_of(system: str, kind: str, approval: bool = False, **payload: Any
     return {"system": system, "kind": kind, "needs_approval": approval, "payload": payload}
 
 
-def whole_in_eaches(order: Order) -> None:
+def whole_in_eaches(order: Order, least: int = 4) -> None:
     """Make the first line one of several eaches, so that a part of it can go astray."""
-    order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(4, order.lines[0]["qty"])}
+    order.lines[0] |= {"uom": "EA", "pack": 1, "qty": max(least, order.lines[0]["qty"])}
 
 
 def in_two_warehouse_orders(

@@ -11,6 +11,7 @@ from sandbox.faults.kind import (
     substituted,
     whole_in_eaches,
 )
+from sandbox.orders import Line, Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of, told_once
 from sandbox.truth import Truth
 from sandbox.views.oms import money, order_id
@@ -137,11 +138,28 @@ def quantity_differs(scene: Scene) -> Truth:
     accepted.told["erp"] = {
         "lines": [{**other, "qty": wrong} if other is line else other for other in order.lines]
     }
+    return _quantity_wrong_in_erp("O5", order, line, accepted.seen["erp"], right, wrong)
+
+
+def change_lost(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    accepted = scene.write.booked(order, placed)
+    line = scene.rng.choice(order.lines)
+    old, new = line["qty"], line["qty"] + scene.rng.randrange(1, 6)
+    at = accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR)
+    scene.write.add(order, at, "line_quantity_changed", {"oms": at}, line=line["line"], qty=new)
+    return _quantity_wrong_in_erp("O9", order, line, at, new, old)
+
+
+def _quantity_wrong_in_erp(
+    kind: str, order: Order, line: Line, since: float, right: int, wrong: int
+) -> Truth:
+    """The OMS holds the right quantity of a line, the ERP a wrong one."""
     return Truth(
-        kind="O5",
+        kind=kind,
         systems=["oms", "erp"],
         keys=keys_of(order) | {"line": line["line"]},
-        since=accepted.seen["erp"],
+        since=since,
         expected=[("O04", f"{order.order}/{line['line']}")],
         values={"oms": str(right), "erp": str(wrong), "real": str(right), "field": "quantity"},
         correction=correction_of(
@@ -158,40 +176,6 @@ def quantity_differs(scene: Scene) -> Truth:
                     "doc_no": order.doc_no,
                     "pos": line["line"] * 10,
                     "ord_qty": f"{right}.000",
-                }
-            }
-        },
-    )
-
-
-def change_lost(scene: Scene) -> Truth:
-    order, placed = scene.order(RECENT)
-    accepted = scene.write.booked(order, placed)
-    line = scene.rng.choice(order.lines)
-    old, new = line["qty"], line["qty"] + scene.rng.randrange(1, 6)
-    at = accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR)
-    scene.write.add(order, at, "line_quantity_changed", {"oms": at}, line=line["line"], qty=new)
-    return Truth(
-        kind="O9",
-        systems=["oms", "erp"],
-        keys=keys_of(order) | {"line": line["line"]},
-        since=at,
-        expected=[("O04", f"{order.order}/{line['line']}")],
-        values={"oms": str(new), "erp": str(old), "real": str(new), "field": "quantity"},
-        correction=correction_of(
-            "erp",
-            "update_quantity",
-            order_record=order.doc_no,
-            line_record=str(line["line"] * 10),
-            quantity=str(new),
-            old_quantity=str(old),
-        ),
-        after={
-            "erp": {
-                "sales_orders": {
-                    "doc_no": order.doc_no,
-                    "pos": line["line"] * 10,
-                    "ord_qty": f"{new}.000",
                 }
             }
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.buying import Bought, Buyer
+from sandbox.buying import Bought, Buyer, Lines
 from sandbox.clock import DAY, HOUR
 from sandbox.faults.kind import Kind
 from sandbox.scene import Scene
@@ -24,7 +24,7 @@ def answered_short(scene: Scene) -> Truth:
     buyer, bought = _order(scene)
     granted = [line | {"qty": line["qty"] - scene.rng.randrange(1, 6)} for line in bought.lines]
     at = buyer.answer(bought, bought.at + 2 * HOUR, granted)
-    _come_and_billed(buyer, bought, granted)
+    _come_and_billed(buyer, bought, granted, granted, granted)
     expected = [("P02", name) for name in bought.objects()]
     return _truth("P2", bought, at, expected, answered=_quantities(granted))
 
@@ -39,8 +39,7 @@ def answered_late(scene: Scene) -> Truth:
 def answered_dearer(scene: Scene) -> Truth:
     buyer, bought = _order(scene)
     line = scene.rng.choice(bought.lines)
-    dearer = line | {"cost": line["cost"] + scene.rng.randrange(5, 60)}
-    told = [dearer if one is line else one for one in bought.lines]
+    told, dearer = _but(bought, line, cost=line["cost"] + scene.rng.randrange(5, 60))
     at = buyer.answer(bought, bought.at + 2 * HOUR, told)
     _come_and_billed(buyer, bought)
     expected = [("P02P", bought.object(line))]
@@ -67,39 +66,27 @@ def announced_late(scene: Scene) -> Truth:
 def announced_too_much(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
     line = scene.rng.choice(bought.lines)
-    more = line | {"qty": line["qty"] + scene.rng.randrange(1, 9)}
-    at = bought.at + DAY
-    told = [more if one is line else one for one in bought.lines]
-    notice = buyer.announce(bought, at, told)
-    received = buyer.receive(bought, notice, at + 12 * HOUR)
-    buyer.bill(bought, received + 6 * HOUR)
+    told, more = _but(bought, line, qty=line["qty"] + scene.rng.randrange(1, 9))
+    _come_and_billed(buyer, bought, announced=told)
     expected = [("P03R", bought.object(line))]
-    return _truth("P5", bought, at, expected, announced=str(more["qty"]))
+    return _truth("P5", bought, bought.at + DAY, expected, announced=str(more["qty"]))
 
 
 def received_short(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
     line = scene.rng.choice(bought.lines)
-    less = line | {"qty": line["qty"] - scene.rng.randrange(1, 6)}
-    came = [less if one is line else one for one in bought.lines]
-    at = bought.at + DAY
-    notice = buyer.announce(bought, at)
-    received = buyer.receive(bought, notice, at + 12 * HOUR, came)
+    came, less = _but(bought, line, qty=line["qty"] - scene.rng.randrange(1, 6))
     # Only what came is paid for.
-    buyer.bill(bought, received + 6 * HOUR, came)
+    _come_and_billed(buyer, bought, came=came, billed=came)
     expected = [("P03R", bought.object(line))]
-    return _truth("P6", bought, at, expected, received=str(less["qty"]))
+    return _truth("P6", bought, bought.at + DAY, expected, received=str(less["qty"]))
 
 
 def received_over(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
     line = scene.rng.choice(bought.lines)
-    more = line | {"qty": line["qty"] + scene.rng.randrange(1, 9)}
-    came = [more if one is line else one for one in bought.lines]
-    at = bought.at + DAY
-    notice = buyer.announce(bought, at)
-    received = buyer.receive(bought, notice, at + 12 * HOUR, came)
-    buyer.bill(bought, received + 6 * HOUR)
+    came, more = _but(bought, line, qty=line["qty"] + scene.rng.randrange(1, 9))
+    received, _ = _come_and_billed(buyer, bought, came=came)
     expected = [("P03", bought.object(line))]
     return _truth("P6", bought, received, expected, received=str(more["qty"]))
 
@@ -116,31 +103,26 @@ def ordered_twice(scene: Scene) -> Truth:
 
 def billed_too_much(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
-    notice = buyer.announce(bought, bought.at + DAY)
-    received = buyer.receive(bought, notice, bought.at + 36 * HOUR)
     line = scene.rng.choice(bought.lines)
-    more = line | {"qty": line["qty"] + scene.rng.randrange(1, 9)}
-    billed = received + 6 * HOUR
-    buyer.bill(bought, billed, [more if one is line else one for one in bought.lines])
+    told, more = _but(bought, line, qty=line["qty"] + scene.rng.randrange(1, 9))
+    _, billed = _come_and_billed(buyer, bought, billed=told)
     expected = [("P05", bought.object(line))]
     return _truth("P8", bought, billed, expected, billed=str(more["qty"]))
 
 
 def billed_dearer(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
-    notice = buyer.announce(bought, bought.at + DAY)
-    received = buyer.receive(bought, notice, bought.at + 36 * HOUR)
     line = scene.rng.choice(bought.lines)
-    dearer = line | {"cost": line["cost"] + line["cost"] * scene.rng.randrange(3, 10) // 100 + 1}
-    billed = received + 6 * HOUR
-    buyer.bill(bought, billed, [dearer if one is line else one for one in bought.lines])
+    cost = line["cost"] + line["cost"] * scene.rng.randrange(3, 10) // 100 + 1
+    told, dearer = _but(bought, line, cost=cost)
+    _, billed = _come_and_billed(buyer, bought, billed=told)
     expected = [("P05P", bought.object(line))]
     return _truth("P8", bought, billed, expected, billed_cents=str(dearer["cost"]))
 
 
 def billed_twice(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
-    billed = _come_and_billed(buyer, bought)
+    _, billed = _come_and_billed(buyer, bought)
     again = billed + scene.rng.uniform(HOUR, DAY)
     buyer.bill(bought, again)
     expected = [("P05", name) for name in bought.objects()]
@@ -169,16 +151,27 @@ def _answered(scene: Scene) -> tuple[Buyer, Bought]:
     return buyer, bought
 
 
+def _but(bought: Bought, line: dict[str, int], **changed: int) -> tuple[Lines, dict[str, int]]:
+    """The lines with one of them changed, and that one."""
+    other = line | changed
+    return [other if one is line else one for one in bought.lines], other
+
+
 def _come_and_billed(
-    buyer: Buyer, bought: Bought, lines: list[dict[str, int]] | None = None
-) -> float:
-    """Announced, received and billed in time. Returns when it was billed."""
-    notice = buyer.announce(bought, bought.at + DAY, lines)
-    received = buyer.receive(bought, notice, bought.at + 36 * HOUR, lines)
-    return buyer.bill(bought, received + 6 * HOUR, lines)
+    buyer: Buyer,
+    bought: Bought,
+    announced: Lines | None = None,
+    came: Lines | None = None,
+    billed: Lines | None = None,
+) -> tuple[float, float]:
+    """Announced, received and billed in time, with other lines than were ordered where named.
+    Returns when the last of it came and when it was billed."""
+    notice = buyer.announce(bought, bought.at + DAY, announced)
+    received = buyer.receive(bought, notice, bought.at + 36 * HOUR, came)
+    return received, buyer.bill(bought, received + 6 * HOUR, billed)
 
 
-def _quantities(lines: list[dict[str, int]]) -> list[str]:
+def _quantities(lines: Lines) -> list[str]:
     return [str(line["qty"]) for line in lines]
 
 
