@@ -18,16 +18,7 @@ with compared as (
     from {{ ref('rules_in_force') }} as rules
     inner join {{ ref('compared_fields') }} as fields
         on rules.rule_id = fields.rule_id
-    inner join {{ ref('rule_routes') }} as a_routes
-        on
-            rules.rule_id = a_routes.rule_id
-            and rules.a_role = a_routes.role
-            and a_routes.a_system = a_routes.system
-    inner join {{ ref('rule_routes') }} as b_routes
-        on
-            rules.rule_id = b_routes.rule_id
-            and a_routes.a_system = b_routes.a_system
-            and rules.b_role = b_routes.role
+    {{ instances_of_both_sides() }}
     left join {{ ref('authorities') }} as authorities
         on
             fields.object_type = authorities.object_type

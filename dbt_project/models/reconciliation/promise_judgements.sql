@@ -15,16 +15,7 @@ rules as (
         a_routes.a_system,
         b_routes.system as b_system
     from {{ ref('rules_in_force') }} as rules
-    inner join {{ ref('rule_routes') }} as a_routes
-        on
-            rules.rule_id = a_routes.rule_id
-            and rules.a_role = a_routes.role
-            and a_routes.a_system = a_routes.system
-    inner join {{ ref('rule_routes') }} as b_routes
-        on
-            rules.rule_id = b_routes.rule_id
-            and a_routes.a_system = b_routes.a_system
-            and rules.b_role = b_routes.role
+    {{ instances_of_both_sides() }}
     left join own_formulas
         on rules.a_role = own_formulas.role
     where rules.family = 'balance' and rules.cover = 'at_most'

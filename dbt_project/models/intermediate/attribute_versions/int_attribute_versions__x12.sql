@@ -1,5 +1,14 @@
 -- What partners held for compared fields by EDI: quantities that warehouses shipped, in base units,
 -- and what a unit of an order line costs by our order, by the supplier's answer and by his invoice.
+{% set prices = [
+    (
+        'purchase_order_lines', 'ordered_price',
+        "coalesce(canonical_status, 'ordered') <> 'cancelled'",
+    ),
+    ('acknowledgement_lines', 'acknowledged_price', "canonical_status = 'acknowledged'"),
+    ('invoice_lines', 'billed_price', "canonical_status = 'supplier_invoiced'"),
+] %}
+
 with shipped as (
     select
         system,
@@ -24,68 +33,31 @@ with shipped as (
 ),
 
 prices as (
-    select
-        system,
-        'purchase_order_lines' as entity,
-        record_id,
-        version_number,
-        'order_line' as object_type,
-        'order_line' as link_type,
-        po_number || '/' || line_number as link_key,
-        system as link_system,
-        po_number as document,
-        'ordered_price' as field,
-        base_unit_price as value,
-        false as is_additive,
-        written_from as recorded_from,
-        written_to as recorded_to,
-        seen_at,
-        is_first_load,
-        raw_key
-    from {{ ref('stg_x12__purchase_order_lines') }}
-    where line_number is not null and coalesce(canonical_status, 'ordered') <> 'cancelled'
-    union all
-    select
-        system,
-        'acknowledgement_lines' as entity,
-        record_id,
-        version_number,
-        'order_line' as object_type,
-        'order_line' as link_type,
-        po_number || '/' || line_number as link_key,
-        system as link_system,
-        po_number as document,
-        'acknowledged_price' as field,
-        base_unit_price as value,
-        false as is_additive,
-        written_from as recorded_from,
-        written_to as recorded_to,
-        seen_at,
-        is_first_load,
-        raw_key
-    from {{ ref('stg_x12__acknowledgement_lines') }}
-    where line_number is not null and canonical_status = 'acknowledged'
-    union all
-    select
-        system,
-        'invoice_lines' as entity,
-        record_id,
-        version_number,
-        'order_line' as object_type,
-        'order_line' as link_type,
-        po_number || '/' || line_number as link_key,
-        system as link_system,
-        po_number as document,
-        'billed_price' as field,
-        base_unit_price as value,
-        false as is_additive,
-        written_from as recorded_from,
-        written_to as recorded_to,
-        seen_at,
-        is_first_load,
-        raw_key
-    from {{ ref('stg_x12__invoice_lines') }}
-    where line_number is not null and canonical_status = 'supplier_invoiced'
+    {% for entity, field, condition in prices %}
+        select
+            system,
+            '{{ entity }}' as entity,
+            record_id,
+            version_number,
+            'order_line' as object_type,
+            'order_line' as link_type,
+            po_number || '/' || line_number as link_key,
+            system as link_system,
+            po_number as document,
+            '{{ field }}' as field,
+            base_unit_price as value,
+            false as is_additive,
+            written_from as recorded_from,
+            written_to as recorded_to,
+            seen_at,
+            is_first_load,
+            raw_key
+        from {{ ref('stg_x12__' ~ entity) }}
+        where line_number is not null and {{ condition }}
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
 )
 
 select * from shipped
