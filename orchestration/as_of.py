@@ -4,10 +4,10 @@ models. By what was known then, and by the rules of today."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from ingestion.warehouse import warehouse
 from orchestration.dbt_build import build_pass
 from registry.errors import ConfigurationError, TallymanError
 from registry.settings import Settings
-from reporting.publish import published_connection
+from reporting.moments import asked_moment
+from reporting.publish import opened_to_read, published_connection
 
 FOLDER = "as_of"
 
@@ -41,30 +42,22 @@ class KnownFeed:
 class PastWarehouse:
     """``file`` is a DuckDB file with all layers as of ``moment``; it stays until the next call."""
 
+    settings: Settings
     moment: datetime
-    file: Path
     feeds: tuple[KnownFeed, ...]
 
-    @contextmanager
-    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    @property
+    def file(self) -> Path:
+        return self.settings.warehouse
+
+    def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """The file, read-only, in UTC."""
-        with duckdb.connect(str(self.file), read_only=True) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            yield connection
+        return opened_to_read(self.settings, self.file)
 
 
 def moment_of(text: str, now: datetime) -> datetime:
-    """A moment in UTC from ISO 8601; without a zone it is taken for UTC.
-
-    Raises ConfigurationError for what is no moment, or one to come.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"'{text}' is no moment: write it like 2026-11-26T01:30Z or 2026-11-26"
-        ) from None
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    """A moment in UTC, as ``asked_moment``. Raises ConfigurationError also for one to come."""
+    moment = asked_moment(text, "moment", "2026-11-26T01:30Z or 2026-11-26")
     if moment > now:
         raise ConfigurationError(f"{moment.isoformat()} is still to come: it is {now.isoformat()}")
     return moment
@@ -96,7 +89,7 @@ def as_of(
     build_pass(past)
     with warehouse(past, "as of"):
         pass  # waits until the file is whole
-    return PastWarehouse(moment, past.warehouse, feeds)
+    return PastWarehouse(past, moment, feeds)
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, moment: datetime) -> tuple[KnownFeed, ...]:

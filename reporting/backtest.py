@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -18,21 +18,14 @@ from rich.markup import escape
 from registry.errors import ConfigurationError
 from reporting import terminal
 from reporting.lists import Row, records
+from reporting.moments import asked_moment
 
 SAMPLES = 10
 _UNITS = {"m": 1, "h": 60, "d": 1440}
 
-# "By itself" is what ended without an accepted correction of the same rule on the same object.
+# As reconciliation.exceptions judges, with another date; "by itself" is what no correction ended.
 _TRIAL = """
-with settled as (
-    select distinct
-        rule_id,
-        object_id
-    from marts.corrections
-    where accepted_at is not null
-),
-
-duties as (
+with duties as (
     select
         judged.object_id,
         judged.due_at,
@@ -42,18 +35,12 @@ duties as (
         judged.frontier_at,
         judged.held_reason,
         judged.status,
-        exists (
-            select 1
-            from settled
-            where
-                settled.rule_id = judged.rule_id
-                and settled.object_id in (
-                    judged.object_id, judged.order_id, judged.document, judged.own_document
-                )
-        ) as is_corrected
+        corrected.obligation_id is not null as is_corrected
     from reconciliation.exceptions as judged
     inner join reconciliation.rules_in_force as rules
         on judged.rule_id = rules.rule_id
+    left join reconciliation.corrected_obligations as corrected
+        on judged.obligation_id = corrected.obligation_id
     where
         judged.rule_id = $rule
         and ($since::timestamptz is null
@@ -253,10 +240,4 @@ def _span(minutes: float) -> str:
 
 def since_of(text: str | None) -> datetime | None:
     """A moment in UTC from ISO 8601. Raises ConfigurationError."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"'{text}' is no day: write it like 2026-11-01") from None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    return None if text is None else asked_moment(text, "day", "2026-11-01")

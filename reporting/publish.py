@@ -100,7 +100,7 @@ def publish(settings: Settings, build_id: str) -> PublishedBuild:
     _copy_live_file(settings, database)
     crash_point("reporting.after_copy")
     try:
-        with _opened(settings, database) as connection:
+        with opened_to_read(settings, database) as connection:
             tables = _export_marts(connection, partial / MARTS_SCHEMA)
             newest = _newest_extraction(connection)
     except (duckdb.Error, OSError) as error:
@@ -145,7 +145,7 @@ def published_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnecti
             f"nothing is published yet in {settings.published}: run `tallyman sync` "
             "(or `tallyman demo`) first"
         )
-    with _opened(settings, database) as connection:
+    with opened_to_read(settings, database) as connection:
         yield connection
 
 
@@ -246,7 +246,8 @@ def _remove_old_builds(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _opened(settings: Settings, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened_to_read(settings: Settings, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A file that nobody writes any more: read-only, in UTC."""
     connection = duckdb.connect(str(database), read_only=True, config=connect_config(settings))
     try:
         connection.execute("set TimeZone = 'UTC'")

@@ -12,6 +12,8 @@ from orchestration.dbt_build import build
 from orchestration.evaluation.command import is_perfect, summarise
 from orchestration.evaluation.in_process import configuration
 from orchestration.evaluation.one_world import WorldChoices, make_template, run_world
+from reporting.backtest import backtest
+from reporting.publish import published_connection
 from reporting.score import page
 
 pytestmark = pytest.mark.world
@@ -74,3 +76,17 @@ def test_dbt_itself_comes_to_the_same_as_what_it_compiled(home, result):
     build(settings, TABLES_ONLY)
     assert before == all_results()
     assert all(before[:3])
+
+
+def test_a_trial_with_the_grace_in_force_changes_nothing(home, result):
+    """The trial of another grace judges by a query of its own: it must judge as the models do."""
+    with published_connection(configuration(home / "world", SMALL.settings(seed=5))) as connection:
+        rules = connection.execute(
+            "select rule_id, grace_minutes from reconciliation.rules_in_force "
+            "where family <> 'feed'"
+        ).fetchall()
+        trials = [backtest(connection, rule, grace) for rule, grace in rules]
+    assert sum(trial["now"]["raised"] for trial in trials) > 50
+    for trial in trials:
+        assert trial["now"] == trial["then"], trial["rule"]
+        assert not (trial["spared"] or trial["added"] or trial["unknown"]), trial["rule"]

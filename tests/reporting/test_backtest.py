@@ -13,17 +13,13 @@ from reporting.backtest import backtest, minutes_of, print_backtest, print_grace
 
 # A duty is due 30 minutes after midnight UTC of its day; ``met`` counts minutes after midnight.
 TABLES = """
-create schema marts;
 create schema reconciliation;
 create table reconciliation.rules_in_force as
 select * from (values
     ('S01', 'Shipped but not fulfilled', 'presence', 30),
     ('D01', 'Feed is silent', 'feed', 30)
 ) as rules (rule_id, title, family, grace_minutes);
-create table marts.corrections as
-select 'S01' as rule_id, 'corrected' as object_id, now() as accepted_at
-union all
-select 'S01' as rule_id, 'refused' as object_id, null as accepted_at;
+create table reconciliation.corrected_obligations as select 'corrected' as obligation_id;
 create table reconciliation.exceptions as
 with told as (
     select * from (values
@@ -42,11 +38,9 @@ dated as (
     from told
 )
 select
+    object_id as obligation_id,
     'S01' as rule_id,
     object_id,
-    null::varchar as order_id,
-    null::varchar as document,
-    null::varchar as own_document,
     held_reason,
     begun_at + to_minutes(30) as due_at,
     begun_at + to_minutes(met) as end_from,

@@ -2,15 +2,7 @@
 -- 99 of 100 duties did not exceed, and a quarter more, in steps of five minutes.
 {{ config(materialized='view') }}
 
-with settled as (
-    select distinct
-        rule_id,
-        object_id
-    from {{ ref('stg_tallyman__corrections') }}
-    where accepted_at is not null
-),
-
-met as (
+with met as (
     select
         duties.rule_id,
         duties.a_system as system,
@@ -27,17 +19,13 @@ met as (
         on duties.rule_id = rules.rule_id
     left join {{ ref('rule_counterparts') }} as counterparts
         on duties.rule_id = counterparts.rule_id and duties.a_system = counterparts.a_system
-    left join settled
-        on
-            duties.rule_id = settled.rule_id
-            and settled.object_id in (
-                duties.object_id, duties.order_id, duties.document, duties.own_document
-            )
+    left join {{ ref('corrected_obligations') }} as corrected
+        on duties.obligation_id = corrected.obligation_id
     where
         duties.family = 'presence'
         and duties.due_at is not null
         and duties.end_to is not null
-        and settled.object_id is null
+        and corrected.obligation_id is null
 ),
 
 lags as (
