@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +18,13 @@ from orchestration.cli.application import (
     writeback_app,
 )
 from registry.settings import Settings, load_settings
+
+Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory=getpass.getuser)]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+TargetName = Annotated[
+    str | None, typer.Option("--target", help="Only this system; else all of them.")
+]
 
 
 def _store(settings: Settings) -> Any:
@@ -48,29 +54,10 @@ def corrections_show(key: str, home: Home = None) -> None:
     print_correction(_store(load_settings(home)).get(key), console)
 
 
-Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory=getpass.getuser)]
-Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
-
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-TargetName = Annotated[
-    str | None, typer.Option("--target", help="Only this system; else all of them.")
-]
-
-
 def _agree(question: str, yes: bool) -> None:
     """Ask a person who can answer; a script has decided already."""
     if not yes and sys.stdin.isatty():
         typer.confirm(question, abort=True)
-
-
-def _decide(action: str, key: str, actor: str, comment: str, yes: bool, home: Path | None) -> None:
-    from orchestration.decisions import ON_ONE, decide
-
-    store = _store(load_settings(home))
-    key = _show_before(store, action, key, ON_ONE[action])
-    _agree("Go on?", yes)
-    say(decide(store, action, key, actor, comment))
 
 
 def _show_before(store: Any, action: str, key: str, consequence: str) -> str:
@@ -96,52 +83,28 @@ def _decide_for_target(
     say(decide_for_target(_store(settings), registry, action, target, actor, comment))
 
 
-@corrections_app.command("approve")
-def corrections_approve(
-    key: str,
-    actor: Actor,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-) -> None:
-    """Let a waiting correction be sent, with the content that it has now."""
-    _decide("approve", key, actor, comment, yes, home)
+def _add_decision(action: str, meaning: str) -> None:
+    """A command that decides about one correction."""
+
+    @corrections_app.command(action, help=meaning)
+    def decide_about_one(
+        key: str, actor: Actor, comment: Comment = "", yes: Yes = False, home: Home = None
+    ) -> None:
+        from orchestration.decisions import ON_ONE, decide
+
+        store = _store(load_settings(home))
+        whole_key = _show_before(store, action, key, ON_ONE[action])
+        _agree("Go on?", yes)
+        say(decide(store, action, whole_key, actor, comment))
 
 
-@corrections_app.command("reject")
-def corrections_reject(
-    key: str,
-    actor: Actor,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-) -> None:
-    """Never send a waiting correction."""
-    _decide("reject", key, actor, comment, yes, home)
-
-
-@corrections_app.command("hold")
-def corrections_hold(
-    key: str,
-    actor: Actor,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-) -> None:
-    """Keep an unsent correction back until somebody approves it."""
-    _decide("hold", key, actor, comment, yes, home)
-
-
-@corrections_app.command("retry")
-def corrections_retry(
-    key: str,
-    actor: Actor,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-) -> None:
-    """Try a refused, dead or unproven correction once more, as a new generation."""
-    _decide("retry", key, actor, comment, yes, home)
+for _action, _meaning in {
+    "approve": "Let a waiting correction be sent, with the content that it has now.",
+    "reject": "Never send a waiting correction.",
+    "hold": "Keep an unsent correction back until somebody approves it.",
+    "retry": "Try a refused, dead or unproven correction once more, as a new generation.",
+}.items():
+    _add_decision(_action, _meaning)
 
 
 @corrections_app.command("revert")

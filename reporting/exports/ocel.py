@@ -68,59 +68,54 @@ _OBJECTS = {
 
 _EVENTS = """
 create temp table told as
-select
-    event_id as id,
-    milestone || ' (' || role || ')' as type,
-    coalesce(occurred_at, recorded_to) as time,
-    system,
-    quantity,
-    source_status,
-    recorded_to as recorded_at,
-    reversed_to as taken_back_at,
-    order_id,
-    order_line_id,
-    case when object_type = 'package' then object_id end as package_id,
-    case when own_document is not null then system || ':' || own_document end as document_id,
-    item_id,
-    party_id,
-    location_id,
-    cast(null as varchar) as exception_id,
-    cast(null as varchar) as correction_id
-from core.order_events
-where coalesce(occurred_at, recorded_to) is not null
-union all by name
-select
-    exception_id || ':' || step as id,
-    'exception ' || step as type,
-    case step when 'opened' then opened_at else closed_at end as time,
-    system,
-    order_id,
-    order_line_id,
-    item_id,
-    location_id,
-    exception_id
-from marts.exceptions
-cross join (values ('opened'), ('closed')) as steps (step)
-where status in ('open', 'closed') and (step = 'opened' or closed_at is not null)
-union all by name
-select
-    correction_key || ':' || step as id,
-    'correction ' || step as type,
-    case step
-        when 'proposed' then created_at
-        when 'accepted' then accepted_at
-        else verified_at
-    end as time,
-    target_system as system,
-    correction_key as correction_id
-from marts.corrections
-cross join (values ('proposed'), ('accepted'), ('verified')) as steps (step)
-where
-    case step
-        when 'proposed' then created_at
-        when 'accepted' then accepted_at
-        else verified_at
-    end is not null
+select *
+from (
+    select
+        event_id as id,
+        milestone || ' (' || role || ')' as type,
+        coalesce(occurred_at, recorded_to) as time,
+        system,
+        quantity,
+        source_status,
+        recorded_to as recorded_at,
+        reversed_to as taken_back_at,
+        order_id,
+        order_line_id,
+        case when object_type = 'package' then object_id end as package_id,
+        case when own_document is not null then system || ':' || own_document end as document_id,
+        item_id,
+        party_id,
+        location_id
+    from core.order_events
+    union all by name
+    select
+        exception_id || ':' || step as id,
+        'exception ' || step as type,
+        case step when 'opened' then opened_at else closed_at end as time,
+        system,
+        order_id,
+        order_line_id,
+        item_id,
+        location_id,
+        exception_id
+    from marts.exceptions
+    cross join (values ('opened'), ('closed')) as steps (step)
+    where status in ('open', 'closed')
+    union all by name
+    select
+        correction_key || ':' || step as id,
+        'correction ' || step as type,
+        case step
+            when 'proposed' then created_at
+            when 'accepted' then accepted_at
+            else verified_at
+        end as time,
+        target_system as system,
+        correction_key as correction_id
+    from marts.corrections
+    cross join (values ('proposed'), ('accepted'), ('verified')) as steps (step)
+) as steps
+where time is not null
 """
 
 # Objects that an event names: the column, the type of object, and what it is to the event.
