@@ -19,6 +19,7 @@ WriteMode = Literal["off", "dry_run", "on"]
 class System(BaseModel):
     """One instance of a connector, for example ``erp_us``.
 
+    ``write_threads`` is how many corrections may be under way to it at once, in one process.
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
     looked for, where the source can tell (0: in every pass). ``secrets`` maps a secret's role to
@@ -41,6 +42,7 @@ class System(BaseModel):
     settle_seconds: float = Field(default=60, ge=0)
     sweep_seconds: float = Field(default=86_400, ge=0)
     write_mode: WriteMode = "dry_run"
+    write_threads: int = Field(default=1, ge=1, le=32)
     requests_per_second: float = Field(default=20, gt=0)
     page_size: int = Field(default=500, gt=0)
     secrets: dict[str, str] = {}

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from connectors.base import Outcome, Result, Source, SourceError, Target, TargetState
+from connectors.looks import one_look
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
@@ -72,6 +78,17 @@ class DeliveryReport:
     paused: dict[str, str] = field(default_factory=dict)
     without_target: int = 0
 
+    def add(self, other: DeliveryReport) -> None:
+        """Take up what another worker of the same call counted."""
+        for name, value in asdict(other).items():
+            mine = getattr(self, name)
+            if isinstance(value, int):
+                setattr(self, name, mine + value)
+            elif isinstance(value, dict):
+                mine.update(value)
+            else:
+                setattr(self, name, mine or value)
+
     def as_dict(self) -> dict[str, Any]:
         """The counts by name, with None and empty texts as ``-``."""
         return {
@@ -111,13 +128,61 @@ def deliver_due(
 
     Safe to run at once in several threads and processes, and to kill at any point: a correction
     whose dispatcher died is resolved by reading the target before anything is sent again.
+
+    A target with ``write_threads`` above 1 is served by so many workers at once, each with leases
+    of its own: the time that one waits for an answer or for the disk is another's. ``rng`` is then
+    drawn from by several threads.
     """
     settings = settings or DeliverySettings()
-    return _Delivery(store, targets, sources, policy, clock, rng, settings).run(batch_limit)
+    report = DeliveryReport(abandoned=len(store.expire_leases(clock.now())))
+    rooms = _Rooms(batch_limit)
+    workers = max((target.system.write_threads for target in targets.values()), default=1)
+
+    def work(number: int) -> DeliveryReport:
+        served = {n: t for n, t in targets.items() if t.system.write_threads > number}
+        worker = _Delivery(store, served, sources, policy, clock, rng, settings, rooms)
+        if number == 0:
+            worker.rehearse(batch_limit)
+        return worker.run(probes=number == 0)
+
+    if workers == 1:
+        report.add(work(0))
+        return report
+    with ThreadPoolExecutor(workers, thread_name_prefix="delivery") as pool:
+        futures = [pool.submit(work, number) for number in range(workers)]
+        for future in as_completed(futures):
+            if future.exception() is not None:
+                rooms.close()
+    for future in futures:
+        report.add(future.result())
+    return report
+
+
+class _Rooms:
+    """How many corrections the workers of one call may still take."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._lock = threading.Lock()
+
+    def take(self, wanted: int) -> int:
+        with self._lock:
+            taken = min(wanted, self._left)
+            self._left -= taken
+            return taken
+
+    def give_back(self, unused: int) -> None:
+        with self._lock:
+            self._left += unused
+
+    def close(self) -> None:
+        """One of the workers failed: the others finish what they have and take no more."""
+        with self._lock:
+            self._left = -sys.maxsize
 
 
 class _Delivery:
-    """One call of ``deliver_due``."""
+    """A worker of one call of ``deliver_due``, and the targets that it serves."""
 
     def __init__(
         self,
@@ -128,6 +193,7 @@ class _Delivery:
         clock: Clock,
         rng: Rng,
         settings: DeliverySettings,
+        rooms: _Rooms,
     ) -> None:
         self.store = store
         self.targets = targets
@@ -136,24 +202,27 @@ class _Delivery:
         self.clock = clock
         self.rng = rng
         self.settings = settings
+        self.rooms = rooms
         self.report = DeliveryReport()
         self.writable = [
             name for name, target in sorted(targets.items()) if target.system.write_mode == "on"
         ]
 
-    def run(self, batch_limit: int) -> DeliveryReport:
-        store, report = self.store, self.report
-        report.abandoned = len(store.expire_leases(self.clock.now()))
+    def rehearse(self, limit: int) -> None:
+        """What would be sent to the targets that are in dry run."""
         for name, target in sorted(self.targets.items()):
             if target.system.write_mode == "dry_run":
-                self._rehearse(name, batch_limit)
-        while report.leased < batch_limit:
+                self._rehearse(name, limit)
+
+    def run(self, probes: bool) -> DeliveryReport:
+        """Work until nothing is due or the call's limit is reached. ``probes``: whether this is
+        the worker that tries a target again that had failed; the others wait for its answer."""
+        store, report = self.store, self.report
+        while (room := self.rooms.take(self.settings.rows_a_lease)) > 0:
             conditions = store.conditions(self.writable)
             report.stopped = conditions.stopped
-            if report.stopped is not None:
-                break
-            room = min(self.settings.rows_a_lease, batch_limit - report.leased)
-            leased = self._lease(conditions, room)
+            leased = [] if report.stopped is not None else self._lease(conditions, room, probes)
+            self.rooms.give_back(room - len(leased))
             if not leased:
                 break
             report.leased += len(leased)
@@ -171,7 +240,7 @@ class _Delivery:
 
     # ---- choosing --------------------------------------------------------------------------
 
-    def _lease(self, conditions: Conditions, limit: int) -> list[Correction]:
+    def _lease(self, conditions: Conditions, limit: int, probes: bool) -> list[Correction]:
         now = self.clock.now()
         limits: dict[str, int] = {}
         for name in self.writable:
@@ -182,7 +251,10 @@ class _Delivery:
             if open_until is not None and now < open_until:
                 self.report.open_breakers[name] = f"{failures} failures in a row"
                 continue
-            limits[name] = 1 if failures >= BREAKER_FAILURES else limit
+            if failures < BREAKER_FAILURES:
+                limits[name] = limit
+            elif probes:
+                limits[name] = 1
         for name, gate in conditions.closed.items():
             self.report.closed_gates[name] = f"{gate.outcome}: {gate.reason}"
         return list(
@@ -231,7 +303,8 @@ class _Delivery:
             return
         started = self.clock.now()
         try:
-            verdict = self._look_before_sending(correction, target)
+            with one_look():
+                verdict = self._look_before_sending(correction, target)
         except LeaseLostError:
             raise
         except Exception as error:
@@ -406,7 +479,8 @@ class _Delivery:
             values["possibly_sent"] = True
         if target_record_id is not None:
             values["target_record_id"] = target_record_id
-        with self.store.write() as connection:
+
+        def write(connection: Connection) -> None:
             self.store.transition(
                 connection,
                 correction.correction_key,
@@ -422,9 +496,13 @@ class _Delivery:
                 self.store.log_attempt(connection, correction, number, entry)
             if answer is not None:
                 self._keep_breaker(connection, correction.target_system, answer, now)
+
+        self.store.write_together(write)
         self.report.count(decision.event)
 
-    def _keep_breaker(self, connection: Any, system: str, answer: Outcome, now: datetime) -> None:
+    def _keep_breaker(
+        self, connection: Connection, system: str, answer: Outcome, now: datetime
+    ) -> None:
         """The state is the store's: other dispatchers ask the same target, and restarts forget."""
         failures, open_until = self.store.breaker_in(connection, system)
         if answer.result in (Result.OK, Result.REFUSED):

@@ -127,8 +127,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "pause_ignored",
         "a paused target is asked on",
         "writeback.brakes",
-        "return None if row is None or not row.engaged else f",
-        "return None if row is None or True else f",
+        'row = connection.execute(_LATEST_PAUSE, {"of_system": system}).one_or_none()',
+        "row = None",
         PEOPLE + "test_a_paused_target_gets_nothing_and_the_others_go_on",
     ),
     Mutant(
@@ -179,8 +179,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "kill_switch_ignored",
         "the kill switch stops nothing",
         "writeback.brakes",
-        "if row is None or not row.engaged:",
-        "if True:",
+        'return f"{reason} ({actor})" if engaged else None',
+        "return None",
     ),
     Mutant(
         "no_last_look",
