@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 
 from registry.errors import TallymanError
 from writeback.clock import Clock, SystemClock
-from writeback.tables import metadata
+from writeback.migrations import bring_up
 
 Result = TypeVar("Result")
 # SQLite allows 32,766 variables in a statement; smaller chunks plan faster.
@@ -47,7 +47,7 @@ class Database:
         self._reading = _READING.get(self.engine.dialect.name, {})
         self._queue = WriterQueue()
         with self.write() as connection:
-            metadata.create_all(connection)
+            bring_up(connection)
 
     def close(self) -> None:
         """Give all connections back."""
