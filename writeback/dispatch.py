@@ -26,8 +26,9 @@ from writeback.canonical import canonical_json
 from writeback.clock import Clock, Rng, new_token
 from writeback.decide import Decision, RetrySchedule
 from writeback.model import Correction
+from writeback.periods import period_reason
 from writeback.preconditions import PreconditionUnreadableError, first_broken
-from writeback.propose import approval_reason
+from writeback.propose import HOLD_PERIOD, approval_reason
 from writeback.states import Event, State, destination
 from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 
@@ -324,7 +325,14 @@ class _Delivery:
 
     def _hold_if_unapproved(self, correction: Correction) -> bool:
         now = self.clock.now()
-        if correction.content_hash() != correction.payload_hash:
+        codes = correction.hold_codes
+        closed = period_reason(
+            self.policy, correction.target_system, correction.kind, correction.payload, now
+        )
+        if closed is not None and HOLD_PERIOD not in codes:
+            # The books closed since it was proposed, or since somebody agreed to it.
+            reason, codes = closed, sorted([*codes, HOLD_PERIOD])
+        elif correction.content_hash() != correction.payload_hash:
             reason = "its content is not what was proposed: look before you approve"
         elif correction.is_approved(now):
             alone = self._only_approver(correction, now)
@@ -342,6 +350,7 @@ class _Delivery:
         self._settle(
             correction,
             Decision(Event.HOLD, reason),
+            hold_codes=codes,
             approved_hash=None,
             approved_until=None,
         )

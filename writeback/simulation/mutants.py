@@ -369,6 +369,15 @@ MUTANTS: tuple[Mutant, ...] = (
         PROPOSE + "test_a_conflict_that_appears_stops_a_ready_one_and_its_end_releases_it",
     ),
     Mutant(
+        "closed_books_ignored",
+        "books that closed since the proposal do not stop a posting",
+        "writeback.dispatch",
+        "if closed is not None and HOLD_PERIOD not in codes:",
+        "if False:",
+        "tests/writeback/test_periods.py::"
+        "test_books_that_close_after_the_proposal_stop_it_before_it_is_sent",
+    ),
+    Mutant(
         "undo_despite_the_switch",
         "an undo is sent while the kill switch is on",
         "writeback.undo",
