@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from connectors.base import Outcome, Result, Source, SourceError, Target, TargetState
+from connectors.base import (
+    BatchTarget,
+    CorrectionRequest,
+    Outcome,
+    Result,
+    Source,
+    SourceError,
+    Target,
+    TargetState,
+)
 from connectors.looks import one_look
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
@@ -228,16 +238,41 @@ class _Delivery:
                 break
             report.leased += len(leased)
             crash_point("writeback.after_lease")
-            for correction in leased:
-                try:
-                    if correction.state is State.UNKNOWN:
-                        self._resolve(correction)
-                    else:
-                        self._deliver(correction)
-                except LeaseLostError:
-                    # Someone else has it and reads the target first; what we learnt is not needed.
-                    report.lost_leases += 1
+            for group in self._requests(leased):
+                if group[0].state is State.UNKNOWN:
+                    self._unless_lost(self._resolve, group[0])
+                else:
+                    self._deliver(group)
         return report
+
+    def _unless_lost(self, step: Callable[[Correction], Any], correction: Correction) -> Any:
+        """What a step returned, or None when somebody else has the correction by now: they read
+        the target first, and what we learnt is not needed."""
+        try:
+            return step(correction)
+        except LeaseLostError:
+            self.report.lost_leases += 1
+            return None
+
+    def _requests(self, leased: Sequence[Correction]) -> list[list[Correction]]:
+        """What goes out together: several of a kind in one request where the target takes it so,
+        and none of them was tried before. What failed once is tried alone, so that it spoils the
+        request for nobody else."""
+        groups: list[list[Correction]] = []
+        open_groups: dict[tuple[str, str], list[Correction]] = {}
+        for correction in leased:
+            target = self.targets[correction.target_system]
+            most = target.batches.get(correction.kind, 1) if isinstance(target, BatchTarget) else 1
+            place = (correction.target_system, correction.kind)
+            group = open_groups.get(place)
+            alone = most < 2 or correction.attempts or correction.state is State.UNKNOWN
+            if group is not None and not alone and len(group) < most:
+                group.append(correction)
+                continue
+            groups.append([correction])
+            if not alone:
+                open_groups[place] = groups[-1]
+        return groups
 
     # ---- choosing --------------------------------------------------------------------------
 
@@ -293,15 +328,23 @@ class _Delivery:
 
     # ---- sending ---------------------------------------------------------------------------
 
-    def _deliver(self, correction: Correction) -> None:
+    def _deliver(self, group: Sequence[Correction]) -> None:
+        """Send what may go of a group in one request, and give each its own outcome."""
+        for check in (self._still_applies, self._may_leave):
+            group = [c for c in group if self._unless_lost(check, c)]
+        if group:
+            self._send(group, self.targets[group[0].target_system])
+
+    def _still_applies(self, correction: Correction) -> bool:
+        """Whether it is to be sent by what is read now; else it is settled or put off."""
         target = self.targets[correction.target_system]
         if self._hold_if_unapproved(correction):
-            return
+            return False
         if correction.kind not in target.kinds:
             known = ", ".join(sorted(target.kinds))
             reason = f"kind_not_supported: '{correction.target_system}' takes only {known}"
             self._settle(correction, Decision(Event.REFUSE, reason))
-            return
+            return False
         started = self.clock.now()
         try:
             with one_look():
@@ -311,17 +354,21 @@ class _Delivery:
         except Exception as error:
             # Also what a connector did not foresee: one odd record must not stop the others.
             self._put_off_unread(correction, error, started)
-            return
+            return False
         if verdict is not None:
             self._settle(correction, *verdict)
-            return
+            return False
+        return True
+
+    def _may_leave(self, correction: Correction) -> bool:
+        """The last look at lease, gates and switches, right before the request."""
         refusal = self.store.may_still_send(correction, self.clock.now(), self.settings.send_margin)
         if refusal is not None:
             # Nothing was tried: no attempt is counted.
             decision = Decision(Event.POSTPONE, refusal, self.clock.now())
             self._settle(correction, decision)
-            return
-        self._send(correction, target)
+            return False
+        return True
 
     def _hold_if_unapproved(self, correction: Correction) -> bool:
         now = self.clock.now()
@@ -385,19 +432,36 @@ class _Delivery:
             return Decision(Event.FIND_STALE, f"precondition: {broken}"), None
         return None
 
-    def _send(self, correction: Correction, target: Target) -> None:
+    def _send(self, group: Sequence[Correction], target: Target) -> None:
         crash_point("writeback.before_send")
         started = self.clock.now()
-        try:
-            # What was read counts for as long as the lease: a request of a sender that was stopped
-            # for longer must not leave.
-            outcome = target.apply(correction.request(send_before=correction.lease_until))
-        except Exception as error:
-            # A connector must not raise; when it does, nobody knows how far the request came.
-            outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
+        # What was read counts for as long as the lease: a request of a sender that was stopped
+        # for longer must not leave.
+        requests = [correction.request(send_before=correction.lease_until) for correction in group]
+        outcomes = _asked(target, requests)
         crash_point("writeback.after_send_before_mark")
-        self.report.sent += 1
         ended = self.clock.now()
+        # One request tells once how the target is, whatever it says of each item.
+        tells = next((c for c in group if outcomes[c.idempotency_key].is_an_answer), group[0])
+        for correction in group:
+            self.report.sent += 1
+            outcome = outcomes[correction.idempotency_key]
+            self._unless_lost(
+                partial(
+                    self._mark, outcome=outcome, span=(started, ended), tells=correction is tells
+                ),
+                correction,
+            )
+
+    def _mark(
+        self,
+        correction: Correction,
+        outcome: Outcome,
+        span: tuple[datetime, datetime],
+        tells: bool,
+    ) -> None:
+        """Write down what came of a request. ``tells``: whether the breaker counts it."""
+        started, ended = span
         number = correction.attempts + 1
         decision = decide.after_send(outcome, number, ended, self.rng, self.settings.schedule)
         entry = AttemptEntry(
@@ -415,7 +479,7 @@ class _Delivery:
                 decision,
                 outcome.target_record_id,
                 entry=entry,
-                answer=outcome,
+                answer=outcome if tells else None,
             )
         except LeaseLostError:
             # The history must show the request although another dispatcher resolves it by reading.
@@ -514,7 +578,7 @@ class _Delivery:
     ) -> None:
         """The state is the store's: other dispatchers ask the same target, and restarts forget."""
         failures, open_until = self.store.breaker_in(connection, system)
-        if answer.result in (Result.OK, Result.REFUSED):
+        if answer.is_an_answer:
             if failures:
                 self.store.set_breaker(connection, system, 0, None)
             return
@@ -525,6 +589,21 @@ class _Delivery:
         if answer.code in _MEANS_THE_SENDER and answer.retry_after_seconds:
             pauses.append(now + min(timedelta(seconds=answer.retry_after_seconds), LONGEST_PAUSE))
         self.store.set_breaker(connection, system, failures, max(pauses, default=None))
+
+
+def _asked(target: Target, requests: Sequence[CorrectionRequest]) -> Mapping[str, Outcome]:
+    """Send, and say what came of each, by its key. An item of which the target says nothing is
+    unknown, and so is what a connector breaks on: nobody knows how far the request came."""
+    try:
+        if len(requests) == 1:
+            return {requests[0].idempotency_key: target.apply(requests[0])}
+        assert isinstance(target, BatchTarget)
+        told = target.apply_batch(requests)
+    except Exception as error:
+        broken = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
+        return {request.idempotency_key: broken for request in requests}
+    silence = Outcome(Result.UNKNOWN, "item_missing", "the answer says nothing of this item")
+    return {r.idempotency_key: told.get(r.idempotency_key, silence) for r in requests}
 
 
 def _code(error: Exception) -> str:

@@ -378,6 +378,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "test_books_that_close_after_the_proposal_stop_it_before_it_is_sent",
     ),
     Mutant(
+        "silence_is_consent",
+        "an item of which a batch's answer says nothing counts as applied",
+        "writeback.dispatch",
+        'silence = Outcome(Result.UNKNOWN, "item_missing"',
+        'silence = Outcome(Result.OK, "item_missing"',
+        "tests/writeback/test_batches.py::"
+        "test_an_item_that_the_answer_does_not_mention_is_unknown_and_read",
+    ),
+    Mutant(
         "undo_despite_the_switch",
         "an undo is sent while the kill switch is on",
         "writeback.undo",
