@@ -210,3 +210,27 @@ def test_a_store_makes_its_folder(tmp_path: Path) -> None:
 
     OperationsStore(f"sqlite:///{tmp_path / 'a' / 'b' / 'operations.sqlite'}").close()
     assert (tmp_path / "a" / "b" / "operations.sqlite").is_file()
+
+
+@pytest.mark.parametrize("answers", [["status_429"], ["status_503"] * 5], ids=["asked", "failed"])
+def test_what_a_target_asked_for_and_its_failures_outlast_a_restart(
+    engine: Engine, answers: list[str]
+) -> None:
+    """Failures in a row open the breaker, Retry-After a pause: both are the store's."""
+    from dataclasses import replace
+
+    from writeback.store import OperationsStore
+
+    engine.world.inject(*answers)
+    engine.propose(*[quantity_change(n) for n in range(1, 8)])
+    assert engine.deliver().sent == len(answers)
+    url = engine.store.engine.url.render_as_string(hide_password=False)
+    before = engine.store.breaker("erp")
+    engine.store.close()
+    again = replace(engine, store=OperationsStore(url, engine.clock))
+    assert again.store.breaker("erp") == before and before[1] is not None
+    report = again.deliver()
+    assert report.sent == 0 and list(report.open_breakers) == ["erp"]
+    again.clock.advance(3600)
+    assert again.deliver().accepted == 7
+    again.store.close()
