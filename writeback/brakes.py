@@ -28,6 +28,12 @@ _LATEST_PAUSE = (
     .order_by(t.pauses.c.sequence.desc())
     .limit(1)
 )
+_LATEST_PAUSES = sa.select(t.pauses).where(
+    t.pauses.c.sequence.in_(
+        sa.select(sa.func.max(t.pauses.c.sequence)).group_by(t.pauses.c.target_system)
+    )
+)
+_BREAKERS = sa.select(t.breakers)
 _NEW_GATE = sa.insert(t.gates)
 
 
@@ -130,11 +136,19 @@ class Brakes(Audit):
         """Kill switch, gates and breakers of these systems, in one look."""
         names = sorted(set(systems))
         with self.read() as connection:
+            paused = {
+                row.target_system: f"{row.reason} ({row.actor})"
+                for row in connection.execute(_LATEST_PAUSES)
+                if row.engaged
+            }
+            breakers = {
+                row.system: (row.failures, row.open_until) for row in connection.execute(_BREAKERS)
+            }
             return Conditions(
                 self.kill_reason_in(connection),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
-                {n: why for n in names if (why := self.pause_reason_in(connection, n)) is not None},
-                {name: self.breaker_in(connection, name) for name in names},
+                {name: paused[name] for name in names if name in paused},
+                {name: breakers.get(name, (0, None)) for name in names},
             )
 
     def engage_kill_switch(self, actor: str, reason: str) -> None:
