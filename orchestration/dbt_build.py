@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,18 @@ class BuildError(TallymanError):
 
 @dataclass(frozen=True)
 class NodeResult:
-    """One dbt node's result. ``status`` is dbt's: success, pass, warn, fail, error, skipped."""
+    """One dbt node's result. ``status`` is dbt's: success, pass, warn, fail, error, skipped.
+
+    ``rows``: how many a table holds after the pass, None for what is no table.
+    """
 
     unique_id: str
     status: str
     seconds: float
     failures: int | None
     message: str
+    relation: tuple[str, str] = ("", "")
+    rows: int | None = None
 
 
 def manifest_path(settings: Settings) -> Path:
@@ -154,7 +159,17 @@ def build_pass(settings: Settings) -> list[NodeResult]:
         results = build(settings, _DATA_ONLY if unchanged else _ALL)
         if not unchanged:
             connection.execute("create or replace table config.built as select ? as it", [now])
-    return results
+        # Counted here: whoever opens the file next waits for its checkpoint when they leave.
+        rows = _row_counts(connection)
+    return [replace(result, rows=rows.get(result.relation)) for result in results]
+
+
+def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Rows of each table, by schema and name."""
+    tables = connection.execute(
+        "select schema_name, table_name, estimated_size from duckdb_tables()"
+    ).fetchall()
+    return {(schema, table): int(size or 0) for schema, table, size in tables}
 
 
 def _fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> str:
@@ -191,6 +206,7 @@ def _result(run: Any) -> NodeResult:
         seconds=float(run.execution_time or 0.0),
         failures=run.failures,
         message=(run.message or "").strip(),
+        relation=(run.node.schema, run.node.name),
     )
 
 

@@ -20,6 +20,13 @@ from sqlalchemy.pool import StaticPool
 KEPT_SHARDS = 4  # the index, the run of a pass, the run of its delivery, and the one before
 
 
+def _sync_at_checkpoints(connection: Any, _record: Any) -> None:
+    """In a log written ahead (Dagster's setting) a killed process loses nothing by this, and a
+    machine without power the last events of a history that people read; a sync for each of 2,000
+    commits took two seconds of a pass."""
+    connection.execute("pragma synchronous = normal")
+
+
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     """The same files as Dagster's own storage, which the UI reads them with.
 
@@ -64,11 +71,13 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> sa.Engine:
         if shard not in self._engines:
-            self._engines[shard] = create_engine(
+            engine = create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=StaticPool,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
             )
+            sa.event.listen(engine, "connect", _sync_at_checkpoints)
+            self._engines[shard] = engine
         self._engines.move_to_end(shard)
         while len(self._engines) > KEPT_SHARDS:
             self._engines.popitem(last=False)[1].dispose()
