@@ -10,6 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from orchestration.dbt_build import NodeResult, build_pass
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM, OPERATIONS_TEAM
+from orchestration.quality import await_judgement
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 MATERIALIZATION = "dagster-dbt/materialization_type"
@@ -62,7 +63,9 @@ def build_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
         assets = context.assets_def
         models = {spec.metadata[UNIQUE_ID]: spec.key for spec in assets.specs}
         checks = {spec.metadata[UNIQUE_ID]: spec for spec in assets.check_specs}
-        results = build_pass(installation.settings)
+        results = build_pass(
+            installation.settings, lambda: await_judgement(installation, context.run_id)
+        )
         for result in results:
             if result.unique_id in models and result.status == "success":
                 key = models[result.unique_id]
