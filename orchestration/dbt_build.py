@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -205,6 +206,13 @@ def build_everything(settings: Settings) -> list[Any]:
     return _runs(settings, _ALL)
 
 
+def _time_zones(settings: Settings) -> list[str]:
+    """Those of the configured systems, which the models know as constants."""
+    with warehouse(settings, "time zones") as connection:
+        rows = connection.execute("select distinct time_zone from config.systems order by 1")
+        return [zone for (zone,) in rows.fetchall()]
+
+
 def _result(run: Any) -> NodeResult:
     return NodeResult(
         unique_id=run.node.unique_id,
@@ -222,8 +230,10 @@ def _runs(settings: Settings, arguments: tuple[str, ...]) -> list[Any]:
 
     with _environment(settings):
         runner = dbtRunner(manifest=kept_manifest(settings), callbacks=[_die_if_asked])
+        zones = json.dumps({"time_zones": _time_zones(settings)})
+        own = _arguments(settings, "--no-write-json", "--vars", zones)
         crash_point("build.before_first_model")
-        outcome = runner.invoke(["build", *_arguments(settings, "--no-write-json"), *arguments])
+        outcome = runner.invoke(["build", *own, *arguments])
     if not isinstance(outcome.result, RunExecutionResult):
         raise BuildError(f"dbt stopped: {outcome.exception}")
     crash_point("build.after_last_model")
