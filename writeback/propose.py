@@ -104,7 +104,8 @@ def enqueue(
         wanted[proposal.key] = proposal
     with store.write() as connection:
         latest = store.latest_generations(connection, list(wanted))
-        recently = store.accepted_since(connection, now - PING_PONG_WINDOW)
+        objects = [proposal.object_id for proposal in wanted.values()]
+        recently = store.accepted_since(connection, objects, now - PING_PONG_WINDOW)
         rows: list[dict[str, Any]] = []
         for proposal in wanted.values():
             previous = latest.get(proposal.key)

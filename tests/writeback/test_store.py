@@ -255,3 +255,19 @@ def test_columns_and_fields_of_a_correction_are_the_same_in_the_same_order() -> 
     from writeback.model import Correction
 
     assert [field.name for field in fields(Correction)] == list(corrections.c.keys())
+
+
+@ON_SQLITE
+def test_a_build_reads_of_the_past_only_what_it_proposes_about(engine: Engine) -> None:
+    """A day's accepted corrections are many; what is counted is those of the objects at hand."""
+    engine.propose(*[quantity_change(n) for n in range(1, 11)])
+    engine.deliver()
+    with recorded(engine) as statements:
+        engine.propose(quantity_change(11), complete=False)
+    asked = [(text, bound) for text, bound in statements if "accepted_at >=" in text]
+    connection = sqlite3.connect(path_of(engine))
+    assert asked
+    for text, bound in asked:
+        (plan,) = [row[3] for row in connection.execute(f"explain query plan {text}", bound)][:1]
+        assert "ix_corrections_object (object_id=?)" in plan, plan
+    connection.close()
