@@ -1,7 +1,8 @@
 """How many corrections a second the whole engine does, with every guarantee on, and in how much
 memory.
 
-    .venv/bin/python -m bench.corrections [--corrections N] [--threads N] [--json FILE]
+    .venv/bin/python -m bench.corrections [--corrections N] [--threads N] [--dispatchers N]
+        [--json FILE]
 
 Each round is a build: proposals into the outbox, approvals of those that want a person, delivery
 (lease, read of the target and of every precondition in both systems, last look at gates and
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import subprocess
@@ -22,9 +24,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +58,14 @@ class Figures:
 
     corrections: int
     threads: int
+    dispatchers: int
     naive_per_second: float
     per_second: float = 0.0
     ratio: float = 0.0
     requests: int = 0
     samples: list[tuple[int, float, float]] = field(default_factory=list)
     seconds_of: dict[str, float] = field(default_factory=dict)
-    processor_ms: float = 0.0  # of this process, for one correction
+    processor_ms: float = 0.0  # of all dispatchers, for one correction
     load: float = 0.0  # of the machine, before: what else wanted its processors
     processors: int = 0
     first_mb: float = 0.0
@@ -147,9 +151,10 @@ def naive(url: str, corrections: int) -> float:
 
 
 class Engine:
-    """The engine on a new store, with a target and two sources on loopback."""
+    """The engine on a store, with a target and two sources on loopback."""
 
     def __init__(self, url: str, folder: Path, threads: int) -> None:
+        self.helpers: list[Connection] = []
         self.clock = SystemClock()
         self.store = OperationsStore(f"sqlite:///{folder / 'operations.sqlite'}", self.clock)
         system = _system("oms", url, threads)
@@ -160,8 +165,14 @@ class Engine:
         }
         self.policy = Policy(max_corrections_per_run=ROUND)
         self.cursor: str | None = None
+        self.helped: list[tuple[float, float]] = []
         self.seconds_of = dict.fromkeys(("propose", "approve", "deliver", "extract", "prove"), 0.0)
-        self.store.set_gates("build", {"oms": (True, ""), "hq": (True, "")})
+
+    def deliver(self, limit: int) -> None:
+        """Send what is due."""
+        rng = random.SystemRandom()
+        targets = {"oms": self.target}
+        deliver_due(self.store, targets, self.sources, self.policy, self.clock, rng, limit)
 
     def round(self, first: int, count: int) -> int:
         """Bring ``count`` corrections to their proof; returns how many were proved."""
@@ -173,16 +184,10 @@ class Engine:
         for waiting in self.store.list(state=State.AWAITING_APPROVAL.value, limit=count):
             approve(self.store, waiting.correction_key, "bench", "as the authority says")
         marks.append(time.perf_counter())
-        targets = {"oms": self.target}
-        deliver_due(
-            self.store,
-            targets,
-            self.sources,
-            self.policy,
-            self.clock,
-            random.SystemRandom(),
-            count,
-        )
+        for helper in self.helpers:
+            helper.send(count)
+        self.deliver(count)
+        self.helped = [helper.recv() for helper in self.helpers]
         marks.append(time.perf_counter())
         shown = {}
         for page in self.sources["oms"].pages("order_lines", self.cursor):
@@ -211,20 +216,53 @@ class Engine:
         return proved
 
 
+def _help(url: str, folder: Path, threads: int, asked: Connection) -> None:
+    """Another dispatcher on the same store, in a process of its own; it tells its memory and the
+    processor time that it took so far."""
+    engine = Engine(url, folder, threads)
+    while (limit := asked.recv()) is not None:
+        engine.deliver(limit)
+        asked.send((resident_mb(), time.process_time()))
+
+
+@contextmanager
+def helping(engine: Engine, url: str, folder: Path, threads: int, count: int) -> Iterator[None]:
+    """So many dispatchers beside the one of this process."""
+    context = multiprocessing.get_context("spawn")
+    processes = []
+    for _ in range(count):
+        ours, theirs = context.Pipe()
+        engine.helpers.append(ours)
+        processes.append(context.Process(target=_help, args=(url, folder, threads, theirs)))
+        processes[-1].start()
+        # Started and connected before the time runs.
+        ours.send(0)
+        ours.recv()
+    try:
+        yield
+    finally:
+        for helper in engine.helpers:
+            helper.send(None)
+        for process in processes:
+            process.join()
+
+
 def resident_mb() -> float:
     """Memory of this process now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * 4096 / 1e6
 
 
-def measure(corrections: int, threads: int, samples: int = 20) -> Figures:
+def measure(corrections: int, threads: int, dispatchers: int = 1, samples: int = 20) -> Figures:
     """The engine and its alternative on one target. Raises RuntimeError when a correction was lost
     or doubled: a rate without its guarantees is none."""
-    with loopback() as url, tempfile.TemporaryDirectory() as folder:
+    with loopback() as url, tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
         load, processors = os.getloadavg()[0], os.cpu_count() or 1
-        figures = Figures(corrections, threads, naive(url, min(corrections, 2000)))
+        figures = Figures(corrections, threads, dispatchers, naive(url, min(corrections, 2000)))
         figures.load, figures.processors = load, processors
         engine = Engine(url, Path(folder), threads)
+        engine.store.set_gates("build", {"oms": (True, ""), "hq": (True, "")})
+        cleanup.enter_context(helping(engine, url, Path(folder), threads, dispatchers - 1))
         worked, started = time.process_time(), time.perf_counter()
         last = started
         done = proved = sampled = 0
@@ -234,10 +272,12 @@ def measure(corrections: int, threads: int, samples: int = 20) -> Figures:
             done += count
             if done - sampled >= corrections / samples or done == corrections:
                 now = time.perf_counter()
-                figures.samples.append((done, resident_mb(), (done - sampled) / (now - last)))
+                memory = resident_mb() + sum(memory for memory, _ in engine.helped)
+                figures.samples.append((done, memory, (done - sampled) / (now - last)))
                 last, sampled = now, done
         elapsed = last - started
-        figures.processor_ms = (time.process_time() - worked) / corrections * 1000
+        worked = time.process_time() - worked + sum(seconds for _, seconds in engine.helped)
+        figures.processor_ms = worked / corrections * 1000
         ledger = engine.target.http.get_json(f"{url}/ledger")
         ours = {key: n for key, n in ledger["effects"].items() if key.startswith("tly-")}
         audit = engine.store.verify_audit()
@@ -260,9 +300,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.corrections", description="The whole engine.")
     parser.add_argument("--corrections", type=int, default=5_000)
     parser.add_argument("--threads", type=int, default=12)
+    parser.add_argument("--dispatchers", type=int, default=1, help="processes that deliver")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args()
-    figures = measure(given.corrections, given.threads)
+    figures = measure(given.corrections, given.threads, given.dispatchers)
     for done, memory, rate in figures.samples:
         print(f"{done:>9,} verified {memory:>8.1f} MB {rate:>8,.0f}/s")
     shares = ", ".join(f"{name} {s:.1f} s" for name, s in figures.seconds_of.items())
@@ -270,8 +311,8 @@ def main() -> None:
     print(f"without an engine  {figures.naive_per_second:>8,.0f}/s   x1.00 (one write each)")
     print(
         f"the whole engine   {figures.per_second:>8,.0f}/s   x{figures.ratio:.2f} "
-        f"({figures.threads} threads a target; memory {figures.first_mb:.1f} to "
-        f"{figures.last_mb:.1f} MB; {figures.processor_ms:.2f} ms of a processor each; load "
+        f"({figures.dispatchers} processes of {figures.threads} threads; memory "
+        f"{figures.first_mb:.1f} to {figures.last_mb:.1f} MB; {figures.processor_ms:.2f} ms of a processor each; load "
         f"{figures.load:.1f} on {figures.processors} processors)"
     )
     if given.json:

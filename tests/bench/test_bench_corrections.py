@@ -15,8 +15,8 @@ def test_every_correction_is_proved_and_compared_to_a_bare_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "figures.json"
-    arguments = ["--corrections", "60", "--threads", "3", "--json", str(target)]
-    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    arguments = ["--corrections", "60", "--threads", "3", "--dispatchers", "2"]
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments, "--json", str(target)])
     bench.main()
     figures = json.loads(target.read_text())
     assert figures["ratio"] == pytest.approx(figures["per_second"] / figures["naive_per_second"])
