@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from registry.crash_points import crash_point
 from writeback import tables as t
 from writeback.audit import Audit
 
@@ -99,6 +100,7 @@ class Brakes(Audit):
         if rows:
             with self.write() as connection:
                 connection.execute(_NEW_GATE, rows)
+                crash_point("writeback.during_gates")
 
     def gate(self, system: str) -> Gate:
         """The latest result for a system; ``missing`` when there is none."""

@@ -144,6 +144,7 @@ class _Delivery:
     def run(self, batch_limit: int) -> DeliveryReport:
         store, report = self.store, self.report
         report.abandoned = len(store.expire_leases(self.clock.now()))
+        crash_point("writeback.after_expiry")
         for name, target in sorted(self.targets.items()):
             if target.system.write_mode == "dry_run":
                 self._rehearse(name, batch_limit)
@@ -217,6 +218,8 @@ class _Delivery:
                     now + DRY_RUN_PAUSE,
                     f"dry run: would be sent to '{system}' if its write_mode were 'on'",
                 )
+            crash_point("writeback.during_rehearsal")
+        crash_point("writeback.after_rehearsal")
 
     # ---- sending ---------------------------------------------------------------------------
 
@@ -230,6 +233,7 @@ class _Delivery:
             self._settle(correction, Decision(Event.REFUSE, reason))
             return
         started = self.clock.now()
+        crash_point("writeback.before_look")
         try:
             verdict = self._look_before_sending(correction, target)
         except LeaseLostError:
@@ -238,6 +242,7 @@ class _Delivery:
             # Also what a connector did not foresee: one odd record must not stop the others.
             self._put_off_unread(correction, error, started)
             return
+        crash_point("writeback.after_look")
         if verdict is not None:
             self._settle(correction, *verdict)
             return
@@ -356,6 +361,7 @@ class _Delivery:
         """Find out by reading what became of an unknown one; nothing is sent here."""
         target = self.targets[correction.target_system]
         started = self.clock.now()
+        crash_point("writeback.before_read_back")
         try:
             state = target.read(correction.request())
         except Exception as error:
@@ -367,6 +373,7 @@ class _Delivery:
             entry = AttemptEntry("read", "unknown", _code(error), started, now, message=told)
             self._settle(correction, decision, entry=entry, counts=False)
             return
+        crash_point("writeback.after_read_back")
         now = self.clock.now()
         record = None
         if state.applied and state.applied_by_key is not False:
@@ -422,6 +429,8 @@ class _Delivery:
                 self.store.log_attempt(connection, correction, number, entry)
             if answer is not None:
                 self._keep_breaker(connection, correction.target_system, answer, now)
+            crash_point("writeback.during_mark")
+        crash_point("writeback.after_settlement")
         self.report.count(decision.event)
 
     def _keep_breaker(self, connection: Any, system: str, answer: Outcome, now: datetime) -> None:
