@@ -24,7 +24,7 @@ _FIGURES = {
     "reverted": "corrections taken back",
     "overtaken": "effects that a person changed again before they were read back",
 }
-# What the HTTP faults do; the toxics are Toxiproxy's.
+# What happens; the first eight are the toxics of Toxiproxy.
 _MEANINGS = {
     "latency": "a message is late, some by more than the sender waits",
     "down": "nobody can connect",
@@ -68,9 +68,9 @@ def _section(result: Mapping[str, Any], properties: Mapping[str, str], command: 
     return [
         HEAD,
         "",
-        f"Written by `{command}` on {today} ({machine}) in {result['wall_seconds']:.0f} s; CI runs "
-        "as much (`pytest -m chaos -n 0`). Here the dispatchers are processes of their own that "
-        "die by SIGKILL, on a store in a file, and speak HTTP with the pretend distributor through "
+        f"Written by `{command}` on {today} ({machine}) with "
+        f"{result['cpu_seconds']:.0f} CPU seconds; CI runs as much (`pytest -m chaos -n 0`). Here "
+        "the dispatchers are processes of their own that die by SIGKILL, on a store in a file, and speak HTTP with the pretend distributor through "
         "a proxy that fails; people write in its systems meanwhile, some of them between a "
         "dispatcher's read and its write. The engine's time runs sixty times as fast as ours, so "
         "that its lease of three minutes is three seconds; nothing else of it is changed. A read "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -49,15 +50,20 @@ def one_story(seed: int) -> StoryResult:
 
 def run(stories: int = STORIES, first_seed: int = 1, workers: int = 2) -> dict[str, Any]:
     """Play ``stories`` seeds from ``first_seed`` on; the figures as in the JSON."""
-    started = monotonic()
+    started, spent = monotonic(), os.times()
+    before = spent.children_user + spent.children_system
     seeds = range(first_seed, first_seed + stories)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         results = list(pool.map(one_story, seeds))
-    return figures(results, first_seed, monotonic() - started)
+    spent = os.times()
+    cpu_seconds = spent.children_user + spent.children_system - before
+    return figures(results, first_seed, monotonic() - started, cpu_seconds)
 
 
-def figures(results: list[StoryResult], first_seed: int, wall_seconds: float) -> dict[str, Any]:
+def figures(
+    results: list[StoryResult], first_seed: int, wall_seconds: float, cpu_seconds: float
+) -> dict[str, Any]:
     """``broken``: seed -> what was broken there; ``silent``: what should have fired and did not;
     each property: in how many stories it was broken."""
     total, kills, toxics, edits = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
@@ -89,6 +95,7 @@ def figures(results: list[StoryResult], first_seed: int, wall_seconds: float) ->
             if result.broken
         },
         "wall_seconds": round(wall_seconds, 1),
+        "cpu_seconds": round(cpu_seconds, 1),
     }
 
 

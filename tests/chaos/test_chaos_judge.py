@@ -137,7 +137,7 @@ def a_result() -> StoryResult:
 def test_what_never_fired_and_what_was_broken_is_told_with_its_seed() -> None:
     result = a_result()
     del result.kills[POINTS[3]], result.toxics["slicer"]
-    figures = run_chaos.figures([result], 7, 1.0)
+    figures = run_chaos.figures([result], 7, 1.0, 1.0)
     assert figures["silent"] == [POINTS[3], "slicer", "people in push"]
     assert figures["broken_seeds"] == {"7": ["lost: one", "lost: two"]}
     assert figures["lost"] == 1
@@ -147,7 +147,9 @@ def test_the_section_is_replaced_and_the_rest_of_the_page_stays(tmp_path: Path) 
     page = tmp_path / "reliability.md"
     page.write_text("# Reliability\n\nOther figures.\n", encoding="utf-8")
     for _ in range(2):
-        write_section(run_chaos.figures([a_result()], 7, 1.0), PROPERTIES, page, "run_chaos.py")
+        write_section(
+            run_chaos.figures([a_result()], 7, 1.0, 1.0), PROPERTIES, page, "run_chaos.py"
+        )
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Reliability\n\nOther figures.\n\n## Real processes\n")
     assert text.count("## Real processes") == 1
