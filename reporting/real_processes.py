@@ -68,15 +68,15 @@ def _section(result: Mapping[str, Any], properties: Mapping[str, str], command: 
     return [
         HEAD,
         "",
-        f"Written by `{command}` on {today} ({machine}) with "
-        f"{result['cpu_seconds']:.0f} CPU seconds; CI runs as much (`pytest -m chaos -n 0`). Here "
-        "the dispatchers are processes of their own that die by SIGKILL, on a store in a file, and speak HTTP with the pretend distributor through "
-        "a proxy that fails; people write in its systems meanwhile, some of them between a "
-        "dispatcher's read and its write. The engine's time runs sixty times as fast as ours, so "
-        "that its lease of three minutes is three seconds; nothing else of it is changed. A read "
-        "after acceptance stands for the extraction that proves. Everything is judged by the "
-        "systems' own ledger. The seed draws what goes wrong; when exactly a message meets it, "
-        "the machine decides.",
+        f"Written by `{command}` on {today} ({machine}) with {result['cpu_seconds']:.0f} CPU "
+        "seconds; CI runs as much (`pytest -m chaos -n 0`). Here the dispatchers are processes of "
+        "their own that die by SIGKILL, on a store in a file, and speak HTTP with the pretend "
+        "distributor through a proxy that fails; people write in its systems meanwhile, some of "
+        "them between a dispatcher's read and its write. The engine's time runs sixty times as "
+        "fast as ours, so that its lease of three minutes is three seconds; nothing else of it is "
+        "changed. A read after acceptance stands for the extraction that proves. Everything is "
+        "judged by the systems' own ledger. The seed draws what goes wrong; when exactly a message "
+        "meets it, the machine decides.",
         "",
         "| | |",
         "|---|---:|",
