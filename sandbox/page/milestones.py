@@ -140,7 +140,10 @@ def _bookings(truth: OrderTruth, held: Beliefs) -> list[Entry]:
         return [absent(accepted.seen.get("erp"), truth.now, "has no such order")]
     entries = []
     for order in held.erp_orders:
-        entry = dated(from_local(order["booked"], true), true, truth.now, order["doc_no"])
+        # What is on hold is entered and not yet booked.
+        note = order["doc_no"] if order["booked"] else joined(order["doc_no"], "on credit hold")
+        at = from_local(order["booked"] or order["entered"], true)
+        entry = dated(at, true, truth.now, note)
         if order["stat"] == CANCELLED and not truth.all_cancelled:
             entry = Entry(entry.text, PLAIN, joined(order["doc_no"], "cancelled"), entry.at)
             if order is held.erp and not truth.cancelled:

@@ -127,7 +127,7 @@ def test_a_count_says_what_its_adjustment_corrects(opened: Distributor) -> None:
 
 def test_a_return_is_credited_at_the_price_that_was_billed(opened: Distributor) -> None:
     invoices = {row["inv_no"]: row for row in documents(opened, "erp", "invoices")}
-    memos = documents(opened, "erp", "credit_memos")
+    memos = documents(opened, "erp", "settlements")
     assert {row["status"] for row in documents(opened, "oms", "returns")} == {"CREDITED"}
     assert memos
     for memo in memos:
