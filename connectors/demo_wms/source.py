@@ -68,8 +68,8 @@ class WmsSource:
             yield clocked_page(http, entity, reader.records(page.records), str(position))
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
-        """Keys: order_lines order_nbr or host_order; shipment_lines ship_nbr; transactions ref;
-        items sku; inventory sku with whse.
+        """Keys: order_lines order_nbr or host_order; shipment_lines ship_nbr; return_lines
+        rma_nbr; transactions ref; items sku; inventory sku with whse.
         """
         documents: list[Any]
         match entity, dict(key):
@@ -79,6 +79,8 @@ class WmsSource:
                 documents = self.client.find("orders", {"host_order": host_order})
             case "shipment_lines", {"ship_nbr": number, **rest} if not rest:
                 documents = self.client.one(f"shipments/{number}")
+            case "return_lines", {"rma_nbr": number, **rest} if not rest:
+                documents = self.client.one(f"returns/{number}")
             case "transactions", {"ref": reference, **rest} if not rest:
                 documents = self.client.find("transactions", {"ref": reference})
             case "items", {"sku": sku, **rest} if not rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.faults.kind import Kind, correction_of, erp_lines, given_back
 from sandbox.payments import paid
@@ -127,6 +128,26 @@ def returned_not_credited(scene: Scene) -> Truth:
             ("F05R", data["return"]),
         ],
         values={"wms": "returned", "erp": "neither in stock nor credited", "real": "returned"},
+        correction=correction_of(
+            "erp",
+            "create_credit",
+            approval=True,
+            order_record=order.doc_no,
+            document=data["return"],
+            lines=erp_lines(data["lines"]),
+        )
+        | {
+            "followed_by": correction_of(
+                "erp",
+                "post_movement",
+                target_item=erp_item(line["item"]),
+                target_location=ERP_WAREHOUSE[data["location"]],
+                movement_type="653",
+                quantity=str(data["lines"][0]["qty"]),
+                document=data["return"],
+            )
+        },
+        after={"erp": {"settlements": {"rma_no": data["return"], "stat": "P"}}},
     )
 
 

@@ -66,6 +66,15 @@ class ErpSettlements(Books):
         self.settlements.put(document)
         return document
 
+    def void(self, set_no: str, now: float) -> Document:
+        """Take a settlement back."""
+        document = self.settlements.edit(set_no)
+        document["stat"] = "V"
+        document["voided"] = document["modified"] = local_naive(now)
+        document["row_version"] += 1
+        self.settlements.put(document)
+        return document
+
     def on_return_credited(self, data: dict[str, Any], when: float, stamp: float) -> None:
         """The goods of a return are credited, or, without one, something is let to the customer."""
         header = {
