@@ -1,4 +1,4 @@
-"""What can be read from the ERP: orders, fulfilments, invoices and what settles them, stock, items."""
+"""What can be read from the ERP: orders, what is posted and billed for them, periods, stock, items."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ class ErpSource:
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """Keys: items item_no; sales_order_lines doc_no or ext_ref; fulfilment_lines ship_ref,
-        ful_no or doc_no; invoice_lines ship_ref, inv_no or doc_no; settlement_lines set_no, inv_no or
-        rma_no; periods period; stock_movements ref; stock item_no with whs.
+        ful_no or doc_no; invoice_lines ship_ref, inv_no or doc_no; settlement_lines set_no,
+        inv_no or rma_no; periods period; stock_movements ref; stock item_no with whs.
         """
         if set(key) not in KEYS.get(entity, []):
             raise unknown_key(self, entity, key)

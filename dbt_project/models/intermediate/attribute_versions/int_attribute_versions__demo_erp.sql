@@ -109,6 +109,14 @@ paid_invoices as (
 ),
 
 -- An amount is that of a whole document: the first line of the invoice stands for it.
+first_lines as (
+    select distinct
+        system,
+        invoice_number,
+        doc_no || '/' || position_number as link_key
+    from paid_invoices
+),
+
 {% set sides = [
     ('paid_invoices', 'invoice_lines', 'billed_amount', 'invoiced', 'invoice_amount'),
     ('payments', 'settlement_lines', 'paid_amount', 'posted', 'settled_amount'),
@@ -137,13 +145,7 @@ amounts as (
             held.is_first_load,
             held.raw_key
         from {{ relation }} as held
-        inner join (
-            select distinct
-                system,
-                invoice_number,
-                doc_no || '/' || position_number as link_key
-            from paid_invoices
-        ) as first_lines
+        inner join first_lines
             on
                 held.system = first_lines.system
                 and held.invoice_number = first_lines.invoice_number

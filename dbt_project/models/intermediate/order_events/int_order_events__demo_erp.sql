@@ -199,10 +199,14 @@ closings as (
             periods.closed_at as occurred_at,
             periods.closed_from as recorded_from,
             periods.closed_to as recorded_to,
-            case when periods.closed_at is null then periods.updated_from else invoices.reversed_from end
-                as reversed_from,
-            case when periods.closed_at is null then periods.updated_to else invoices.reversed_to end
-                as reversed_to,
+            case
+                when periods.closed_at is null then periods.updated_from
+                else invoices.reversed_from
+            end as reversed_from,
+            case
+                when periods.closed_at is null then periods.updated_to
+                else invoices.reversed_to
+            end as reversed_to,
             greatest(periods.seen_at, invoices.seen_at) as seen_at,
             periods.is_first_load and invoices.is_first_load as is_first_load,
             periods.raw_key as raw_key

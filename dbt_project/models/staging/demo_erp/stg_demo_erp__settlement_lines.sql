@@ -7,7 +7,7 @@ select
     landed.set_no as settlement_number,
     landed.pos as position_number,
     landed.typ as settlement_type,
-    -- A reason that a seed knows says more than the type: what is let to a customer needs no return.
+    -- A reason that a seed knows says more than the type: an allowance needs no return.
     coalesce(reasons.canonical_value, types.canonical_value) as milestone,
     landed.doc_no,
     landed.inv_no as invoice_number,
