@@ -1,4 +1,4 @@
-"""What can be read from the ERP: orders, what is posted and billed for them, periods, stock, items."""
+"""What can be read from the ERP: orders, what is posted and billed for them, stock, items."""
 
 from __future__ import annotations
 
