@@ -63,7 +63,7 @@ GRACE_SECONDS = {
     "O06Q": HOUR,
     "O07": 0.0,
     "O09R": 4 * DAY,
-    "O11": 0.0,
+    "O11": 5 * MINUTE,
     "S01I": HOUR,
     "S04L": 2 * DAY,
     "S06T": 0.0,
