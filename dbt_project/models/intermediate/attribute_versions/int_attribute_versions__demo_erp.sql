@@ -65,6 +65,10 @@ fulfilments as (
     from {{ ref('stg_demo_erp__fulfilment_lines') }}
 ),
 
+invoices as (
+    select * from {{ ref('stg_demo_erp__invoice_lines') }}
+),
+
 billed_prices as (
     select
         system,
@@ -84,7 +88,7 @@ billed_prices as (
         seen_at,
         is_first_load,
         raw_key
-    from {{ ref('stg_demo_erp__invoice_lines') }}
+    from invoices
 ),
 
 payments as (
@@ -96,7 +100,7 @@ payments as (
 -- Of an invoice of which nothing was paid yet there is nothing to compare.
 paid_invoices as (
     select invoices.*
-    from {{ ref('stg_demo_erp__invoice_lines') }} as invoices
+    from invoices
     semi join payments
         on
             invoices.system = payments.system
