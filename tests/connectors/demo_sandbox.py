@@ -26,6 +26,7 @@ FAULT_OF_KIND = {
     "adjust_fulfilment": "H5",
     "set_delivered": "H9",
     "create_invoice": "F1",
+    "create_credit": "F5",
     "void_invoice": "F3",
     "post_movement": "I1",
     "adjust_stock": "I3",
