@@ -10,14 +10,17 @@ from connectors.http import HttpClient
 
 
 def clocked_page(http: HttpClient, entity: str, records: list[Record], cursor: str | None) -> Page:
-    """A page with what is known of the source's clock by now."""
+    """A page with what is known of the source's clock by now, and what was odd since the last."""
     offset = http.clock.offset()
+    notices = tuple(sorted(http.notices))
+    http.notices.clear()
     return Page(
         entity,
         records,
         cursor,
         clock_offset_seconds=offset.seconds if offset else None,
         clock_uncertainty_seconds=offset.uncertainty_seconds if offset else None,
+        notices=notices,
     )
 
 

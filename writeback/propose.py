@@ -234,7 +234,9 @@ def _holds(proposal: _Proposal, policy: Policy) -> dict[str, str]:
     if proposal.needs_approval or reason:
         holds[HOLD_APPROVAL] = proposal.approval_reason or reason or "the rule wants approval"
     if proposal.conflict:
-        holds[HOLD_CONFLICT] = "proposals for this object contradict each other; choose one"
+        holds[HOLD_CONFLICT] = (
+            "proposals for this object contradict each other, or its value takes turns; choose one"
+        )
     return holds
 
 
