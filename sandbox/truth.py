@@ -79,6 +79,7 @@ class Truth:
     ``since`` is when the disagreement began on the systems' own word. ``correction`` is the
     expected one, with its payload; ``after`` the state that it leads to. ``attempt``: a correction
     that is sent and may leave nothing behind; ``states``: how ours may end, if not by proof.
+    ``passes``: it ends by itself within hours, and what it opened must close then.
     """
 
     kind: str
@@ -91,6 +92,7 @@ class Truth:
     after: dict[str, Any] | None = None
     attempt: dict[str, Any] | None = None
     states: tuple[str, ...] = ()
+    passes: bool = False
     decoy: bool = False
     undetectable: str | None = None
 
@@ -114,4 +116,5 @@ class Truth:
             "expected_after_state": self.after,
             "expected_attempt": self.attempt,
             "expected_states": list(self.states),
+            "expected_to_close": self.passes,
         }

@@ -24,7 +24,7 @@ from orchestration.evaluation.in_process import (
     configuration,
     world_in_process,
 )
-from orchestration.evaluation.judging import Evidence, Sent, Sighting, judge
+from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judge
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
 from orchestration.pretend import SandboxError
@@ -147,7 +147,8 @@ class _Run:
         self._names = count(1)
         self.passes_with_faults = 0
         self.began_at = world.clock.now()
-        self._sightings: dict[tuple[str, str], Sighting] = {}
+        self._sightings: dict[Key, Sighting] = {}
+        self._open: frozenset[Key] = frozenset()
 
     def until_at_rest(self, late: bool) -> None:
         """A pass over the history and then more faults, if ``late``; then passes until nothing is
@@ -214,6 +215,7 @@ class _Run:
                 for one in self.installation.all_corrections()
             ),
             began_at=self.began_at,
+            open_at_end=self._open,
         )
 
     def _pass(self, may_fail: bool = False) -> PassReport:
@@ -243,6 +245,7 @@ class _Run:
         now = self.world.clock.now()
         for sighting in sightings(self.installation.settings, now):
             self._sightings.setdefault(sighting.key, sighting)
+        self._open = frozenset(still_open(self.installation.settings))
 
     def _approve(self) -> None:
         """The most careless person there can be: whatever waits for a yes gets it, so that every
@@ -283,3 +286,11 @@ def sightings(settings: Settings, seen_at: datetime) -> list[Sighting]:
         Sighting(rule, name, seen_at, incident, frozenset(about))
         for rule, name, about, incident in rows
     ]
+
+
+def still_open(settings: Settings) -> list[Key]:
+    """Rule and object of the exceptions that the published build has open."""
+    with published_connection(settings) as connection:
+        return connection.execute(
+            "select rule_id, object_id from marts.exceptions where status = 'open'"
+        ).fetchall()

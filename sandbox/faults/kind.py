@@ -73,6 +73,7 @@ def disturbed_feed(
         since=scene.now,
         expected=[(rule, feed) for rule in rules],
         values={system: what, "until": iso_utc(until)},
+        passes=True,
     )
 
 

@@ -147,6 +147,7 @@ def answer_told_again(scene: Scene) -> Truth:
     buyer.answer_again(bought, scene.now)
     truth = _truth("T6", bought, scene.now, [("D02R", _feed(bought))], file="whole once more")
     truth.keys["feed"] = _feed(bought)
+    truth.passes = True
     return truth
 
 
@@ -158,6 +159,7 @@ def answer_in_a_broken_envelope(scene: Scene) -> Truth:
     buyer.answer_again(bought, scene.now + DISTURBED_HOURS * HOUR)
     truth = _truth("S9", bought, scene.now, [("D02", _feed(bought))], wrong=wrong)
     truth.keys["feed"] = _feed(bought)
+    truth.passes = True
     truth.values["real"] = "answered in time; the supplier sends it well hours later"
     return truth
 

@@ -88,6 +88,7 @@ def billed_in_the_future(scene: Scene) -> Truth:
         since=scene.now,
         expected=[("D04F", "erp.invoice_lines")],
         values={"erp": "posted in 2031", "real": local_naive(posted), "until": iso_utc(mended)},
+        passes=True,
     )
 
 
@@ -103,6 +104,7 @@ def reported_late(scene: Scene) -> Truth:
         since=reported,
         expected=[("D04B", "carrier.tracking_events")],
         values={"carrier": "a scan that is reported days later", "real": iso_utc(scan.at)},
+        passes=True,
     )
 
 
