@@ -21,6 +21,7 @@ PAGE_MODES = (
     "renamed_column",
     "byte_order_mark",
     "time_cut_off",
+    "out_of_order",
 )
 WRITE_MODES = ("timeout_after_effect",)
 MODES = (*STATUS_MODES, *WRITE_MODES, *PAGE_MODES, "off")
@@ -55,7 +56,7 @@ _FIELDS = {
 
 # When something happened, in records or their lines, for pages that tell the day only.
 _MOMENTS = {
-    ("oms", "orders"): "deliveredAt",
+    ("oms", "orders"): "placedAt",
     ("erp", "fulfilments"): "posted",
     ("erp", "invoices"): "posted",
     ("carrier", "events"): "timestamp",
@@ -119,6 +120,8 @@ def distort(mode: str | None, system: str, entity: str, texts: list[str]) -> lis
         return [texts[0], *texts]
     if mode == "time_cut_off":
         return [_at_midnight(text, _MOMENTS.get((system, entity))) for text in texts]
+    if mode == "out_of_order":
+        return texts[::-1]
     number, status, column = _FIELDS[system, entity]
     if mode in ("added_column", "renamed_column"):
         records = [json.loads(text) for text in texts]

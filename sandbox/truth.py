@@ -51,6 +51,7 @@ GRACE_SECONDS = {
     "D01": 30 * MINUTE + READ_WITHIN,
     "D02": HOUR + READ_WITHIN,
     "D02R": 0.0,
+    "D02S": 0.0,
     "D03": 0.0,
     "D03Q": HOUR + READ_WITHIN,
     "D04": 0.0,

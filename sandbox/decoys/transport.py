@@ -96,7 +96,7 @@ def short_outage(scene: Scene) -> Truth:
 
 def stamped_earlier(scene: Scene) -> Truth:
     truth = price_in_flight(scene)
-    truth.kind = "T12"
+    truth.kind = "stamped_earlier"
     truth.values["why"] = (
         "the OMS copies the price in time, under a change time before that of what it told already"
     )
@@ -110,7 +110,7 @@ KINDS = (
     Kind("T3", "Scans come twice under new numbers", scans_renumbered),
     Kind("T5", "An old version comes after the new ones", old_version_last),
     Kind("batch_resent", "A batch of the WMS's feed comes whole once more", batch_replayed),
-    Kind("T12", "A price copied under an earlier change time", stamped_earlier),
+    Kind("stamped_earlier", "A price copied under an earlier change time", stamped_earlier),
     Kind(
         "short_outage",
         "The carrier is away for ten minutes, then tells all at once",

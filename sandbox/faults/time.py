@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.clock import DAY, HOUR, MINUTE, iso_utc, local_naive
+from sandbox.clock import HOUR, MINUTE, iso_utc, local_naive
 from sandbox.faults.kind import DISTURBED_HOURS, Kind, disturbed_feed, retold
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
@@ -53,23 +53,14 @@ def zone_dropped(scene: Scene) -> Truth:
 
 def day_without_time(scene: Scene) -> Truth:
     truth = disturbed_feed(
-        scene,
-        "C3",
-        "oms",
-        "orders",
-        "time_cut_off",
-        ("D03",),
-        "the day of each delivery, as midnight",
+        scene, "C3", "oms", "orders", "time_cut_off", ("D03",), "the day of each order, as midnight"
     )
     truth.expected = [("D03", "oms.order_lines")]
-    truth.keys = {"feed": "oms.order_lines", "others": []}
+    truth.keys = {"feed": "oms.order_lines", "orders": []}
     for number in range(1, 4):
         order, _ = scene.order(RECENT)
-        placed = scene.now - scene.rng.uniform(2 * DAY, 3 * DAY)
-        shipped = scene.write.ship(order, scene.write.packed(order, placed, pace=0.2), pace=0.2)
-        scene.write.invoice(order, shipped, pace=0.2)
-        scene.write.carry(order, shipped, pace=0.2, delivered=scene.now + number * MINUTE)
-        truth.keys["others"].append(keys_of(order, order.shipments[0]))
+        scene.write.booked(order, scene.now + number * MINUTE, pace=0.0)
+        truth.keys["orders"].append(keys_of(order))
     return truth
 
 
@@ -119,7 +110,7 @@ KINDS = (
     Kind("C2", "A delivery scan without its time zone", zone_dropped),
     Kind(
         "C3",
-        "The OMS tells the days of deliveries without their times",
+        "The OMS tells the days of orders without their times",
         day_without_time,
         undated=True,
         whole_feed="oms.orders",

@@ -113,14 +113,27 @@ def outage_and_burst(scene: Scene) -> Truth:
     return truth
 
 
-def shipped_from_now_on(scene: Scene) -> Order:
-    """An order that ships in a minute and is posted, billed and picked up soon after.
+def out_of_order(scene: Scene) -> Truth:
+    truth = disturbed_feed(
+        scene, "T12", "erp", "invoices", "out_of_order", ("D02S",), "the newest change comes first"
+    )
+    truth.expected = [("D02S", "erp.invoice_lines")]
+    orders = [shipped_from_now_on(scene, after * MINUTE) for after in (2, 5)]
+    truth.keys = {
+        "feed": "erp.invoice_lines",
+        "orders": [keys_of(order, order.shipments[0]) for order in orders],
+    }
+    return truth
+
+
+def shipped_from_now_on(scene: Scene, after: float = MINUTE) -> Order:
+    """An order that ships in a moment and is posted, billed and picked up soon after.
 
     Nothing of that may lie before now: it moves stock, of which snapshots were taken.
     """
     order, _ = scene.order(RECENT)
     write = scene.write
-    shipped = scene.now + MINUTE
+    shipped = scene.now + after
     packed = shipped - 5 * MINUTE
     # The least that the steps before take, at pace 0.
     write.packed(order, packed - 71 * MINUTE, pace=0.0)
@@ -158,6 +171,13 @@ KINDS = (
         outage_and_burst,
         undated=True,
         whole_feed="wms.shipments",
+    ),
+    Kind(
+        "T12",
+        "The ERP's pages of invoices come in another order",
+        out_of_order,
+        undated=True,
+        whole_feed="erp.invoices",
     ),
     Kind(
         "T11",

@@ -114,14 +114,15 @@ def has_no_shipments(reader: Reader) -> bool:
 
 def tells_days_only(reader: Reader) -> bool:
     orders = reader.oms_all("orders")
-    times = {
-        line["deliveredAt"][11:]
-        for order in orders
-        for line in order["lines"]
-        if line["deliveredAt"]
-    }
+    times = {order["placedAt"][11:] for order in orders}
     assert any(order["updatedAt"][11:] != "00:00:00.000Z" for order in orders)
     return times == {"00:00:00.000Z"}
+
+
+def comes_backwards(reader: Reader) -> bool:
+    page = reader.erp.get("/api/invoices").json()["data"]
+    times = [row["modified"] for row in page]
+    return times != sorted(times) and times == sorted(times, reverse=True)
 
 
 def is_fast(reader: Reader) -> bool:
@@ -144,6 +145,7 @@ def has_mark(reader: Reader) -> bool:
         ("T10", has_no_shipments),
         ("short_outage", is_away),
         ("C3", tells_days_only),
+        ("T12", comes_backwards),
         ("C1", is_fast),
     ],
 )

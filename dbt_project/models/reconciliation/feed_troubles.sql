@@ -13,6 +13,7 @@
         'is_complete and told_count > 0 and not has_time_cut_off',
     ),
     'told_again': ('has_told_again', 'is_complete and not has_told_again'),
+    'out_of_order': ('has_out_of_order', 'is_complete and not has_out_of_order'),
     'back_dated': ('has_back_dated', 'is_complete and not has_back_dated'),
 } %}
 {# Notices of a reading that are signals: how each begins stands in connectors/base.py. #}
@@ -21,6 +22,7 @@
     'odd_encoding': 'odd encoding',
     'time_cut_off': 'time cut off',
     'told_again': 'told again',
+    'out_of_order': 'out of order',
 } %}
 {# So often within a day a value may come back before it counts as undone again and again. #}
 {% set flips_allowed = 2 %}
