@@ -77,12 +77,13 @@ readings as (
             > tolerances.skew_minutes * 60,
             false
         ) as is_skewed,
-    {% for signal, beginning in notices.items() %}
-        log.is_complete and coalesce(contains(log.notices, '{{ beginning }}'), false)
-            as has_{{ signal }},
-    {% endfor %}
         coalesce(late_readings.late_count, 0) as late_count,
         late_readings.late_count is not null as has_back_dated
+        {% for signal, beginning in notices.items() %}
+            ,
+            log.is_complete and coalesce(contains(log.notices, '{{ beginning }}'), false)
+                as has_{{ signal }}
+        {% endfor %}
     from {{ ref('stg_log__extractions') }} as log
     inner join {{ ref('dim_systems') }} as systems
         on log.system = systems.system
@@ -161,7 +162,13 @@ told_by_the_log as (
         arg_min(observed, extraction_started_at) as observed,
         min(extraction_started_at) as begun_at,
         case
-            when signal in ('{{ told_by_readings | join("', '") }}') then min(ended_at)
+            when
+                signal in (
+                    {% for signal in told_by_readings -%}
+                        '{{ signal }}'{{ ', ' if not loop.last }}
+                    {%- endfor %}
+                )
+                then min(ended_at)
             when min(ended_at) is not null then max(extraction_started_at)
         end as ended_from,
         min(ended_at) as ended_to
