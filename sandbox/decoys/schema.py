@@ -16,7 +16,7 @@ def described_in_another_language(scene: Scene) -> Truth:
     return decoy(
         "accented_text",
         ["erp"],
-        {"item_no": erp_item(item.number)},
+        {"gtin": item.gtin, "item_no": erp_item(item.number)},
         scene.now,
         "letters beyond ASCII are what UTF-8 is for",
     )
