@@ -66,6 +66,15 @@ def applied(
     return json_response(to_json(after), status, headers)
 
 
+def noted(request: Request, name: str, after: Any, key: str) -> None:
+    """Note one item of a batch that was applied, and what is answered when its key comes again."""
+    gate: Gate = request.scope["gate"]
+    effect = Effect(f"{request.method} {request.scope['route'].path}", name, None, after)
+    gate.note(effect, key)
+    gate.distributor.store.remember_answer(gate.system, key, "batch", 201, {}, to_json(after))
+    request.scope["has_items"] = True
+
+
 def page_texts(request: Request, entity: str, texts: list[str]) -> list[str]:
     """The records of a list page, broken if misbehaviour is armed for it."""
     gate: Gate = request.scope["gate"]
@@ -151,6 +160,8 @@ class Gate:
             response.headers["retry-after"] = "1"
             return response
         body = await _read(receive)
+        if body is None:
+            return None
         if method not in WRITE_METHODS or path in self.open_paths:
             response = await self._call(scope, body)
             if scope.get("page_mode") == "cut_page":
@@ -163,7 +174,8 @@ class Gate:
         unanswered = scope.get("unanswered") or self.misbehaviour.take(
             self.system, WRITE_MODES, method, path
         )
-        return None if scope.get("effect") is not None and unanswered else response
+        has_effect = scope.get("effect") is not None or scope.get("has_items")
+        return None if has_effect and unanswered else response
 
     async def _write(self, scope: Scope, headers: Headers, body: bytes) -> Response:
         """Apply a write once, however often its key is sent; commit before it is answered."""
@@ -186,7 +198,7 @@ class Gate:
         store.begin()
         effect: Effect | None = scope.get("effect")
         if effect is not None:
-            self._note(effect, key)
+            self.note(effect, key)
         final = response.status_code < 500 and response.status_code not in _BEFORE_THE_OPERATION
         if key is not None and final:
             kept = {
@@ -225,14 +237,14 @@ class Gate:
             view.tables[behaviour.needs["entity"]].put(after)
             scope["effect"] = replace(effect, after=after)
         elif mode == "apply_twice":
-            self._note(effect, scope["idempotency_key"])
+            self.note(effect, scope["idempotency_key"])
             response = await self._call(scope, body)
         elif mode in ("never_answer", "sender_dies"):
             scope["unanswered"] = True
             scope["sender_dies"] = mode == "sender_dies"
         return response
 
-    def _note(self, effect: Effect, key: str | None) -> None:
+    def note(self, effect: Effect, key: str | None) -> None:
         """Write an effect into the ledger."""
         self.distributor.store.begin()
         self.distributor.store.add_effect(
@@ -292,12 +304,13 @@ class Gate:
                 await asyncio.sleep(0.05)
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """The body; None when the sender hung up in the middle: half a request is none."""
     body = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return body
+            return None
         body += message.get("body", b"")
         if not message.get("more_body"):
             return body
