@@ -20,3 +20,5 @@ union all
 {{ unmapped_items('demo_erp', 'sales_order_lines', 'item_no') }}
 union all
 {{ ambiguous_items('demo_erp', 'items', 'gtin') }}
+union all
+{{ doubtful_customers('demo_erp', 'sales_order_lines', 'cust_no', 'ext_ref', 'demo_oms', 'C') }}
