@@ -67,6 +67,23 @@ def backtest(
 
 
 @app.command()
+def promises(
+    home: Home = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    json_path: JsonPath = None,
+) -> None:
+    """List the orders that wait for goods in trouble, and offers beyond what can be promised."""
+    from reporting.promises import print_promises
+    from reporting.promises import promises as at_stake
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        found = at_stake(connection)
+    print_promises(found, console, limit)
+    write_json(json_path, found)
+
+
+@app.command()
 def parity(
     old: Annotated[str, typer.Argument(help="The system that is to be replaced.")],
     new: Annotated[str, typer.Argument(help="The one of the same role that takes over.")],

@@ -16,3 +16,5 @@ union all
 {{ unmapped_items('demo_erp', 'sales_order_lines', 'item_no') }}
 union all
 {{ ambiguous_items('demo_erp', 'items', 'gtin') }}
+union all
+{{ unmapped_units('demo_erp', 'sales_order_lines', 'um') }}
