@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.destinations import duckdb as duckdb_destination
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
@@ -25,6 +28,17 @@ class warehouse_destination(duckdb_destination):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(credentials=connection, destination_name="warehouse")
+        self._known: dict[Any, DestinationCapabilitiesContext] = {}
+
+    def capabilities(
+        self, config: Any = None, naming: Any = None
+    ) -> DestinationCapabilitiesContext:
+        """Asked 24 times a load, and resolved from every source of configuration each time."""
+        if config is not None:
+            return super().capabilities(config, naming)
+        if naming not in self._known:
+            self._known[naming] = super().capabilities(naming=naming)
+        return self._known[naming].copy()
 
     @property
     def client_class(self) -> type[DuckDbClient]:

@@ -27,6 +27,7 @@ from registry.settings import Settings
 log = logging.getLogger(__name__)
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 600.0
+_OWNER_WIDTH = 120
 
 # What DuckDB says about a file or a log of changes that can't be trusted. All else (a lock, a full
 # disk, missing rights) says nothing about the content, and must not set the file aside.
@@ -81,7 +82,7 @@ def warehouse_lock(
         ) from None
     try:
         if lock.lock_counter == 1:
-            path.write_text(f"process {os.getpid()} ({purpose})\n", encoding="utf-8")
+            _note_owner(path, f"process {os.getpid()} ({purpose})")
         yield
     finally:
         lock.release()
@@ -100,6 +101,16 @@ def lock_owner(settings: Settings) -> str | None:
         return _owner(path)
     lock.release()
     return None
+
+
+def _note_owner(path: Path, owner: str) -> None:
+    """Overwrites in place: a file cut to nothing first is brought to the disk when it is closed
+    (ext4), a second and more while a checkpoint is being written."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        os.write(file, f"{owner:<{_OWNER_WIDTH}.{_OWNER_WIDTH}}\n".encode())
+    finally:
+        os.close(file)
 
 
 def _owner(path: Path) -> str:

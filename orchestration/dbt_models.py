@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from ingestion.warehouse import warehouse
 from orchestration.dbt_build import NodeResult, build_pass
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM, OPERATIONS_TEAM
+from orchestration.quality import await_judgement
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 MATERIALIZATION = "dagster-dbt/materialization_type"
@@ -39,18 +39,10 @@ class Translator(DagsterDbtTranslator):
         return [OPERATIONS_TEAM if operations else DATA_TEAM]
 
 
-def _row_counts(installation: Installation) -> dict[tuple[str, str], int]:
-    with warehouse(installation.settings) as connection:
-        rows = connection.execute(
-            "select schema_name, table_name, estimated_size from duckdb_tables()"
-        ).fetchall()
-    return {(schema, table): int(size or 0) for schema, table, size in rows}
-
-
-def _metadata(result: NodeResult, size: int | None) -> dict[str, Any]:
+def _metadata(result: NodeResult) -> dict[str, Any]:
     metadata: dict[str, Any] = {"seconds": round(result.seconds, 3)}
-    if size is not None:
-        metadata["dagster/row_count"] = size
+    if result.rows is not None:
+        metadata["dagster/row_count"] = result.rows
     return metadata
 
 
@@ -71,13 +63,13 @@ def build_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
         assets = context.assets_def
         models = {spec.metadata[UNIQUE_ID]: spec.key for spec in assets.specs}
         checks = {spec.metadata[UNIQUE_ID]: spec for spec in assets.check_specs}
-        results = build_pass(installation.settings)
-        sizes = _row_counts(installation)
+        results = build_pass(
+            installation.settings, lambda: await_judgement(installation, context.run_id)
+        )
         for result in results:
             if result.unique_id in models and result.status == "success":
                 key = models[result.unique_id]
-                size = sizes.get((key.path[0], key.path[-1]))
-                yield dg.MaterializeResult(asset_key=key, metadata=_metadata(result, size))
+                yield dg.MaterializeResult(asset_key=key, metadata=_metadata(result))
             elif result.unique_id in checks:
                 spec = checks[result.unique_id]
                 yield dg.AssetCheckResult(

@@ -13,25 +13,37 @@ from registry.systems import Registry
 GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
 
 
+def await_judgement(installation: Installation, build_id: str) -> None:
+    """For whoever has built: no verdict on the build before counts any more, so that a pass that
+    dies before its gate has spoken stops corrections."""
+    installation.store.open_gates(build_id, _systems(installation))
+
+
 def judge(installation: Installation, build_id: str, plain: bool = False) -> GateReport:
     """Run the gate and keep a verdict for every system, also when it could not run: fail closed.
 
     ``plain``: without Great Expectations, as ``run_gate`` says.
     """
     store = installation.store
-    # First of all, so that a pass that dies here does not leave the verdict of the one before.
-    store.open_gates(build_id, [system.name for system in installation.registry.systems])
     try:
         with warehouse(installation.settings) as connection:
             report = run_gate(connection, installation.registry, build_id, plain=plain)
     except Exception as error:
-        for system in installation.registry.systems:
-            store.set_gate(build_id, system.name, None, f"the gate could not run: {error}")
+        crashed = (None, f"the gate could not run: {error}")
+        store.set_gates(build_id, dict.fromkeys(_systems(installation), crashed))
         raise
-    for name, verdict in report.systems.items():
-        passed = None if verdict.outcome == "crashed" else verdict.passed
-        store.set_gate(build_id, name, passed, verdict.reason)
+    store.set_gates(
+        build_id,
+        {
+            name: (None if verdict.outcome == "crashed" else verdict.passed, verdict.reason)
+            for name, verdict in report.systems.items()
+        },
+    )
     return report
+
+
+def _systems(installation: Installation) -> list[str]:
+    return [system.name for system in installation.registry.systems]
 
 
 def build_quality_gate(upstream: Iterable[dg.AssetKey], registry: Registry) -> dg.AssetsDefinition:

@@ -4,7 +4,7 @@
     No clock correction: whoever writes a date looks at a calendar.
 #}
 {% macro local_day(column, name) -%}
-    timezone(time_zone, cast({{ column }} as timestamp)) as {{ name }}_from,
-    timezone(time_zone, cast({{ column }} as timestamp) + interval 1 day)
+    {{ local_time('cast(' ~ column ~ ' as timestamp)') }} as {{ name }}_from,
+    {{ local_time('cast(' ~ column ~ ' as timestamp) + interval 1 day') }}
     - interval 1 microsecond as {{ name }}_to
 {%- endmacro %}

@@ -7,9 +7,25 @@ with rules as (
         {{ list_of('a_milestone') }} as a_milestones,
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
-        {{ list_of('discharged_by') }} as discharges
+        {{ list_of('discharged_by') }} as discharges,
+        cover in ('quantity', 'opposite_quantity') or arises <> 'each' as counts_amounts
     from {{ ref('rules_in_force') }} as rules
     where family = 'presence'
+),
+
+-- A row for each milestone: facts are found by equality, and not by looking into lists.
+a_rules as (
+    select
+        *,
+        unnest(a_milestones) as milestone
+    from rules
+),
+
+b_rules as (
+    select
+        *,
+        unnest(b_milestones) as milestone
+    from rules
 ),
 
 facts as (
@@ -25,15 +41,16 @@ a_facts as (
         rules.requires,
         rules.due_from,
         rules.grace_minutes,
+        rules.counts_amounts,
         facts.*,
         list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
-    inner join rules
+    inner join a_rules as rules
         on
             facts.role = rules.a_role
             and facts.object_type = rules.object_type
-            and list_contains(rules.a_milestones, facts.milestone)
+            and facts.milestone = rules.milestone
     inner join {{ ref('rule_routes') }} as routes
         on
             rules.rule_id = routes.rule_id
@@ -63,11 +80,11 @@ b_facts as (
         end as weight,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
-    inner join rules
+    inner join b_rules as rules
         on
             facts.role = rules.b_role
             and facts.object_type = rules.object_type
-            and list_contains(rules.b_milestones, facts.milestone)
+            and facts.milestone = rules.milestone
     inner join {{ ref('rule_routes') }} as routes
         on
             rules.rule_id = routes.rule_id
@@ -148,6 +165,7 @@ ordered as (
     group by rules.rule_id, facts.object_id
 ),
 
+-- Only where amounts count: of the other rules, each A needs one B.
 a_with_totals as (
     select
         a_facts.*,
@@ -159,6 +177,7 @@ a_with_totals as (
     from a_facts
     left join ordered
         on a_facts.rule_id = ordered.rule_id and a_facts.object_id = ordered.object_id
+    where a_facts.counts_amounts
     window
         key_history as (
             partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
@@ -187,6 +206,12 @@ arisen as (
             running_quantity >= ordered_quantity
             and running_quantity - quantity < ordered_quantity
         )
+    union all by name
+    select
+        *,
+        1 as needed
+    from a_facts
+    where not counts_amounts
 ),
 
 -- A duty may rest on something else being there first: no cancelling of what never arrived.

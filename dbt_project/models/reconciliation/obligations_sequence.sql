@@ -25,6 +25,16 @@ with pairs as (
     where rules.family = 'sequence'
 ),
 
+-- A row for each milestone: claims are found by equality, and not by looking into lists.
+{% for side in ['earlier', 'later'] %}
+    {{ side }}_steps as (
+        select
+            *,
+            unnest({{ side }}_milestones) as milestone
+        from pairs
+    ),
+{% endfor %}
+
 facts as (
     select * from {{ ref('facts') }}
 ),
@@ -81,11 +91,11 @@ claims as (
                 else {{ match_key('pairs.matched_on', 'claims') }}
             end as match_key
         from claims
-        inner join pairs
+        inner join {{ side }}_steps as pairs
             on
                 claims.system = pairs.{{ side }}_system
                 and claims.object_type = pairs.object_type
-                and list_contains(pairs.{{ side }}_milestones, claims.milestone)
+                and claims.milestone = pairs.milestone
         {% if side == 'later' %}
             -- What we sent ourselves comes when it comes.
             where not claims.is_echo

@@ -12,6 +12,21 @@ with rules as (
     where family = 'uniqueness'
 ),
 
+-- A row for each milestone: facts are found by equality, and not by looking into lists.
+a_rules as (
+    select
+        *,
+        unnest(a_milestones) as milestone
+    from rules
+),
+
+b_rules as (
+    select
+        *,
+        unnest(b_milestones) as milestone
+    from rules
+),
+
 facts as (
     select * from {{ ref('facts') }}
 ),
@@ -56,10 +71,10 @@ a_lines as (
         cast(abs(facts.quantity) as decimal(38, 6)) * terms.unit_price as line_value,
         terms.currency
     from facts
-    inner join rules
+    inner join a_rules as rules
         on
             facts.role = rules.a_role
-            and list_contains(rules.a_milestones, facts.milestone)
+            and facts.milestone = rules.milestone
             and facts.object_type
             = case
                 when rules.object_type in ('movement', 'package') then rules.object_type
@@ -96,11 +111,11 @@ documents as (
         any_value(milestone) as milestone,
         min(order_id) as order_id,
         min(party_id || '|' || party_reference) as party,
-        case when count(distinct order_line_id) = 1 then any_value(order_line_id) end
-            as order_line_id,
         -- Not just any of several: that would depend on the order in which rows arrived.
-        case when count(distinct item_id) = 1 then any_value(item_id) end as item_id,
-        case when count(distinct location_id) = 1 then any_value(location_id) end as location_id,
+        case when min(order_line_id) = max(order_line_id) then min(order_line_id) end
+            as order_line_id,
+        case when min(item_id) = max(item_id) then min(item_id) end as item_id,
+        case when min(location_id) = max(location_id) then min(location_id) end as location_id,
         sum(quantity) as quantity,
         min(recorded_from) as recorded_from,
         min(recorded_to) as recorded_to,
@@ -109,8 +124,8 @@ documents as (
         bool_and(is_echo) as is_echo,
         any_value(origin) as origin,
         -- A document of several lines has no one price: it is worth its lines, in one currency.
-        case when count(distinct currency) = 1 then sum(line_value) end as document_value,
-        case when count(distinct currency) = 1 then any_value(currency) end as currency,
+        case when min(currency) = max(currency) then sum(line_value) end as document_value,
+        case when min(currency) = max(currency) then min(currency) end as currency,
         max(seen_at) as seen_at,
         bool_and(is_first_load) as is_first_load,
         min(raw_key) as raw_key,
@@ -191,10 +206,10 @@ originals as (
         || '|' || facts.milestone || '|' || cast(abs(facts.quantity) as varchar) as fact_key,
         abs(sum(sign(facts.quantity))) as original_count
     from facts
-    inner join rules
+    inner join b_rules as rules
         on
             facts.role = rules.b_role
-            and list_contains(rules.b_milestones, facts.milestone)
+            and facts.milestone = rules.milestone
             and facts.object_type = rules.object_type
     inner join {{ ref('rule_routes') }} as routes
         on

@@ -16,7 +16,7 @@ select
     set_control_number,
     position as sender_position,
     origin,
-    timezone(time_zone, acknowledgement_due_at) as acknowledgement_due_at,
+    {{ local_time('acknowledgement_due_at') }} as acknowledgement_due_at,
     {{ local_instant('written_at', 'written', precision='1 minute') }},
     {{ provenance() }}
 from landed
