@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -132,6 +132,11 @@ class Outcome:
     retry_after_seconds: float | None = None
     response: str = ""
 
+    @property
+    def is_an_answer(self) -> bool:
+        """Whether the target itself said yes or no: it is there and works."""
+        return self.result in (Result.OK, Result.REFUSED)
+
 
 @dataclass(frozen=True)
 class CorrectionRequest:
@@ -184,4 +189,22 @@ class Target(Protocol):
 
     def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
         """Apply the inverse of an applied correction."""
+        ...
+
+
+@runtime_checkable
+class BatchTarget(Protocol):
+    """A Target that takes several corrections of a kind in one request."""
+
+    @property
+    def batches(self) -> Mapping[str, int]:
+        """Kind -> how many at most."""
+        ...
+
+    def apply_batch(self, requests: Sequence[CorrectionRequest]) -> Mapping[str, Outcome]:
+        """Send them once, all in one request; the outcome of each by its idempotency key.
+
+        Each item is applied or not for itself. Of an item that the answer does not mention nothing
+        is known: it is left out. Never raises for what the target or the network did.
+        """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -127,6 +127,29 @@ class HttpTarget:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
         return self.judge(response, record_of)
 
+    def send_batch(
+        self,
+        path: str,
+        items: Mapping[str, Mapping[str, Any]],
+        requests: Sequence[CorrectionRequest],
+        record_of: Callable[[Any], str | None],
+    ) -> Mapping[str, Outcome]:
+        """POST several writes in one request, exactly once: ``{"items": [{"key", ...}]}``.
+
+        ``items``: idempotency key -> body. The answer (207) has an item a key with its ``status``.
+        """
+        late = next((o for r in requests if (o := deadline_passed(r, self.http.now()))), None)
+        if late is not None:
+            return dict.fromkeys(items, late)
+        body = {"items": [{"key": key, **item} for key, item in items.items()]}
+        try:
+            response = self.http.send("POST", path, json=body)
+        except NotSentError as error:
+            return dict.fromkeys(items, Outcome(Result.RETRY, error.kind, str(error)))
+        except NoAnswerError as error:
+            return dict.fromkeys(items, Outcome(Result.UNKNOWN, error.kind, str(error)))
+        return judge_items(response, list(items), record_of)
+
     def _too_late(self) -> Outcome | None:
         request = self._request.get()
         return None if request is None else deadline_passed(request, self.http.now())
@@ -175,6 +198,44 @@ def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> O
     if status == httpx.codes.REQUEST_TIMEOUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Outcome(Result.UNKNOWN, f"http_{status}", message, response=text)
     return Outcome(Result.REFUSED, _REFUSALS.get(status, f"http_{status}"), message, response=text)
+
+
+def judge_items(
+    response: httpx.Response, keys: Sequence[str], record_of: Callable[[Any], str | None]
+) -> Mapping[str, Outcome]:
+    """The outcome of each item of a batch, by its key.
+
+    An answer about the whole request holds for every item, but for a refusal: which item it is
+    about nobody knows, so each is tried again alone. In a 2xx answer each item is judged by its own
+    status like an answer of its own. An item that is not mentioned, or that is told twice in
+    different ways, is not in the result: nothing is known of it.
+    """
+    if not response.is_success:
+        whole = judge(response, record_of)
+        if whole.result is Result.REFUSED and len(keys) > 1:
+            message = f"the whole request was refused ({whole.code}: {whole.message})"
+            whole = Outcome(Result.RETRY, "batch_refused", message, response=whole.response)
+        return dict.fromkeys(keys, whole)
+    told: dict[str, Outcome] = {}
+    contradicted: set[str] = set()
+    for item in _items(response):
+        key, status = str(item.get("key")), item.get("status")
+        if key not in keys or not isinstance(status, int) or not 100 <= status <= 599:
+            continue
+        outcome = judge(httpx.Response(status, json=item), record_of)
+        if key in told and told[key] != outcome:
+            contradicted.add(key)
+        told[key] = outcome
+    return {key: outcome for key, outcome in told.items() if key not in contradicted}
+
+
+def _items(response: httpx.Response) -> list[dict[str, Any]]:
+    """The items of a batch's answer; none when it can't be read."""
+    try:
+        items = response.json()["items"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def deadline_passed(request: CorrectionRequest, now: datetime) -> Outcome | None:

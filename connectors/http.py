@@ -22,6 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from connectors.base import SourceError
 from connectors.in_process import hosted
+from connectors.looks import seen
 from registry.systems import System
 
 READ_ATTEMPTS = 4
@@ -240,9 +241,16 @@ class HttpClient:
     ) -> None:
         self.system = system
         self.clock = ClockMeter()
-        self._sleep = sleep
         self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
-        self._base = httpx.URL(system.base_url.rstrip("/") + "/")
+        self._root = system.base_url.rstrip("/") + "/"
+        self._base = httpx.URL(self._root)
+        self._retrying = Retrying(
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=_wait,
+            retry=retry_if_exception_type(TransientError),
+            sleep=sleep,
+            reraise=True,
+        )
         here = hosted(self._base.host)
         self.now = now or (here.now if here else _utc_now)
         answer_timeout = float(str(system.options.get("timeout_seconds", ANSWER_TIMEOUT_SECONDS)))
@@ -270,7 +278,14 @@ class HttpClient:
         Kinds: unreachable, timeout, unauthorised, forbidden, not_found, rate_limited, server_error,
         redirected, refused, bad_page.
         """
-        return self._read(path, params, None, headers)
+        known = seen()
+        if known is None or headers:
+            return self._read(path, params, None, headers)
+        question = (self._root, self.system.name, path, tuple(sorted((params or {}).items())))
+        if question not in known:
+            known[question] = self._read(path, params, None, headers)
+        answer: httpx.Response = known[question]
+        return answer
 
     def query(self, path: str, body: Any) -> Any:
         """The JSON of a read that takes its question in the body of a POST.
@@ -351,14 +366,7 @@ class HttpClient:
         body: Any,
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
-        retrying = Retrying(
-            stop=stop_after_attempt(READ_ATTEMPTS),
-            wait=_wait,
-            retry=retry_if_exception_type(TransientError),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(self._read_once, path, params, body, headers)
+        return self._retrying(self._read_once, path, params, body, headers)
 
     def _read_once(
         self,
@@ -406,7 +414,10 @@ class HttpClient:
 
     def _url(self, path: str) -> httpx.URL:
         base = self._base
-        url = base.join(path if path.startswith("http") else path.lstrip("/"))
+        if not path.startswith("http"):
+            # Joined as text, since the base ends with a slash: it is done for each request.
+            return httpx.URL(f"{self._root}{path.lstrip('/')}")
+        url = base.join(path)
         if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
             raise SourceError(
                 "bad_page",

@@ -325,7 +325,8 @@ def configuration_hash(registry: Registry, contracts: Sequence[Contract]) -> str
     ]
     content = {
         "systems": systems,
-        "policy": registry.policy.model_dump(mode="json"),
+        # No model looks at the calendar of the books: month end must not rebuild everything.
+        "policy": registry.policy.model_dump(mode="json", exclude={"closed_periods"}),
         "rules": {rule: held.model_dump(mode="json") for rule, held in registry.rules.items()},
         "contracts": [asdict(contract) for contract in contracts],
     }

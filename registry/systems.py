@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from registry.errors import ConfigurationError
 
@@ -19,6 +28,7 @@ WriteMode = Literal["off", "dry_run", "on"]
 class System(BaseModel):
     """One instance of a connector, for example ``erp_us``.
 
+    ``write_threads`` is how many corrections may be under way to it at once, in one process.
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
     looked for, where the source can tell (0: in every pass). ``secrets`` maps a secret's role to
@@ -41,6 +51,7 @@ class System(BaseModel):
     settle_seconds: float = Field(default=60, ge=0)
     sweep_seconds: float = Field(default=86_400, ge=0)
     write_mode: WriteMode = "dry_run"
+    write_threads: int = Field(default=1, ge=1, le=32)
     requests_per_second: float = Field(default=20, gt=0)
     page_size: int = Field(default=500, gt=0)
     secrets: dict[str, str] = {}
@@ -76,6 +87,32 @@ OWN_SYSTEM = System(
 )
 
 
+class ClosedPeriod(BaseModel):
+    """Days into which nothing may be posted without a person: books that are closed or closing.
+
+    ``systems``: whose books (empty: all). ``time_zone``: where their days begin. ``opens_at``: when
+    they are open again, as far as that is known; else the row is removed when they are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    first_day: date
+    last_day: date
+    status: Literal["closing", "closed"] = "closed"
+    systems: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    opens_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> ClosedPeriod:
+        if self.last_day < self.first_day:
+            raise ValueError(f"period '{self.name}' ends before it begins")
+        if self.time_zone not in available_timezones():
+            raise ValueError(f"'{self.time_zone}' is not an IANA time zone")
+        return self
+
+
 class Policy(BaseModel):
     """What holds for all corrections. Amounts are in the correction's own currency."""
 
@@ -90,6 +127,8 @@ class Policy(BaseModel):
         "cancel_order",
     )
     max_corrections_per_run: int = Field(default=500, gt=0)
+    # The calendar of the books, for kinds with financial effect.
+    closed_periods: tuple[ClosedPeriod, ...] = ()
     # How long a dispatcher that died keeps others from its corrections; far above any request.
     lease_seconds: float = Field(default=180, ge=30)
 
@@ -167,6 +206,12 @@ def load_registry(path: Path) -> Registry:
         )
         raise ConfigurationError(f"{path} has wrong settings:\n{problems}") from error
     names = [system.name for system in registry.systems]
+    periods = registry.policy.closed_periods
+    strangers = sorted({name for period in periods for name in period.systems} - set(names))
+    if strangers:
+        raise ConfigurationError(
+            f"{path} closes periods of systems that it does not have: {', '.join(strangers)}"
+        )
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ConfigurationError(f"{path} names a system twice: {', '.join(doubled)}")

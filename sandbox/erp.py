@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
@@ -12,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox import clock
 from sandbox.distributor import Distributor
-from sandbox.http import applied, is_silent, json_response, new_app, page_texts
+from sandbox.http import applied, is_silent, json_response, new_app, noted, page_texts
 from sandbox.problems import ProblemError
 from sandbox.tables import Document, Table, to_json
 from sandbox.views.erp import CANCELLED, RELEASED, ErpView, quantity
 
 Quantity = Annotated[Decimal, Field(gt=0, decimal_places=3, max_digits=15)]
 SignedQuantity = Annotated[Decimal, Field(decimal_places=3, max_digits=15)]
+MOST_IN_A_BATCH = 100
 Price = Annotated[Decimal, Field(ge=0, decimal_places=4, max_digits=15)]
 
 
@@ -96,6 +99,14 @@ class NewMovement(_Body):
     ref: Annotated[str, Field(min_length=1)]
     reason: str | None = None
     expected_qoh: SignedQuantity | None = None
+
+
+class BatchedMovement(NewMovement):
+    key: Annotated[str, Field(min_length=1)]
+
+
+class MovementBatch(_Body):
+    items: Annotated[list[BatchedMovement], Field(min_length=1, max_length=MOST_IN_A_BATCH)]
 
 
 def build_app(distributor: Distributor) -> FastAPI:
@@ -290,31 +301,49 @@ def build_app(distributor: Distributor) -> FastAPI:
 
     @app.post("/api/stock_movements")
     async def create_movement(request: Request, new: NewMovement) -> Response:
-        position = f"{new.item_no}@{new.whs}"
-        if position not in view.stock:
-            raise ProblemError(422, f"there is no stock of {new.item_no} in {new.whs}")
-        if not new.qty:
-            raise ProblemError(422, "the quantity is zero")
-        held = Decimal(view.stock.edit(position)["qoh"])
-        if new.expected_qoh is not None and new.expected_qoh != held:
-            raise ProblemError(412, f"{position} holds {held}, not {new.expected_qoh}")
-        if held + new.qty < 0:
-            raise ProblemError(422, f"{position} holds only {held}")
-        now = clock.now()
-        document = view.post_movement(
-            new.item_no,
-            new.whs,
-            new.mv_type,
-            new.qty,
-            new.ref,
-            new.reason,
-            now,
-            now,
-            origin=request.scope["idempotency_key"],
-        )
+        document = _post_movement(view, new, request.scope["idempotency_key"])
         return applied(request, 201, str(document["mv_no"]), None, document)
 
+    @app.post("/api/stock_movements/batch")
+    async def create_movements(request: Request, batch: MovementBatch) -> Response:
+        """Each item for itself, and once under its key; the answer (207) tells of each."""
+        answers = []
+        for item in batch.items:
+            first = distributor.store.answer("erp", item.key)
+            if first is not None:
+                document = json.loads(first[3])
+                answers.append({"key": item.key, "status": first[1], **document})
+                continue
+            try:
+                document = _post_movement(view, item, item.key)
+            except ProblemError as error:
+                refusal = {"title": HTTPStatus(error.status).phrase, "detail": error.detail}
+                answers.append({"key": item.key, "status": error.status, **refusal})
+                continue
+            noted(request, str(document["mv_no"]), document, item.key)
+            answers.append({"key": item.key, "status": 201, **document})
+        return json_response(to_json({"items": answers}), 207)
+
     return app
+
+
+def _post_movement(view: ErpView, new: NewMovement, key: str | None) -> Document:
+    """Post one movement, or raise ProblemError."""
+    position = f"{new.item_no}@{new.whs}"
+    if position not in view.stock:
+        raise ProblemError(422, f"there is no stock of {new.item_no} in {new.whs}")
+    if not new.qty:
+        raise ProblemError(422, "the quantity is zero")
+    held = Decimal(view.stock.edit(position)["qoh"])
+    if new.expected_qoh is not None and new.expected_qoh != held:
+        raise ProblemError(412, f"{position} holds {held}, not {new.expected_qoh}")
+    if held + new.qty < 0:
+        raise ProblemError(422, f"{position} holds only {held}")
+    now = clock.now()
+    document: Document = view.post_movement(
+        new.item_no, new.whs, new.mv_type, new.qty, new.ref, new.reason, now, now, origin=key
+    )
+    return document
 
 
 def _checked_local(text: str | None) -> str:

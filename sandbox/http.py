@@ -66,6 +66,15 @@ def applied(
     return json_response(to_json(after), status, headers)
 
 
+def noted(request: Request, name: str, after: Any, key: str) -> None:
+    """Note one item of a batch that was applied, and what is answered when its key comes again."""
+    gate: Gate = request.scope["gate"]
+    effect = Effect(f"{request.method} {request.scope['route'].path}", name, None, after)
+    gate.note(effect, key)
+    gate.distributor.store.remember_answer(gate.system, key, "batch", 201, {}, to_json(after))
+    request.scope["has_items"] = True
+
+
 def page_texts(request: Request, entity: str, texts: list[str]) -> list[str]:
     """The records of a list page, broken if misbehaviour is armed for it."""
     gate: Gate = request.scope["gate"]
@@ -163,7 +172,8 @@ class Gate:
         unanswered = scope.get("unanswered") or self.misbehaviour.take(
             self.system, WRITE_MODES, method, path
         )
-        return None if scope.get("effect") is not None and unanswered else response
+        has_effect = scope.get("effect") is not None or scope.get("has_items")
+        return None if has_effect and unanswered else response
 
     async def _write(self, scope: Scope, headers: Headers, body: bytes) -> Response:
         """Apply a write once, however often its key is sent; commit before it is answered."""
@@ -186,7 +196,7 @@ class Gate:
         store.begin()
         effect: Effect | None = scope.get("effect")
         if effect is not None:
-            self._note(effect, key)
+            self.note(effect, key)
         final = response.status_code < 500 and response.status_code not in _BEFORE_THE_OPERATION
         if key is not None and final:
             kept = {
@@ -225,13 +235,13 @@ class Gate:
             view.tables[behaviour.needs["entity"]].put(after)
             scope["effect"] = replace(effect, after=after)
         elif mode == "apply_twice":
-            self._note(effect, scope["idempotency_key"])
+            self.note(effect, scope["idempotency_key"])
             response = await self._call(scope, body)
         elif mode == "never_answer":
             scope["unanswered"] = True
         return response
 
-    def _note(self, effect: Effect, key: str | None) -> None:
+    def note(self, effect: Effect, key: str | None) -> None:
         """Write an effect into the ledger."""
         self.distributor.store.begin()
         self.distributor.store.add_effect(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -26,7 +28,32 @@ _LATEST_PAUSE = (
     .order_by(t.pauses.c.sequence.desc())
     .limit(1)
 )
+_LATEST_PAUSES = sa.select(t.pauses).where(
+    t.pauses.c.sequence.in_(
+        sa.select(sa.func.max(t.pauses.c.sequence)).group_by(t.pauses.c.target_system)
+    )
+)
+_BREAKERS = sa.select(t.breakers)
 _NEW_GATE = sa.insert(t.gates)
+
+
+def standing(engaged: bool | None, reason: str | None, actor: str | None) -> str | None:
+    """Why the kill switch or a pause holds, by its latest entry; None when it does not."""
+    return f"{reason} ({actor})" if engaged else None
+
+
+@cache
+def _latest_gates(systems: int) -> sa.Select[Any]:
+    """The latest gates of so many systems, named ``of_0``, ``of_1``, ..., in one statement."""
+    of_each = [
+        sa.select(sa.func.max(t.gates.c.gate_id))
+        .where(t.gates.c.system == sa.bindparam(f"of_{number}"))
+        .scalar_subquery()
+        for number in range(systems)
+    ]
+    return sa.select(t.gates).where(t.gates.c.gate_id.in_(of_each))
+
+
 _BREAKER = sa.select(t.breakers.c.failures, t.breakers.c.open_until).where(
     t.breakers.c.system == sa.bindparam("of_system")
 )
@@ -109,11 +136,19 @@ class Brakes(Audit):
         """Kill switch, gates and breakers of these systems, in one look."""
         names = sorted(set(systems))
         with self.read() as connection:
+            paused = {
+                row.target_system: f"{row.reason} ({row.actor})"
+                for row in connection.execute(_LATEST_PAUSES)
+                if row.engaged
+            }
+            breakers = {
+                row.system: (row.failures, row.open_until) for row in connection.execute(_BREAKERS)
+            }
             return Conditions(
                 self.kill_reason_in(connection),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
-                {n: why for n in names if (why := self.pause_reason_in(connection, n)) is not None},
-                {name: self.breaker_in(connection, name) for name in names},
+                {name: paused[name] for name in names if name in paused},
+                {name: breakers.get(name, (0, None)) for name in names},
             )
 
     def engage_kill_switch(self, actor: str, reason: str) -> None:
@@ -153,7 +188,7 @@ class Brakes(Audit):
     def pause_reason_in(self, connection: Connection, system: str) -> str | None:
         """Why a target is paused, or None when it is not."""
         row = connection.execute(_LATEST_PAUSE, {"of_system": system}).one_or_none()
-        return None if row is None or not row.engaged else f"{row.reason} ({row.actor})"
+        return None if row is None else standing(row.engaged, row.reason, row.actor)
 
     def breaker(self, system: str) -> tuple[int, datetime | None]:
         """Consecutive technical failures of a target, and until when it is left alone."""
@@ -177,16 +212,15 @@ class Brakes(Audit):
     def latest_gate(self, connection: Connection, system: str, known: dict[str, Gate]) -> Gate:
         if system not in known:
             row = connection.execute(_LATEST_GATE, {"of_system": system}).one_or_none()
-            known[system] = (
-                Gate(system, "missing", "no gate has been recorded")
-                if row is None
-                else Gate(system, row.outcome, row.reason, row.build)
-            )
+            known[system] = _missing_gate(system) if row is None else _as_gate(row)
         return known[system]
 
     def closed_in(self, connection: Connection, systems: Iterable[str]) -> Sequence[Gate]:
-        known: dict[str, Gate] = {}
-        gates = [self.latest_gate(connection, system, known) for system in sorted(set(systems))]
+        names = sorted(set(systems))
+        bound = {f"of_{number}": name for number, name in enumerate(names)}
+        rows = connection.execute(_latest_gates(len(names)), bound).all() if names else ()
+        known = {row.system: _as_gate(row) for row in rows}
+        gates = [known.get(name) or _missing_gate(name) for name in names]
         return [gate for gate in gates if not gate.is_open]
 
     def _switch(self, engaged: bool, actor: str, reason: str) -> None:
@@ -202,6 +236,12 @@ class Brakes(Audit):
 
     def kill_reason_in(self, connection: Connection) -> str | None:
         row = connection.execute(_LATEST_SWITCH).one_or_none()
-        if row is None or not row.engaged:
-            return None
-        return f"{row.reason} ({row.actor})"
+        return None if row is None else standing(row.engaged, row.reason, row.actor)
+
+
+def _as_gate(row: sa.Row[Any]) -> Gate:
+    return Gate(row.system, row.outcome, row.reason, row.build)
+
+
+def _missing_gate(system: str) -> Gate:
+    return Gate(system, "missing", "no gate has been recorded")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
@@ -13,8 +14,9 @@ from sqlalchemy.engine import Connection, Engine, make_url
 
 from registry.errors import TallymanError
 from writeback.clock import Clock, SystemClock
-from writeback.tables import metadata
+from writeback.migrations import bring_up
 
+Result = TypeVar("Result")
 # SQLite allows 32,766 variables in a statement; smaller chunks plan faster.
 CHUNK = 500
 # The advisory lock of writers on PostgreSQL: any number that no other program of the database uses.
@@ -43,8 +45,9 @@ class Database:
         self.clock: Clock = clock or SystemClock()
         self.engine = _make_engine(url, busy_timeout_seconds)
         self._reading = _READING.get(self.engine.dialect.name, {})
+        self._queue = WriterQueue()
         with self.write() as connection:
-            metadata.create_all(connection)
+            bring_up(connection)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -54,7 +57,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that takes the write lock at once, so that read-then-write is safe."""
         writing = self.engine.connect().execution_options(tallyman_writes=True)
-        with writing as connection, connection.begin():
+        with self._queue.writer, writing as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -63,6 +66,72 @@ class Database:
         reading = self.engine.connect().execution_options(**self._reading)
         with reading as connection, connection.begin():
             yield connection
+
+    def write_together(self, step: Callable[[Connection], Result]) -> Result:
+        """Run a step in a write transaction that it may share with steps of other threads.
+
+        It returns when the step is on disk: threads that write at the same time wait for one flush
+        and not each for its own. A step that raises undoes itself and no other.
+        """
+        mine = _Step(step)
+        queue = self._queue
+        with queue.lock:
+            queue.waiting.append(mine)
+        with queue.leader:
+            if not mine.is_done:
+                with queue.lock:
+                    steps, queue.waiting = queue.waiting, []
+                self._write_all(steps)
+        if mine.error is not None:
+            raise mine.error
+        result: Result = mine.result
+        return result
+
+    def _write_all(self, steps: Sequence[_Step]) -> None:
+        try:
+            with self.write() as connection:
+                if len(steps) == 1:
+                    steps[0].result = steps[0].work(connection)
+                else:
+                    for step in steps:
+                        step.run(connection)
+        except BaseException as error:
+            # Nothing of it is on disk, not even what had succeeded.
+            for step in steps:
+                step.error = step.error or error
+        for step in steps:
+            step.is_done = True
+
+
+class WriterQueue:
+    """Who writes next, among the threads of this process. SQLite's own queue sleeps between looks.
+
+    ``leader`` writes all that ``waiting`` holds (guarded by ``lock``), for whoever put it there.
+    """
+
+    def __init__(self) -> None:
+        self.writer = threading.Lock()
+        self.leader = threading.Lock()
+        self.lock = threading.Lock()
+        self.waiting: list[_Step] = []
+
+
+class _Step:
+    """A part of a shared transaction, with what came of it."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.is_done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self, connection: Connection) -> None:
+        """Beside others: what it raises is its own."""
+        try:
+            with connection.begin_nested():
+                self.result = self.work(connection)
+        except Exception as error:
+            self.error = error
 
 
 # SQLite sees one moment in any transaction; PostgreSQL must be asked to.
@@ -113,6 +182,8 @@ def _make_engine(url: str, busy_timeout_seconds: float) -> Engine:
     @sa_event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("tallyman_writes", False)
-        connection.exec_driver_sql("begin immediate" if writes else "begin")
+        # Past SQLAlchemy, which would spend more on it than SQLite does; it begins every look.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("begin immediate" if writes else "begin")
 
     return engine

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from connectors.base import Outcome, Result, Source, SourceError, Target, TargetState
+from sqlalchemy.engine import Connection
+
+from connectors.base import (
+    BatchTarget,
+    CorrectionRequest,
+    Outcome,
+    Result,
+    Source,
+    SourceError,
+    Target,
+    TargetState,
+)
+from connectors.looks import one_look
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
@@ -20,8 +36,9 @@ from writeback.canonical import canonical_json
 from writeback.clock import Clock, Rng, new_token
 from writeback.decide import Decision, RetrySchedule
 from writeback.model import Correction
+from writeback.periods import period_reason
 from writeback.preconditions import PreconditionUnreadableError, first_broken
-from writeback.propose import approval_reason
+from writeback.propose import HOLD_PERIOD, approval_reason
 from writeback.states import Event, State, destination
 from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 
@@ -72,6 +89,17 @@ class DeliveryReport:
     paused: dict[str, str] = field(default_factory=dict)
     without_target: int = 0
 
+    def add(self, other: DeliveryReport) -> None:
+        """Take up what another worker of the same call counted."""
+        for name, value in asdict(other).items():
+            mine = getattr(self, name)
+            if isinstance(value, int):
+                setattr(self, name, mine + value)
+            elif isinstance(value, dict):
+                mine.update(value)
+            else:
+                setattr(self, name, mine or value)
+
     def as_dict(self) -> dict[str, Any]:
         """The counts by name, with None and empty texts as ``-``."""
         return {
@@ -111,13 +139,61 @@ def deliver_due(
 
     Safe to run at once in several threads and processes, and to kill at any point: a correction
     whose dispatcher died is resolved by reading the target before anything is sent again.
+
+    A target with ``write_threads`` above 1 is served by so many workers at once, each with leases
+    of its own: the time that one waits for an answer or for the disk is another's. ``rng`` is then
+    drawn from by several threads.
     """
     settings = settings or DeliverySettings()
-    return _Delivery(store, targets, sources, policy, clock, rng, settings).run(batch_limit)
+    report = DeliveryReport(abandoned=len(store.expire_leases(clock.now())))
+    rooms = _Rooms(batch_limit)
+    workers = max((target.system.write_threads for target in targets.values()), default=1)
+
+    def work(number: int) -> DeliveryReport:
+        served = {n: t for n, t in targets.items() if t.system.write_threads > number}
+        worker = _Delivery(store, served, sources, policy, clock, rng, settings, rooms)
+        if number == 0:
+            worker.rehearse(batch_limit)
+        return worker.run(probes=number == 0)
+
+    if workers == 1:
+        report.add(work(0))
+        return report
+    with ThreadPoolExecutor(workers, thread_name_prefix="delivery") as pool:
+        futures = [pool.submit(work, number) for number in range(workers)]
+        for future in as_completed(futures):
+            if future.exception() is not None:
+                rooms.close()
+    for future in futures:
+        report.add(future.result())
+    return report
+
+
+class _Rooms:
+    """How many corrections the workers of one call may still take."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._lock = threading.Lock()
+
+    def take(self, wanted: int) -> int:
+        with self._lock:
+            taken = min(wanted, self._left)
+            self._left -= taken
+            return taken
+
+    def give_back(self, unused: int) -> None:
+        with self._lock:
+            self._left += unused
+
+    def close(self) -> None:
+        """One of the workers failed: the others finish what they have and take no more."""
+        with self._lock:
+            self._left = -sys.maxsize
 
 
 class _Delivery:
-    """One call of ``deliver_due``."""
+    """A worker of one call of ``deliver_due``, and the targets that it serves."""
 
     def __init__(
         self,
@@ -128,6 +204,7 @@ class _Delivery:
         clock: Clock,
         rng: Rng,
         settings: DeliverySettings,
+        rooms: _Rooms,
     ) -> None:
         self.store = store
         self.targets = targets
@@ -136,42 +213,70 @@ class _Delivery:
         self.clock = clock
         self.rng = rng
         self.settings = settings
+        self.rooms = rooms
         self.report = DeliveryReport()
         self.writable = [
             name for name, target in sorted(targets.items()) if target.system.write_mode == "on"
         ]
 
-    def run(self, batch_limit: int) -> DeliveryReport:
-        store, report = self.store, self.report
-        report.abandoned = len(store.expire_leases(self.clock.now()))
+    def rehearse(self, limit: int) -> None:
+        """What would be sent to the targets that are in dry run."""
         for name, target in sorted(self.targets.items()):
             if target.system.write_mode == "dry_run":
-                self._rehearse(name, batch_limit)
-        while report.leased < batch_limit:
+                self._rehearse(name, limit)
+
+    def run(self, probes: bool) -> DeliveryReport:
+        """Work until nothing is due or the call's limit is reached. ``probes``: whether this is
+        the worker that tries a target again that had failed; the others wait for its answer."""
+        store, report = self.store, self.report
+        while (room := self.rooms.take(self.settings.rows_a_lease)) > 0:
             conditions = store.conditions(self.writable)
             report.stopped = conditions.stopped
-            if report.stopped is not None:
-                break
-            room = min(self.settings.rows_a_lease, batch_limit - report.leased)
-            leased = self._lease(conditions, room)
+            leased = [] if report.stopped is not None else self._lease(conditions, room, probes)
+            self.rooms.give_back(room - len(leased))
             if not leased:
                 break
             report.leased += len(leased)
             crash_point("writeback.after_lease")
-            for correction in leased:
-                try:
-                    if correction.state is State.UNKNOWN:
-                        self._resolve(correction)
-                    else:
-                        self._deliver(correction)
-                except LeaseLostError:
-                    # Someone else has it and reads the target first; what we learnt is not needed.
-                    report.lost_leases += 1
+            for group in self._requests(leased):
+                if group[0].state is State.UNKNOWN:
+                    self._unless_lost(self._resolve, group[0])
+                else:
+                    self._deliver(group)
         return report
+
+    def _unless_lost(self, step: Callable[[Correction], Any], correction: Correction) -> Any:
+        """What a step returned, or None when somebody else has the correction by now: they read
+        the target first, and what we learnt is not needed."""
+        try:
+            return step(correction)
+        except LeaseLostError:
+            self.report.lost_leases += 1
+            return None
+
+    def _requests(self, leased: Sequence[Correction]) -> list[list[Correction]]:
+        """What goes out together: several of a kind in one request where the target takes it so,
+        and none of them was tried before. What failed once is tried alone, so that it spoils the
+        request for nobody else."""
+        groups: list[list[Correction]] = []
+        open_groups: dict[tuple[str, str], list[Correction]] = {}
+        for correction in leased:
+            target = self.targets[correction.target_system]
+            most = target.batches.get(correction.kind, 1) if isinstance(target, BatchTarget) else 1
+            place = (correction.target_system, correction.kind)
+            group = open_groups.get(place)
+            alone = most < 2 or correction.attempts or correction.state is State.UNKNOWN
+            if group is not None and not alone and len(group) < most:
+                group.append(correction)
+                continue
+            groups.append([correction])
+            if not alone:
+                open_groups[place] = groups[-1]
+        return groups
 
     # ---- choosing --------------------------------------------------------------------------
 
-    def _lease(self, conditions: Conditions, limit: int) -> list[Correction]:
+    def _lease(self, conditions: Conditions, limit: int, probes: bool) -> list[Correction]:
         now = self.clock.now()
         limits: dict[str, int] = {}
         for name in self.writable:
@@ -182,7 +287,10 @@ class _Delivery:
             if open_until is not None and now < open_until:
                 self.report.open_breakers[name] = f"{failures} failures in a row"
                 continue
-            limits[name] = 1 if failures >= BREAKER_FAILURES else limit
+            if failures < BREAKER_FAILURES:
+                limits[name] = limit
+            elif probes:
+                limits[name] = 1
         for name, gate in conditions.closed.items():
             self.report.closed_gates[name] = f"{gate.outcome}: {gate.reason}"
         return list(
@@ -220,38 +328,58 @@ class _Delivery:
 
     # ---- sending ---------------------------------------------------------------------------
 
-    def _deliver(self, correction: Correction) -> None:
+    def _deliver(self, group: Sequence[Correction]) -> None:
+        """Send what may go of a group in one request, and give each its own outcome."""
+        for check in (self._still_applies, self._may_leave):
+            group = [c for c in group if self._unless_lost(check, c)]
+        if group:
+            self._send(group, self.targets[group[0].target_system])
+
+    def _still_applies(self, correction: Correction) -> bool:
+        """Whether it is to be sent by what is read now; else it is settled or put off."""
         target = self.targets[correction.target_system]
         if self._hold_if_unapproved(correction):
-            return
+            return False
         if correction.kind not in target.kinds:
             known = ", ".join(sorted(target.kinds))
             reason = f"kind_not_supported: '{correction.target_system}' takes only {known}"
             self._settle(correction, Decision(Event.REFUSE, reason))
-            return
+            return False
         started = self.clock.now()
         try:
-            verdict = self._look_before_sending(correction, target)
+            with one_look():
+                verdict = self._look_before_sending(correction, target)
         except LeaseLostError:
             raise
         except Exception as error:
             # Also what a connector did not foresee: one odd record must not stop the others.
             self._put_off_unread(correction, error, started)
-            return
+            return False
         if verdict is not None:
             self._settle(correction, *verdict)
-            return
+            return False
+        return True
+
+    def _may_leave(self, correction: Correction) -> bool:
+        """The last look at lease, gates and switches, right before the request."""
         refusal = self.store.may_still_send(correction, self.clock.now(), self.settings.send_margin)
         if refusal is not None:
             # Nothing was tried: no attempt is counted.
             decision = Decision(Event.POSTPONE, refusal, self.clock.now())
             self._settle(correction, decision)
-            return
-        self._send(correction, target)
+            return False
+        return True
 
     def _hold_if_unapproved(self, correction: Correction) -> bool:
         now = self.clock.now()
-        if correction.content_hash() != correction.payload_hash:
+        codes = correction.hold_codes
+        closed = period_reason(
+            self.policy, correction.target_system, correction.kind, correction.payload, now
+        )
+        if closed is not None and HOLD_PERIOD not in codes:
+            # The books closed since it was proposed, or since somebody agreed to it.
+            reason, codes = closed, sorted([*codes, HOLD_PERIOD])
+        elif correction.content_hash() != correction.payload_hash:
             reason = "its content is not what was proposed: look before you approve"
         elif correction.is_approved(now):
             alone = self._only_approver(correction, now)
@@ -269,6 +397,7 @@ class _Delivery:
         self._settle(
             correction,
             Decision(Event.HOLD, reason),
+            hold_codes=codes,
             approved_hash=None,
             approved_until=None,
         )
@@ -303,19 +432,36 @@ class _Delivery:
             return Decision(Event.FIND_STALE, f"precondition: {broken}"), None
         return None
 
-    def _send(self, correction: Correction, target: Target) -> None:
+    def _send(self, group: Sequence[Correction], target: Target) -> None:
         crash_point("writeback.before_send")
         started = self.clock.now()
-        try:
-            # What was read counts for as long as the lease: a request of a sender that was stopped
-            # for longer must not leave.
-            outcome = target.apply(correction.request(send_before=correction.lease_until))
-        except Exception as error:
-            # A connector must not raise; when it does, nobody knows how far the request came.
-            outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
+        # What was read counts for as long as the lease: a request of a sender that was stopped
+        # for longer must not leave.
+        requests = [correction.request(send_before=correction.lease_until) for correction in group]
+        outcomes = _asked(target, requests)
         crash_point("writeback.after_send_before_mark")
-        self.report.sent += 1
         ended = self.clock.now()
+        # One request tells once how the target is, whatever it says of each item.
+        tells = next((c for c in group if outcomes[c.idempotency_key].is_an_answer), group[0])
+        for correction in group:
+            self.report.sent += 1
+            outcome = outcomes[correction.idempotency_key]
+            self._unless_lost(
+                partial(
+                    self._mark, outcome=outcome, span=(started, ended), tells=correction is tells
+                ),
+                correction,
+            )
+
+    def _mark(
+        self,
+        correction: Correction,
+        outcome: Outcome,
+        span: tuple[datetime, datetime],
+        tells: bool,
+    ) -> None:
+        """Write down what came of a request. ``tells``: whether the breaker counts it."""
+        started, ended = span
         number = correction.attempts + 1
         decision = decide.after_send(outcome, number, ended, self.rng, self.settings.schedule)
         entry = AttemptEntry(
@@ -333,7 +479,7 @@ class _Delivery:
                 decision,
                 outcome.target_record_id,
                 entry=entry,
-                answer=outcome,
+                answer=outcome if tells else None,
             )
         except LeaseLostError:
             # The history must show the request although another dispatcher resolves it by reading.
@@ -406,7 +552,8 @@ class _Delivery:
             values["possibly_sent"] = True
         if target_record_id is not None:
             values["target_record_id"] = target_record_id
-        with self.store.write() as connection:
+
+        def write(connection: Connection) -> None:
             self.store.transition(
                 connection,
                 correction.correction_key,
@@ -422,12 +569,16 @@ class _Delivery:
                 self.store.log_attempt(connection, correction, number, entry)
             if answer is not None:
                 self._keep_breaker(connection, correction.target_system, answer, now)
+
+        self.store.write_together(write)
         self.report.count(decision.event)
 
-    def _keep_breaker(self, connection: Any, system: str, answer: Outcome, now: datetime) -> None:
+    def _keep_breaker(
+        self, connection: Connection, system: str, answer: Outcome, now: datetime
+    ) -> None:
         """The state is the store's: other dispatchers ask the same target, and restarts forget."""
         failures, open_until = self.store.breaker_in(connection, system)
-        if answer.result in (Result.OK, Result.REFUSED):
+        if answer.is_an_answer:
             if failures:
                 self.store.set_breaker(connection, system, 0, None)
             return
@@ -438,6 +589,21 @@ class _Delivery:
         if answer.code in _MEANS_THE_SENDER and answer.retry_after_seconds:
             pauses.append(now + min(timedelta(seconds=answer.retry_after_seconds), LONGEST_PAUSE))
         self.store.set_breaker(connection, system, failures, max(pauses, default=None))
+
+
+def _asked(target: Target, requests: Sequence[CorrectionRequest]) -> Mapping[str, Outcome]:
+    """Send, and say what came of each, by its key. An item of which the target says nothing is
+    unknown, and so is what a connector breaks on: nobody knows how far the request came."""
+    try:
+        if len(requests) == 1:
+            return {requests[0].idempotency_key: target.apply(requests[0])}
+        assert isinstance(target, BatchTarget)
+        told = target.apply_batch(requests)
+    except Exception as error:
+        broken = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
+        return {request.idempotency_key: broken for request in requests}
+    silence = Outcome(Result.UNKNOWN, "item_missing", "the answer says nothing of this item")
+    return {r.idempotency_key: told.get(r.idempotency_key, silence) for r in requests}
 
 
 def _code(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from registry.errors import TallymanError
@@ -18,13 +19,15 @@ class Kind:
     """A kind of correction.
 
     ``fields`` must be present and not null in the payload; ``line_fields`` in each element of its
-    ``lines`` (at least one). ``undo`` says what Target.undo does.
+    ``lines`` (at least one). ``undo`` says what Target.undo does. ``is_financial``: it posts to the
+    books (goods issued, billed, counted), so that a closed period stops it.
     """
 
     name: str
     fields: tuple[str, ...]
     undo: str
     line_fields: tuple[str, ...] = ()
+    is_financial: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -59,33 +62,39 @@ KINDS: dict[str, Kind] = {
             ("order_record", "document", "target_location"),
             "reverse the fulfilment that it created",
             ("line_record", "quantity"),
+            is_financial=True,
         ),
         Kind(
             "adjust_fulfilment",
             ("fulfilment_record",),
             "set the old quantities, if ours are still there",
             ("line_record", "quantity", "old_quantity"),
+            is_financial=True,
         ),
         Kind(
             "reverse_fulfilment",
             ("fulfilment_record",),
             "post a fulfilment with the same lines and reference again",
+            is_financial=True,
         ),
         Kind(
             "create_invoice",
             ("order_record", "document"),
             "void the invoice that it created",
             ("line_record", "quantity"),
+            is_financial=True,
         ),
         Kind(
             "void_invoice",
             ("invoice_record",),
             "issue an invoice with the same lines and reference again",
+            is_financial=True,
         ),
         Kind(
             "post_movement",
             ("target_item", "target_location", "movement_type", "quantity", "document"),
             "post the opposite movement with the same reference",
+            is_financial=True,
         ),
         Kind(
             "adjust_stock",
@@ -97,6 +106,7 @@ KINDS: dict[str, Kind] = {
                 "new_quantity",
             ),
             "post the opposite adjustment, if the new quantity is still there",
+            is_financial=True,
         ),
         Kind(
             "set_pack",
@@ -146,6 +156,9 @@ def check_payload(kind_name: str, payload: Any) -> None:
         raise InvalidPayloadError(f"no kind of correction '{kind_name}'; there are: {known}")
     if not isinstance(payload, Mapping):
         raise InvalidPayloadError(f"the payload of {kind_name} is not an object: {payload!r}")
+    posted = payload.get("posting_date")
+    if posted is not None and not _is_date(posted):
+        raise InvalidPayloadError(f"the posting_date of {kind_name} is not a date: {posted!r}")
     missing = [name for name in kind.fields if payload.get(name) is None]
     if kind.line_fields:
         lines = payload.get("lines")
@@ -160,3 +173,11 @@ def check_payload(kind_name: str, payload: Any) -> None:
             ]
     if missing:
         raise InvalidPayloadError(f"the payload of {kind_name} lacks {', '.join(missing)}")
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        date.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return True

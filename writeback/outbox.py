@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from writeback import tables as t
-from writeback.brakes import Brakes, Gate
+from writeback.brakes import Brakes, Gate, standing
 from writeback.database import LeaseLostError, UnknownCorrectionError, chunks
 from writeback.model import Correction, DecisionRecord
 from writeback.states import (
@@ -180,8 +180,9 @@ class Outbox(Brakes):
         Ready ones come back as ``sending``; unknown ones stay unknown. An object with a correction
         in flight yields nothing, and of several ready ones only the first.
         """
-        taken: list[Correction] = []
-        with self.write() as connection:
+
+        def take(connection: Connection) -> Sequence[Correction]:
+            taken: list[Correction] = []
             gates: dict[str, Gate] = {}
             for system in resolve_systems:
                 if len(taken) >= limit:
@@ -215,6 +216,8 @@ class Outbox(Brakes):
                 )
             return leased
 
+        return self.write_together(take)
+
     def expire_leases(self, now: datetime) -> Sequence[str]:
         """Turn corrections whose dispatcher is gone into unknown ones: they may have been sent."""
         with self.read() as connection:
@@ -245,22 +248,28 @@ class Outbox(Brakes):
     ) -> str | None:
         """The last look before a request leaves: None, or the reason why it must not."""
         with self.read() as connection:
-            present = self.one(connection, correction.correction_key)
-            stopped = self.kill_reason_in(connection)
+            present = connection.execute(
+                _LAST_LOOK, {"of_key": correction.correction_key}
+            ).one_or_none()
             closed = self.closed_in(
                 connection, {correction.target_system, *correction.relied_on_systems}
             )
-            paused = self.pause_reason_in(connection, correction.target_system)
-            failures, open_until = self.breaker_in(connection, correction.target_system)
-        if present.lease_token != correction.lease_token or present.state is not State.SENDING:
+        if (
+            present is None
+            or present.lease_token != correction.lease_token
+            or present.state != State.SENDING.value
+        ):
             raise LeaseLostError(f"correction {correction.correction_key} is no longer ours")
+        stopped = standing(present.stopped, present.stop_reason, present.stop_actor)
         if stopped is not None:
             return f"held: kill switch: {stopped}"
+        paused = standing(present.paused, present.pause_reason, present.pause_actor)
         if paused is not None:
             return f"held: '{correction.target_system}' is paused: {paused}"
         if closed:
             return closed[0].hold_reason
-        if open_until is not None and now < open_until:
+        if present.open_until is not None and now < present.open_until:
+            failures = present.failures
             told = f"failed {failures} times in a row" if failures else "asked for a pause"
             return f"released: '{correction.target_system}' {told}"
         if present.lease_until is None or present.lease_until - now < margin:
@@ -347,16 +356,20 @@ class Outbox(Brakes):
         return [(row[0], row[1], State(row[2])) for row in rows]
 
     def accepted_since(
-        self, connection: Connection, since: datetime
+        self, connection: Connection, object_ids: Iterable[str], since: datetime
     ) -> dict[tuple[str, str, str], int]:
-        """(target, object, kind) -> how many corrections the target accepted since then."""
+        """(target, object, kind) -> how many corrections of these objects the target accepted
+        since then. Of all objects it would be a day's work to read for each build."""
         c = t.corrections.c
-        rows = connection.execute(
-            sa.select(c.target_system, c.object_id, c.kind, sa.func.count())
-            .where(c.accepted_at >= since)
-            .group_by(c.target_system, c.object_id, c.kind)
-        )
-        return {(row[0], row[1], row[2]): row[3] for row in rows}
+        counted: dict[tuple[str, str, str], int] = {}
+        for chunk in chunks(sorted(set(object_ids))):
+            rows = connection.execute(
+                sa.select(c.target_system, c.object_id, c.kind, sa.func.count())
+                .where(c.object_id.in_(chunk), c.accepted_at >= since)
+                .group_by(c.target_system, c.object_id, c.kind)
+            )
+            counted |= {(row[0], row[1], row[2]): row[3] for row in rows}
+        return counted
 
     def claim_for_undo(
         self,
@@ -506,6 +519,42 @@ _EXPIRED = sa.select(_c.correction_key).where(
 )
 
 
+def _last_look() -> sa.Select[Any]:
+    """Lease, kill switch, pause and breaker of one correction as of one moment. It is asked before
+    each request, so that it is one statement."""
+    stop, pause = t.kill_switch.alias(), t.pauses.alias()
+    last_stop = sa.select(sa.func.max(t.kill_switch.c.sequence)).scalar_subquery()
+    last_pause = (
+        sa.select(sa.func.max(t.pauses.c.sequence))
+        .where(t.pauses.c.target_system == _c.target_system)
+        .correlate(t.corrections)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            _c.state,
+            _c.lease_token,
+            _c.lease_until,
+            stop.c.engaged.label("stopped"),
+            stop.c.reason.label("stop_reason"),
+            stop.c.actor.label("stop_actor"),
+            pause.c.engaged.label("paused"),
+            pause.c.reason.label("pause_reason"),
+            pause.c.actor.label("pause_actor"),
+            t.breakers.c.failures,
+            t.breakers.c.open_until,
+        )
+        .select_from(t.corrections)
+        .outerjoin(stop, stop.c.sequence == last_stop)
+        .outerjoin(pause, pause.c.sequence == last_pause)
+        .outerjoin(t.breakers, t.breakers.c.system == _c.target_system)
+        .where(_c.correction_key == sa.bindparam("of_key"))
+    )
+
+
+_LAST_LOOK = _last_look()
+
+
 @cache
 def _move(
     event: Event, only_from: frozenset[State] | None, with_lease: bool, columns: tuple[str, ...]
@@ -527,8 +576,15 @@ def _move(
     )
 
 
+_STATE = list(t.corrections.c.keys()).index("state")
+
+
 def as_correction(row: sa.Row[Any]) -> Correction:
-    return Correction(**{**row._mapping, "state": State(row.state)})
+    # The columns are the fields, in their order (tests/writeback/test_store.py); by position it
+    # costs a third.
+    values = list(row)
+    values[_STATE] = State(values[_STATE])
+    return Correction(*values)
 
 
 def as_decision(row: sa.Row[Any]) -> DecisionRecord:

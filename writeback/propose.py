@@ -15,6 +15,7 @@ from writeback.canonical import canonical_value, digest, parse_json
 from writeback.clock import Clock
 from writeback.kinds import check_payload
 from writeback.model import Correction, content_hash
+from writeback.periods import period_reason
 from writeback.states import Event, State, next_state, sources
 from writeback.store import OperationsStore
 
@@ -23,10 +24,11 @@ PING_PONG_LIMIT = 2
 PING_PONG_WINDOW = timedelta(hours=24)
 ENGINE = "tallyman"  # the actor of decisions that the engine takes itself
 
-# Why a correction waits for a person. The first two come and go with the proposal; the others
-# stay until someone approves.
+# Why a correction waits for a person. The first three come and go with the proposal and the
+# calendar; the others stay until someone approves.
 HOLD_APPROVAL = "approval"
 HOLD_CONFLICT = "conflict"
+HOLD_PERIOD = "period"
 HOLD_BRAKE = "brake"
 HOLD_PING_PONG = "ping_pong"
 HOLD_AFTER_REVERSAL = "after_reversal"
@@ -102,7 +104,8 @@ def enqueue(
         wanted[proposal.key] = proposal
     with store.write() as connection:
         latest = store.latest_generations(connection, list(wanted))
-        recently = store.accepted_since(connection, now - PING_PONG_WINDOW)
+        objects = [proposal.object_id for proposal in wanted.values()]
+        recently = store.accepted_since(connection, objects, now - PING_PONG_WINDOW)
         rows: list[dict[str, Any]] = []
         for proposal in wanted.values():
             previous = latest.get(proposal.key)
@@ -225,7 +228,7 @@ def approval_reason(
     return None
 
 
-def _holds(proposal: _Proposal, policy: Policy) -> dict[str, str]:
+def _holds(proposal: _Proposal, policy: Policy, now: datetime) -> dict[str, str]:
     """Hold code -> reason, as far as the proposal itself decides."""
     holds: dict[str, str] = {}
     reason = approval_reason(
@@ -235,6 +238,11 @@ def _holds(proposal: _Proposal, policy: Policy) -> dict[str, str]:
         holds[HOLD_APPROVAL] = proposal.approval_reason or reason or "the rule wants approval"
     if proposal.conflict:
         holds[HOLD_CONFLICT] = "proposals for this object contradict each other; choose one"
+    closed = period_reason(
+        policy, proposal.target_system, proposal.kind, proposal.columns["payload"], now
+    )
+    if closed is not None:
+        holds[HOLD_PERIOD] = closed
     return holds
 
 
@@ -246,7 +254,7 @@ def _new_row(
     now: datetime,
 ) -> dict[str, Any]:
     generation = 1 if previous is None else previous.generation + 1
-    holds = _holds(proposal, policy)
+    holds = _holds(proposal, policy, now)
     sent = recently.get((proposal.target_system, proposal.object_id, proposal.kind), 0)
     if sent >= PING_PONG_LIMIT:
         holds[HOLD_PING_PONG] = (
@@ -318,9 +326,11 @@ def _refresh(
 ) -> None:
     """Let an unsent correction follow its proposal; approval of other content is void."""
     same_content = previous.payload_hash == proposal.payload_hash
-    approved = same_content and previous.approved_hash == proposal.payload_hash
+    holds = _holds(proposal, policy, now)
+    # Who approved before the books closed did not agree to posting into a closed period.
+    closed_since = HOLD_PERIOD in holds and HOLD_PERIOD not in previous.hold_codes
+    approved = same_content and previous.approved_hash == proposal.payload_hash and not closed_since
     lasting = [code for code in previous.hold_codes if code in _LASTING]
-    holds = _holds(proposal, policy)
     codes = sorted({*holds, *lasting})
     waits = previous.state is State.AWAITING_APPROVAL
     if same_content and codes == previous.hold_codes and (approved or waits == bool(codes)):

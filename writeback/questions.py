@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +40,20 @@ def _due_count() -> sa.Select[Any]:
 
 # Built once: a sensor asks it every few seconds.
 _DUE_COUNT = _due_count()
+
+
+@cache
+def _listing(asked: frozenset[str]) -> sa.Select[Any]:
+    """Corrections, the newest first, by the columns that are asked for."""
+    c = t.corrections.c
+    statement = sa.select(t.corrections).order_by(c.sequence.desc())
+    for name in sorted(asked - {"updated_since"}):
+        statement = statement.where(c[name] == sa.bindparam(name))
+    if "updated_since" in asked:
+        since = sa.bindparam("updated_since", type_=t.UtcDateTime())
+        statement = statement.where(c.updated_at >= since)
+    at_most, first = (sa.bindparam(name, type_=sa.Integer()) for name in ("at_most", "first"))
+    return statement.limit(at_most).offset(first)
 
 
 class Questions(Outbox):
@@ -105,17 +120,17 @@ class Questions(Outbox):
         offset: int = 0,
     ) -> Sequence[Correction]:
         """Corrections, the newest first."""
-        statement = sa.select(t.corrections).order_by(t.corrections.c.sequence.desc())
-        if state is not None:
-            statement = statement.where(t.corrections.c.state == State(state).value)
-        if object_id is not None:
-            statement = statement.where(t.corrections.c.object_id == object_id)
-        if target_system is not None:
-            statement = statement.where(t.corrections.c.target_system == target_system)
-        if updated_since is not None:
-            statement = statement.where(t.corrections.c.updated_at >= updated_since)
+        asked = {
+            "state": None if state is None else State(state).value,
+            "object_id": object_id,
+            "target_system": target_system,
+            "updated_since": updated_since,
+        }
+        bound = {name: value for name, value in asked.items() if value is not None}
         with self.read() as connection:
-            rows = connection.execute(statement.limit(limit).offset(offset))
+            rows = connection.execute(
+                _listing(frozenset(bound)), {**bound, "at_most": limit, "first": offset}
+            )
             return [as_correction(row) for row in rows]
 
     def resolve_key(self, shortened: str) -> str:

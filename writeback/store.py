@@ -21,5 +21,6 @@ class OperationsStore(Questions):
     """Outbox, attempts, decisions, gates, kill switch and breakers behind one SQLAlchemy URL.
 
     ``OperationsStore("sqlite:////var/lib/tallyman/operations.sqlite")``. Safe from several threads
-    and processes at once. Tables are created when they are missing.
+    and processes at once. An empty database gets its tables, and a store of an earlier version is
+    brought up to this one with all its rows; one of a later version is refused (StoreTooNewError).
     """

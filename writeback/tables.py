@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     Boolean,
     Column,
     DateTime,
@@ -21,7 +20,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.types import TypeDecorator
 
 from writeback.canonical import canonical_json, parse_json
@@ -236,32 +235,37 @@ breakers = Table(
     Column("open_until", UtcDateTime),
 )
 
-event.listen(
+# Which version of the tables this is: one row (writeback/migrations).
+store_version = Table(
+    "store_version",
     metadata,
-    "before_create",
-    DDL(
-        "create or replace function tallyman_append_only() returns trigger language plpgsql as "
-        "$body$ begin raise integrity_constraint_violation "
-        "using message = tg_table_name || ' is append-only'; end $body$"
-    ).execute_if(dialect="postgresql"),
+    Column("version_num", String(32), primary_key=True),
 )
 
-# What happened can't be edited afterwards, not even by us.
-for _table in (attempts, decisions, gates, kill_switch, pauses, audit):
-    for _verb in ("update", "delete"):
-        event.listen(
-            _table,
-            "after_create",
-            DDL(
-                f"create trigger {_table.name}_no_{_verb} before {_verb} on {_table.name} "
-                f"begin select raise(abort, '{_table.name} is append-only'); end"
-            ).execute_if(dialect="sqlite"),
-        )
-        event.listen(
-            _table,
-            "after_create",
-            DDL(
-                f"create trigger {_table.name}_no_{_verb} before {_verb} on {_table.name} "
-                "for each row execute function tallyman_append_only()"
-            ).execute_if(dialect="postgresql"),
-        )
+_APPEND_ONLY = {
+    "sqlite": "create trigger {table}_no_{verb} before {verb} on {table} "
+    "begin select raise(abort, '{table} is append-only'); end",
+    "postgresql": "create trigger {table}_no_{verb} before {verb} on {table} "
+    "for each row execute function tallyman_append_only()",
+}
+_REFUSAL = (
+    "create or replace function tallyman_append_only() returns trigger language plpgsql as "
+    "$body$ begin raise integrity_constraint_violation "
+    "using message = tg_table_name || ' is append-only'; end $body$"
+)
+
+
+def append_only(connection: Connection, table: str) -> None:
+    """What happened can't be edited afterwards, not even by us."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_REFUSAL)
+    for verb in ("update", "delete"):
+        trigger = _APPEND_ONLY[connection.dialect.name]
+        connection.exec_driver_sql(trigger.format(table=table, verb=verb))
+
+
+@event.listens_for(metadata, "after_create")
+def _protect(_metadata: MetaData, connection: Connection, tables: Any, **_options: Any) -> None:
+    for table in (attempts, decisions, gates, kill_switch, pauses, audit):
+        if table in tables:
+            append_only(connection, table.name)

@@ -11,6 +11,7 @@ from connectors.corrections import (
     Action,
     ChangedField,
     HttpTarget,
+    NotRepresentableError,
     already_undone,
     conflict,
     decimal,
@@ -28,6 +29,8 @@ CANCELLED = 90  # of orders and order lines
 RELEASED = 30  # from here on the warehouse has the order: no longer cancelled by us
 POSTED, REVERSED, VOIDED = "P", "R", "V"
 ADJUSTMENT = "701"
+# What the ERP takes in one request of POST /api/stock_movements/batch.
+MOST_IN_A_BATCH = 100
 REASON = "tallyman reconciliation"
 
 QUANTITY = ChangedField("quantity", "ord_qty", lambda value: fixed(value, QUANTITY_PLACES))
@@ -482,9 +485,9 @@ class ErpTarget(HttpTarget):
     def _adjust_stock(self, request: CorrectionRequest) -> Outcome:
         payload = request.payload
         expected, delta = decimal(payload["expected_quantity"]), decimal(payload["quantity_delta"])
-        if expected + delta != decimal(payload["new_quantity"]):
-            message = f"{expected} and {delta} do not make {payload['new_quantity']}"
-            return Outcome(Result.REFUSED, "inconsistent_payload", message)
+        wrong = _inconsistent(payload, expected, delta)
+        if wrong is not None:
+            return wrong
         reason = payload.get("reason")
         return self._send_adjustment(request, expected, delta, reason, request.idempotency_key)
 
@@ -501,19 +504,34 @@ class ErpTarget(HttpTarget):
     def _send_adjustment(
         self, request: CorrectionRequest, expected: Any, delta: Any, reason: Any, key: str
     ) -> Outcome:
-        """The ERP itself compares ``expected_qoh``, so that no other movement can slip between."""
-        return self._send_movement(
-            {
-                "item_no": request.payload["target_item"],
-                "whs": request.payload["target_location"],
-                "mv_type": ADJUSTMENT,
-                "qty": fixed(delta, QUANTITY_PLACES),
-                "ref": adjustment_reference(request),
-                "reason": reason,
-                "expected_qoh": fixed(expected, QUANTITY_PLACES),
-            },
-            key,
-        )
+        return self._send_movement(_adjustment(request, expected, delta, reason), key)
+
+    @property
+    def batches(self) -> Mapping[str, int]:
+        """See connectors.base.BatchTarget."""
+        return {"adjust_stock": MOST_IN_A_BATCH}
+
+    def apply_batch(self, requests: Sequence[CorrectionRequest]) -> Mapping[str, Outcome]:
+        """Adjustments of several balances in one request; the ERP posts each for itself."""
+        outcomes: dict[str, Outcome] = {}
+        items: dict[str, dict[str, Any]] = {}
+        for request in requests:
+            payload, key = request.payload, request.idempotency_key
+            try:
+                expected = decimal(payload["expected_quantity"])
+                delta = decimal(payload["quantity_delta"])
+                wrong = _inconsistent(payload, expected, delta)
+                if wrong is None:
+                    items[key] = _adjustment(request, expected, delta, payload.get("reason"))
+                else:
+                    outcomes[key] = wrong
+            except NotRepresentableError as error:
+                outcomes[key] = Outcome(Result.REFUSED, "not_representable", str(error))
+        if items:
+            sent = [request for request in requests if request.idempotency_key in items]
+            path = "api/stock_movements/batch"
+            outcomes |= self.send_batch(path, items, sent, lambda item: str(item["mv_no"]))
+        return outcomes
 
     def _send_movement(self, body: Mapping[str, Any], key: str) -> Outcome:
         return self.send(
@@ -531,6 +549,28 @@ class ErpTarget(HttpTarget):
             if str(document[id_field]) == str(record_id):
                 return document
         raise missing(self.system.name, f"{entity} {record_id}")
+
+
+def _adjustment(
+    request: CorrectionRequest, expected: Any, delta: Any, reason: Any
+) -> dict[str, Any]:
+    """The ERP itself compares ``expected_qoh``, so that no other movement can slip between."""
+    return {
+        "item_no": request.payload["target_item"],
+        "whs": request.payload["target_location"],
+        "mv_type": ADJUSTMENT,
+        "qty": fixed(delta, QUANTITY_PLACES),
+        "ref": adjustment_reference(request),
+        "reason": reason,
+        "expected_qoh": fixed(expected, QUANTITY_PLACES),
+    }
+
+
+def _inconsistent(payload: Mapping[str, Any], expected: Any, delta: Any) -> Outcome | None:
+    if expected + delta == decimal(payload["new_quantity"]):
+        return None
+    message = f"{expected} and {delta} do not make {payload['new_quantity']}"
+    return Outcome(Result.REFUSED, "inconsistent_payload", message)
 
 
 def make_target(system: System, environment: Mapping[str, str]) -> ErpTarget:

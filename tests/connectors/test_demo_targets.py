@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from demo_sandbox import Sandbox, request
+from demo_sandbox import FAULT_OF_KIND, Sandbox, request
 
-from connectors.base import CorrectionRequest, Result
+from connectors.base import BatchTarget, CorrectionRequest, Result
+from orchestration.cli import app
+from registry.settings import load_settings
 from registry.systems import Policy
 from sandbox.server import running_sandbox
 from sandbox.settings import Settings
@@ -272,4 +275,165 @@ def test_preconditions_are_read_in_both_systems(sandbox: Sandbox, tmp_path: Path
     assert (report.sent, report.accepted) == (1, 1), store.list()[0].state_reason
     (effect,) = sandbox.effects(store.list()[0].idempotency_key)
     assert effect["kind"] == "POST /api/fulfilments"
+    store.close()
+
+
+# ---- several in one request ----------------------------------------------------------------------
+
+
+def adjustments(sandbox: Sandbox, count: int) -> list[CorrectionRequest]:
+    """Adjustments of so many different balances."""
+    wanted: dict[tuple[str, str], CorrectionRequest] = {}
+    for _ in range(4 * count):
+        _, found = sandbox.correction("adjust_stock")
+        wanted[found.payload["target_item"], found.payload["target_location"]] = found
+        if len(wanted) == count:
+            break
+    return list(wanted.values())
+
+
+def test_a_batch_that_is_applied_in_part_tells_of_each_item(sandbox: Sandbox) -> None:
+    erp = sandbox.targets["erp"]
+    assert isinstance(erp, BatchTarget)
+    first, second, third = adjustments(sandbox, 3)
+    stale = {
+        **second.payload,
+        "expected_quantity": str(Decimal(second.payload["expected_quantity"]) + 1),
+        "new_quantity": str(Decimal(second.payload["new_quantity"]) + 1),
+    }
+    second = request("adjust_stock", stale)
+    wrong = request("adjust_stock", {**third.payload, "new_quantity": "1000000"})
+    batch = [first, second, third, wrong]
+    told = erp.apply_batch(batch)
+    assert [told[r.idempotency_key].result for r in batch] == [
+        Result.OK,
+        Result.REFUSED,
+        Result.OK,
+        Result.REFUSED,
+    ]
+    assert told[second.idempotency_key].code == "version_conflict"
+    assert told[wrong.idempotency_key].code == "inconsistent_payload"
+    assert told[first.idempotency_key].target_record_id is not None
+    # Sent once more under their keys they are answered as before.
+    again = erp.apply_batch([first, third])
+    assert {outcome.result for outcome in again.values()} == {Result.OK}
+    assert [len(sandbox.effects(r.idempotency_key)) for r in batch] == [1, 0, 1, 0]
+    assert erp.undo(first, None).result is Result.OK
+
+
+def test_the_engine_sends_adjustments_together_and_reads_when_no_answer_comes(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    clock = SystemClock()
+    store = OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}", clock)
+    for system in sandbox.systems:
+        store.set_gate("build", system, True)
+    proposals = [
+        {
+            "rule_id": "I04",
+            "object_id": f"position {number}",
+            "target_system": "erp",
+            "kind": "adjust_stock",
+            "payload": dict(wanted.payload),
+            "frontier_at": clock.now(),
+        }
+        for number, wanted in enumerate(adjustments(sandbox, 3))
+    ]
+    enqueue(store, proposals, Policy(), clock)
+    sandbox.misbehave("erp", "timeout_after_effect")
+    rng = random.Random(1)
+    first = deliver_due(store, sandbox.targets, sandbox.sources, Policy(), clock, rng)
+    assert (first.sent, first.unknown) == (3, 3)
+
+    class Later(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(hours=1)
+
+    second = deliver_due(store, sandbox.targets, sandbox.sources, Policy(), Later(), rng)
+    assert (second.sent, second.accepted) == (0, 3)
+    kinds = [sandbox.effects(c.idempotency_key)[0]["kind"] for c in store.list()]
+    assert kinds == ["POST /api/stock_movements/batch"] * 3
+    store.close()
+
+
+# ---- a person takes it back ----------------------------------------------------------------------
+
+SYSTEM = """
+[[systems]]
+name = "{name}"
+role = "{name}"
+connector = "demo_{name}"
+base_url = "{url}"
+time_zone = "{zone}"
+write_mode = "on"
+requests_per_second = 1000
+[systems.secrets]
+{secrets}
+"""
+
+
+@pytest.fixture
+def home(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation whose systems are the running ones."""
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "systems.toml").write_text(
+        "".join(
+            SYSTEM.format(
+                name=name,
+                url=system.base_url,
+                zone=system.time_zone,
+                secrets="\n".join(f'{role} = "{name}"' for role, name in system.secrets.items()),
+            )
+            for name, system in sandbox.systems.items()
+        ),
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", sorted(FAULT_OF_KIND))
+def test_the_command_takes_back_what_was_applied(sandbox: Sandbox, home: Path, kind: str) -> None:
+    """``tallyman corrections revert``, for each kind, over HTTP; judged by the sandbox's ledger."""
+    target, wanted = sandbox.correction(kind)
+    if kind == "void_invoice":
+        # Two bill the same; voided both, so that the one that was right can be issued again.
+        assert target.apply(wanted).result is Result.OK
+        (wrong,) = sandbox.erp("invoices", inv_no=wanted.payload["invoice_record"])
+        (right,) = [
+            invoice
+            for invoice in sandbox.erp("invoices", ship_ref=wrong["ship_ref"])
+            if invoice["stat"] == "P"
+        ]
+        wanted = request(kind, {"invoice_record": right["inv_no"]})
+    clock, policy = SystemClock(), Policy(approval_kinds=())
+    store = OperationsStore(load_settings(home).operations_url, clock)
+    for system in sandbox.systems:
+        store.set_gate("build", system, True)
+    proposal = {
+        "rule_id": "X",
+        "object_id": f"taken back: {kind}",
+        "target_system": target.system.name,
+        "kind": kind,
+        "payload": dict(wanted.payload),
+        "frontier_at": clock.now(),
+    }
+    enqueue(store, [proposal], policy, clock)
+    rng = random.Random(1)
+    report = deliver_due(store, sandbox.targets, sandbox.sources, policy, clock, rng)
+    assert report.accepted == 1, store.list()[0].state_reason
+    applied = store.list()[0]
+    arguments = ["corrections", "revert", applied.correction_key, "--home", str(home)]
+    said = CliRunner().invoke(app, [*arguments, "--as", "maria", "-m", "our mistake"])
+    assert said.exit_code == 0, said.output
+    assert "the target answered ok" in " ".join(said.output.split())
+    detail = store.get(applied.correction_key)
+    assert (detail.correction.state, detail.attempts[-1].phase) == ("reverted", "undo")
+    assert detail.correction.state_reason == "undone by maria: our mistake"
+    assert len(sandbox.effects(applied.idempotency_key)) == 1
+    assert len(sandbox.effects(f"{applied.idempotency_key}-undo")) == 1
+    # What cancels out leaves both documents: there the balance is what counts, see above.
+    if kind not in ("reverse_fulfilment", "void_invoice", "post_movement", "adjust_stock"):
+        assert target.read(applied.request()).precondition_met
+    assert store.verify_audit().problem is None
     store.close()

@@ -51,3 +51,12 @@ def test_the_schedule_of_the_page_is_the_real_one() -> None:
     assert "10 s, 30 s, 2 min, 10 min, 30 min, then 1 h" in PAGE
     assert RetrySchedule().delays_seconds == (10, 30, 120, 600, 1800, 3600)
     assert "at most ten attempts" in PAGE and RetrySchedule().max_attempts == 10
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    root = Path(__file__).parents[2]
+    section = PAGE.split("## What proves it\n", 1)[1].split("\n## ", 1)[0]
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", section)
+    assert len(named) > 25
+    for file, test in named:
+        assert f"def {test}(" in (root / file).read_text(encoding="utf-8"), (file, test)

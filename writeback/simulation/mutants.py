@@ -127,8 +127,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "pause_ignored",
         "a paused target is asked on",
         "writeback.brakes",
-        "return None if row is None or not row.engaged else f",
-        "return None if row is None or True else f",
+        "for row in connection.execute(_LATEST_PAUSES)",
+        "for row in ()",
         PEOPLE + "test_a_paused_target_gets_nothing_and_the_others_go_on",
     ),
     Mutant(
@@ -179,8 +179,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "kill_switch_ignored",
         "the kill switch stops nothing",
         "writeback.brakes",
-        "if row is None or not row.engaged:",
-        "if True:",
+        'return f"{reason} ({actor})" if engaged else None',
+        "return None",
     ),
     Mutant(
         "no_last_look",
@@ -367,6 +367,24 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if proposal.conflict:\n        holds",
         "    if False:\n        holds",
         PROPOSE + "test_a_conflict_that_appears_stops_a_ready_one_and_its_end_releases_it",
+    ),
+    Mutant(
+        "closed_books_ignored",
+        "books that closed since the proposal do not stop a posting",
+        "writeback.dispatch",
+        "if closed is not None and HOLD_PERIOD not in codes:",
+        "if False:",
+        "tests/writeback/test_periods.py::"
+        "test_books_that_close_after_the_proposal_stop_it_before_it_is_sent",
+    ),
+    Mutant(
+        "silence_is_consent",
+        "an item of which a batch's answer says nothing counts as applied",
+        "writeback.dispatch",
+        'silence = Outcome(Result.UNKNOWN, "item_missing"',
+        'silence = Outcome(Result.OK, "item_missing"',
+        "tests/writeback/test_batches.py::"
+        "test_an_item_that_the_answer_does_not_mention_is_unknown_and_read",
     ),
     Mutant(
         "undo_despite_the_switch",

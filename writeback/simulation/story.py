@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import CorrectionRequest
 from registry import crash_points
+from writeback.database import WriterQueue
 from writeback.dispatch import DeliverySettings, deliver_due
 from writeback.model import Correction
 from writeback.propose import enqueue
@@ -66,6 +67,12 @@ class SimulatedStore(OperationsStore):
         self.clock = story.clock
         self.engine = _blank_database()
         self._reading = {}
+        self._queue = WriterQueue()
+
+    def write_together(self, step: Callable[[Connection], Any]) -> Any:
+        """One process at a time has its turn here, so that there is nobody to share with."""
+        with self.write() as connection:
+            return step(connection)
 
     def close(self) -> None:
         """The next story takes the connection over."""

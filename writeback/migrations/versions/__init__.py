@@ -1,0 +1,1 @@
+"""The steps from version to version, one file each, numbered. They go forward only."""
