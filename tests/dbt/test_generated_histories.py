@@ -97,7 +97,7 @@ def test_however_the_facts_arrive_the_exceptions_are_the_same(
 
 
 @pytest.mark.histories
-@few(20)
+@few(12)
 @given(world=worlds, telling=tellings)
 def test_however_the_facts_arrive_in_many_histories(
     rebuilt: Rebuilt, world: list[Tale], telling: Telling
@@ -106,7 +106,7 @@ def test_however_the_facts_arrive_in_many_histories(
 
 
 @pytest.mark.histories
-@few(8)
+@few(3)
 @given(world=worlds, telling=tellings)
 def test_pass_by_pass_is_what_is_built_from_nothing(
     rebuilt: Rebuilt, world: list[Tale], telling: Telling
