@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 MANIFEST := dbt_project/target/manifest.json
 ARGS ?=
 
-.PHONY: help setup demo evaluate simulate real dev test lint docs clean
+.PHONY: help setup demo evaluate simulate chaos real dev test lint docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,13 +43,16 @@ evaluate: setup ## Many pretend worlds scored against their truth (ARGS="--seeds
 simulate: setup ## The correction engine on virtual time among faults (ARGS="--seeds 20000 --mutants --page")
 	@$(BIN)/tallyman simulate $(ARGS)
 
+chaos: setup ## Its real processes, killed on a failing network (ARGS="--first-seed 100 --page")
+	@$(BIN)/python tests/chaos/run_chaos.py $(ARGS)
+
 real: setup ## The whole loop against real systems (needs Node.js 20), broken by hand
 	@$(BIN)/tallyman real $(ARGS)
 
 dev: setup ## Pretend distributor plus the Dagster UI, schedule and sensors on
 	@$(BIN)/tallyman dev $(ARGS)
 
-test: setup ## The tests; CI adds `pytest -m world` and `make real`
+test: setup ## The tests; CI adds those of .ci/run
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## Style, types, import directions, SQL

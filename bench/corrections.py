@@ -309,11 +309,12 @@ def main() -> None:
     shares = ", ".join(f"{name} {s:.1f} s" for name, s in figures.seconds_of.items())
     print(f"where the time went: {shares}; {figures.requests:,} requests")
     print(f"without an engine  {figures.naive_per_second:>8,.0f}/s   x1.00 (one write each)")
+    machine = f"load {figures.load:.1f} on {figures.processors} processors"
     print(
         f"the whole engine   {figures.per_second:>8,.0f}/s   x{figures.ratio:.2f} "
         f"({figures.dispatchers} processes of {figures.threads} threads; memory "
-        f"{figures.first_mb:.1f} to {figures.last_mb:.1f} MB; {figures.processor_ms:.2f} ms of a processor each; load "
-        f"{figures.load:.1f} on {figures.processors} processors)"
+        f"{figures.first_mb:.1f} to {figures.last_mb:.1f} MB; "
+        f"{figures.processor_ms:.2f} ms of a processor each; {machine})"
     )
     if given.json:
         given.json.write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")

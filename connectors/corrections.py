@@ -20,6 +20,7 @@ from connectors.http import (
     problem_text,
     retry_after_seconds,
 )
+from registry.crash_points import crash_point
 from registry.systems import System
 
 VERSION_CONFLICT = "version_conflict"
@@ -111,6 +112,7 @@ class HttpTarget:
 
         Nothing leaves after the deadline of the correction that is being applied.
         """
+        crash_point("connectors.before_request")
         late = self._too_late()
         if late is not None:
             return late
@@ -125,6 +127,7 @@ class HttpTarget:
             return Outcome(Result.RETRY, error.kind, str(error))
         except NoAnswerError as error:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
+        crash_point("connectors.after_answer")
         return self.judge(response, record_of)
 
     def send_batch(

@@ -23,11 +23,14 @@ TEMPLATE = PROJECT_ROOT / "examples" / "demo" / "systems.toml"
 PARTNER_TEMPLATES = PROJECT_ROOT / "examples" / "full"
 
 
-# What more a system tells in a world with a business process: its last entity in the template, and
-# what follows it there.
-PROCESS_ENTITIES = {
-    "purchasing": ('"inventory"]', '"inventory", "receipt_lines"]'),
-    "channels": ('"products", "order_lines"]', '"products", "order_lines", "availability"]'),
+# What more systems tell in a world with a business process: an entity by which the template's list
+# of a system's entities is known, and the one that comes beside it.
+PROCESS_ENTITIES: dict[str, tuple[tuple[str, str], ...]] = {
+    "purchasing": (("inventory", "receipt_lines"),),
+    "channels": (("products", "availability"),),
+    "returns": (("inventory", "return_lines"), ("stock", "settlement_lines")),
+    "periods": (("stock", "periods"),),
+    "payments": (("stock", "settlement_lines"),),
 }
 
 
@@ -46,8 +49,9 @@ def write_configuration(
     home.mkdir(parents=True, exist_ok=True)
     text = TEMPLATE.read_text(encoding="utf-8")
     for process in processes:
-        if process in PROCESS_ENTITIES:
-            text = text.replace(*PROCESS_ENTITIES[process])
+        for beside, entity in PROCESS_ENTITIES.get(process, ()):
+            if f'"{entity}"' not in text:
+                text = text.replace(f'"{beside}"', f'"{beside}", "{entity}"')
     for name, url in urls.items():
         text = text.replace(f"{{{name}_url}}", url)
     for kind, folders in (partners or {}).items():

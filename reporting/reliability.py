@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from reporting import terminal
+from reporting.real_processes import section_of
 from writeback.simulation.faults import FAMILIES
 from writeback.simulation.oracle import PROPERTIES
 
@@ -68,8 +69,10 @@ def print_mutants(matrix: Sequence[Mapping[str, Any]], console: Console) -> None
 def write_page(
     result: Mapping[str, Any], matrix: Sequence[Mapping[str, Any]], path: Path, command: str
 ) -> None:
-    """docs/reliability.md out of one run's figures."""
-    path.write_text("\n".join(_page(result, matrix, command)) + "\n", encoding="utf-8")
+    """docs/reliability.md out of one run's figures; its section on real processes stays."""
+    kept = section_of(path.read_text(encoding="utf-8")) if path.exists() else ""
+    pages = ["\n".join(_page(result, matrix, command)) + "\n", kept]
+    path.write_text("\n".join(filter(None, pages)), encoding="utf-8")
 
 
 def _page(

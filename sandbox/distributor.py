@@ -31,6 +31,7 @@ from sandbox.views.partners import PartnersView
 from sandbox.views.periods import ErpPeriods
 from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
+from sandbox.views.settlements import ErpSettlements
 from sandbox.views.suppliers import SuppliersView
 from sandbox.views.thirdparty import NAME as THIRD_PARTY_NAME
 from sandbox.views.thirdparty import ThirdPartyView
@@ -90,6 +91,7 @@ class Distributor:
         choices = settings.world_choices() if fresh else self.store.get("settings")
         self.processes = tuple(choices["processes"])
         self.channels = OmsChannels(self.wms)
+        self.settlements = ErpSettlements(self.numbers)
         self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
@@ -138,13 +140,16 @@ class Distributor:
                 (self.oms, OmsReturns()),
                 (self.wms, WmsReturns(self.wms)),
                 (self.erp, ErpReturns(self.erp)),
+                (self.erp, self.settlements),
             ),
             "periods": ((self.erp, ErpPeriods()),),
             "channels": ((self.oms, self.channels),),
+            "payments": ((self.erp, self.settlements),),
         }
-        for process in processes:
-            for view, books in kept[process]:
-                view.keep(books)
+        # Two processes may share books.
+        wanted = {id(books): (view, books) for name in processes for view, books in kept[name]}
+        for view, books in wanted.values():
+            view.keep(books)
 
     @property
     def scheduled_count(self) -> int:

@@ -91,10 +91,16 @@ class NewInvoice(_Body):
     lines: Annotated[list[PostedLine], Field(min_length=1)]
 
 
+class NewCredit(_Body):
+    doc_no: str
+    rma_no: Annotated[str, Field(min_length=1)]
+    lines: Annotated[list[PostedLine], Field(min_length=1)]
+
+
 class NewMovement(_Body):
     item_no: str
     whs: str
-    mv_type: Annotated[str, Field(pattern=r"^(601|602|101|701|351|352)$")]
+    mv_type: Annotated[str, Field(pattern=r"^(601|602|101|701|351|352|653)$")]
     qty: SignedQuantity
     ref: Annotated[str, Field(min_length=1)]
     reason: str | None = None
@@ -298,6 +304,52 @@ def build_app(distributor: Distributor) -> FastAPI:
             raise ProblemError(422, f"invoice {inv_no} is voided already")
         document = view.void_invoice(inv_no, *(clock.now(),) * 2)
         return applied(request, 200, inv_no, before, document)
+
+    @app.post("/api/settlements")
+    async def create_credit(request: Request, new: NewCredit) -> Response:
+        """Credit a return at the prices of the invoice that billed its first line."""
+        if "settlements" not in view.tables:
+            raise ProblemError(404, "this ERP keeps no settlements")
+        order = _live_order(view, new.doc_no)
+        _check_posting(order, new.lines, {})
+        invoice = next(
+            (
+                invoice
+                for invoice in view.invoices.by("doc_no", new.doc_no)
+                if invoice["stat"] == "P"
+                and any(line["pos"] == new.lines[0].pos for line in invoice["lines"])
+            ),
+            None,
+        )
+        if invoice is None:
+            raise ProblemError(422, f"line {new.lines[0].pos} was never billed")
+        prices = {line["pos"]: line["prc"] for line in order["lines"]}
+        now = clock.now()
+        header = {
+            "set_no": view.numbers.next("credit"),
+            "doc_no": new.doc_no,
+            "inv_no": invoice["inv_no"],
+            "rma_no": new.rma_no,
+            "reason": "RETURN",
+            "origin": request.scope["idempotency_key"],
+        }
+        lines = [
+            {"pos": line.pos, "qty": quantity(line.qty), "prc": prices[line.pos]}
+            for line in new.lines
+        ]
+        document = distributor.settlements.post(header, lines, now, now)
+        return applied(request, 201, document["set_no"], None, document)
+
+    @app.post("/api/settlements/{set_no}/void")
+    async def void_credit(request: Request, set_no: str, wanted: Reversal) -> Response:
+        if "settlements" not in view.tables:
+            raise ProblemError(404, "this ERP keeps no settlements")
+        table = view.tables["settlements"]
+        before = _current(table, set_no, wanted.row_version, "settlement")
+        if before["stat"] != "P":
+            raise ProblemError(422, f"settlement {set_no} is voided already")
+        document = distributor.settlements.void(set_no, clock.now())
+        return applied(request, 200, set_no, before, document)
 
     @app.post("/api/stock_movements")
     async def create_movement(request: Request, new: NewMovement) -> Response:

@@ -6,11 +6,14 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     item_created        item, gtin, title, case_pack, weight, price
     order_placed        customer, po, channel, lines                       OMS
     order_accepted      the same                                           OMS, ERP (books it)
+                        held: the ERP does not book it yet                 ERP
+    credit_checked      a held order is booked                             ERP
+    hold_bypassed       booked although its credit was never checked       ERP
     order_released      location, lines                                    ERP, WMS (new order)
     order_picked, order_packed                                             WMS
     shipped             shipment, tracking, fulfilment, location, lines    WMS, ERP, OMS
     fulfilment_reversed fulfilment                                         ERP
-    invoiced            invoice, shipment, lines, cents_off                ERP
+    invoiced            invoice, shipment, lines, cents_off, dated         ERP
     invoice_voided      invoice                                            ERP
     parcel_scanned      tracking, shipment, code, zone, reason             carrier; DL also OMS
     lines_cancelled     lines (numbers)                                    OMS, ERP, WMS
@@ -51,6 +54,8 @@ Of business processes that not every world tells of (``Settings.processes``):
     stock_counted       count, item, location, held, counted, ref          WMS
     return_authorised, return_received, return_credited
                         return, location, invoice, reason, lines, credit   OMS, WMS, ERP
+                        a credit without return: only lets something to the customer   ERP
+    paid                payment, invoice, customer, bank_ref, lines, cents_off   ERP
     availability_missed, availability_refreshed   item, location, qty      OMS
     period_opened, period_closed   period, accrued (cents)                 ERP
 """

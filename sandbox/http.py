@@ -160,6 +160,8 @@ class Gate:
             response.headers["retry-after"] = "1"
             return response
         body = await _read(receive)
+        if body is None:
+            return None
         if method not in WRITE_METHODS or path in self.open_paths:
             response = await self._call(scope, body)
             if scope.get("page_mode") == "cut_page":
@@ -301,12 +303,13 @@ class Gate:
                 await asyncio.sleep(0.05)
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """The body; None when the sender hung up in the middle: half a request is none."""
     body = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return body
+            return None
         body += message.get("body", b"")
         if not message.get("more_body"):
             return body

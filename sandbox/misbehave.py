@@ -43,7 +43,7 @@ _FIELDS = {
     ("erp", "goods_receipts"): ("qty", "whs", "item_no"),
     ("erp", "vendor_invoices"): ("amt", "curr", "vend_no"),
     ("erp", "transfers"): ("qty", "stat", "item_no"),
-    ("erp", "credit_memos"): ("amt", "stat", "curr"),
+    ("erp", "settlements"): ("amt", "stat", "curr"),
     ("erp", "periods"): ("row_version", "stat", "curr"),
     ("wms", "receipts"): ("Version", "Status", "Whse"),
     ("wms", "returns"): ("Version", "Status", "Whse"),

@@ -19,6 +19,7 @@ _FORMATS = {
     "transfer": "TR-{:06d}",
     "return": "RMA-{:06d}",
     "credit": "CM-{:06d}",
+    "payment": "PY-{:06d}",
     "advice": "INV-{:06d}",
     "count": "CNT-{:06d}",
     "movement": "{:d}",

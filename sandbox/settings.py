@@ -9,7 +9,15 @@ from typing import Any
 SYSTEMS = ("oms", "erp", "wms", "carrier")
 """The systems in the order of their ports: admin is the base port, then these."""
 
-PROCESSES = ("purchasing", "transfers", "counts", "returns", "periods", "channels")
+PROCESSES = (
+    "purchasing",
+    "transfers",
+    "counts",
+    "returns",
+    "periods",
+    "channels",
+    "payments",
+)
 """Business processes that a world may tell of beside order to cash, in this order."""
 
 PARTNERS = ("suppliers", "threepl")

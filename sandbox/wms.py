@@ -118,6 +118,12 @@ def build_app(distributor: Distributor) -> FastAPI:
     async def shipment(number: str) -> Response:
         return _one(distributor, "shipments", number)
 
+    @app.get("/returns/{number}")
+    async def returned(number: str) -> Response:
+        if "returns" not in view.tables:
+            raise ProblemError(404, "this WMS is told of no returns")
+        return _one(distributor, "returns", number)
+
     @app.get("/items/{sku}")
     async def item(sku: str) -> Response:
         return _one(distributor, "items", sku)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from writeback.clock import Clock
 from writeback.model import Correction
@@ -66,6 +67,8 @@ def approve(
                 _reject(
                     store, connection, rival, actor, f"{key} was chosen instead: {comment}", clock
                 )
+        crash_point("writeback.during_approval")
+    crash_point("writeback.after_approval")
 
 
 def reject(

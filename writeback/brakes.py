@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from registry.crash_points import crash_point
 from writeback import tables as t
 from writeback.audit import Audit
 
@@ -126,6 +127,7 @@ class Brakes(Audit):
         if rows:
             with self.write() as connection:
                 connection.execute(_NEW_GATE, rows)
+                crash_point("writeback.during_gates")
 
     def gate(self, system: str) -> Gate:
         """The latest result for a system; ``missing`` when there is none."""

@@ -146,6 +146,7 @@ def deliver_due(
     """
     settings = settings or DeliverySettings()
     report = DeliveryReport(abandoned=len(store.expire_leases(clock.now())))
+    crash_point("writeback.after_expiry")
     rooms = _Rooms(batch_limit)
     workers = max((target.system.write_threads for target in targets.values()), default=1)
 
@@ -325,6 +326,8 @@ class _Delivery:
                     now + DRY_RUN_PAUSE,
                     f"dry run: would be sent to '{system}' if its write_mode were 'on'",
                 )
+            crash_point("writeback.during_rehearsal")
+        crash_point("writeback.after_rehearsal")
 
     # ---- sending ---------------------------------------------------------------------------
 
@@ -346,6 +349,7 @@ class _Delivery:
             self._settle(correction, Decision(Event.REFUSE, reason))
             return False
         started = self.clock.now()
+        crash_point("writeback.before_look")
         try:
             with one_look():
                 verdict = self._look_before_sending(correction, target)
@@ -355,6 +359,7 @@ class _Delivery:
             # Also what a connector did not foresee: one odd record must not stop the others.
             self._put_off_unread(correction, error, started)
             return False
+        crash_point("writeback.after_look")
         if verdict is not None:
             self._settle(correction, *verdict)
             return False
@@ -502,6 +507,7 @@ class _Delivery:
         """Find out by reading what became of an unknown one; nothing is sent here."""
         target = self.targets[correction.target_system]
         started = self.clock.now()
+        crash_point("writeback.before_read_back")
         try:
             state = target.read(correction.request())
         except Exception as error:
@@ -513,6 +519,7 @@ class _Delivery:
             entry = AttemptEntry("read", "unknown", _code(error), started, now, message=told)
             self._settle(correction, decision, entry=entry, counts=False)
             return
+        crash_point("writeback.after_read_back")
         now = self.clock.now()
         record = None
         if state.applied and state.applied_by_key is not False:
@@ -569,8 +576,10 @@ class _Delivery:
                 self.store.log_attempt(connection, correction, number, entry)
             if answer is not None:
                 self._keep_breaker(connection, correction.target_system, answer, now)
+            crash_point("writeback.during_mark")
 
         self.store.write_together(write)
+        crash_point("writeback.after_settlement")
         self.report.count(decision.event)
 
     def _keep_breaker(

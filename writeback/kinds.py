@@ -91,6 +91,12 @@ KINDS: dict[str, Kind] = {
             is_financial=True,
         ),
         Kind(
+            "create_credit",
+            ("order_record", "document"),
+            "void the credit that it created",
+            ("line_record", "quantity"),
+        ),
+        Kind(
             "post_movement",
             ("target_item", "target_location", "movement_type", "quantity", "document"),
             "post the opposite movement with the same reference",

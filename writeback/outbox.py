@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from registry.crash_points import crash_point
 from writeback import tables as t
 from writeback.brakes import Brakes, Gate, standing
 from writeback.database import LeaseLostError, UnknownCorrectionError, chunks
@@ -214,6 +215,7 @@ class Outbox(Brakes):
                         for c in leased
                     ],
                 )
+            crash_point("writeback.during_lease")
             return leased
 
         return self.write_together(take)
@@ -241,6 +243,7 @@ class Outbox(Brakes):
                 entry = AttemptEntry("lease", "unknown", "lease_expired", now, now)
                 self.log_attempt(connection, correction, correction.attempts + 1, entry)
                 expired.append(key)
+            crash_point("writeback.during_expiry")
             return expired
 
     def may_still_send(

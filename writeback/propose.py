@@ -134,6 +134,7 @@ def enqueue(
         result.held = sum(1 for row in rows if row["hold_codes"])
         if complete:
             result.superseded = _withdraw(store, connection, wanted, now)
+        crash_point("writeback.during_enqueue")
     crash_point("writeback.after_enqueue")
     return result
 

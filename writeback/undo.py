@@ -60,6 +60,7 @@ def undo(
         store.log_decision(
             connection, key, actor, "undo_requested", comment, now, correction.payload_hash
         )
+        crash_point("writeback.during_claim")
     crash_point("writeback.before_undo")
     try:
         # Held up for longer than that, somebody else may have it, or have stopped all sending.
@@ -67,6 +68,7 @@ def undo(
         outcome = target.undo(request, correction.target_record_id)
     except Exception as error:
         outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
+    crash_point("writeback.after_undo_before_mark")
     ended = clock.now()
     entry = AttemptEntry(
         "undo",
@@ -87,4 +89,6 @@ def undo(
         else:
             reason = f"undo by {actor}: {outcome.result} ({outcome.code}: {outcome.message})"
             store.release_claim(connection, key, token, ended, reason)
+        crash_point("writeback.during_undo_mark")
+    crash_point("writeback.after_undo")
     return outcome

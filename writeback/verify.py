@@ -79,6 +79,7 @@ def apply_proofs(
             )
             setattr(result, verdict, getattr(result, verdict) + 1)
             crash_point("writeback.during_verify")
+    crash_point("writeback.after_verify")
     return result
 
 

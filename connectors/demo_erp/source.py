@@ -1,4 +1,4 @@
-"""What can be read from the ERP: orders, fulfilments, invoices, the stock ledger, stock, items."""
+"""What can be read from the ERP: orders, what is posted and billed for them, stock, items."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ PATHS = {
     "sales_order_lines": "sales_orders",
     "fulfilment_lines": "fulfilments",
     "invoice_lines": "invoices",
+    "settlement_lines": "settlements",
+    "periods": "periods",
     "stock_movements": "stock_movements",
     "stock": "stock",
 }
@@ -28,6 +30,8 @@ KEYS = {
     "sales_order_lines": [{"doc_no"}, {"ext_ref"}],
     "fulfilment_lines": [{"ship_ref"}, {"ful_no"}, {"doc_no"}],
     "invoice_lines": [{"ship_ref"}, {"inv_no"}, {"doc_no"}],
+    "settlement_lines": [{"set_no"}, {"inv_no"}, {"rma_no"}],
+    "periods": [{"period"}],
     "stock_movements": [{"ref"}],
     "stock": [{"item_no", "whs"}],
 }
@@ -37,6 +41,8 @@ class ErpSource:
     """Reads one ERP. The cursor is the latest ``modified`` seen, a naive local time.
 
     Stock has no change time and is read whole. It comes last, after the ledger that explains it.
+    An ERP that keeps no settlements or periods has none: its ``entities`` in the systems file leave
+    them out.
     """
 
     def __init__(self, system: System, client: ErpClient) -> None:
@@ -86,8 +92,8 @@ class ErpSource:
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """Keys: items item_no; sales_order_lines doc_no or ext_ref; fulfilment_lines ship_ref,
-        ful_no or doc_no; invoice_lines ship_ref, inv_no or doc_no; stock_movements ref; stock
-        item_no with whs.
+        ful_no or doc_no; invoice_lines ship_ref, inv_no or doc_no; settlement_lines set_no,
+        inv_no or rma_no; periods period; stock_movements ref; stock item_no with whs.
         """
         if set(key) not in KEYS.get(entity, []):
             raise unknown_key(self, entity, key)

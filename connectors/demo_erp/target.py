@@ -108,6 +108,14 @@ def _invoice_body(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _credit_body(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "doc_no": payload["order_record"],
+        "rma_no": payload["document"],
+        "lines": _line_quantities(payload["lines"]),
+    }
+
+
 ORDER = _Created(
     "sales_orders",
     "doc_no",
@@ -135,6 +143,15 @@ INVOICE = _Created(
     _is_posted,
     "void",
 )
+CREDIT = _Created(
+    "settlements",
+    "set_no",
+    "rma_no",
+    lambda payload: str(payload["document"]),
+    _credit_body,
+    _is_posted,
+    "void",
+)
 
 
 class ErpTarget(HttpTarget):
@@ -152,6 +169,7 @@ class ErpTarget(HttpTarget):
             "create_order": self._creation(ORDER),
             "create_fulfilment": self._creation(FULFILMENT),
             "create_invoice": self._creation(INVOICE),
+            "create_credit": self._creation(CREDIT),
             "cancel_order": Action(self._read_cancel, self._cancel, self._reopen),
             "cancel_line": Action(self._read_cancel, self._cancel, self._reopen),
             "reverse_fulfilment": self._ending(FULFILMENT, "fulfilment_record", REVERSED),

@@ -1,4 +1,4 @@
-"""What can be read from the WMS: orders, shipments, receipts, stock ledger, inventory, items."""
+"""What can be read from the WMS: orders, shipments, receipts, returns, stock ledger, inventory."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ FEEDS = {
     "order_lines": ("orders", "UpdatedMs"),
     "shipment_lines": ("shipments", "UpdatedMs"),
     "receipt_lines": ("receipts", "UpdatedMs"),
+    "return_lines": ("returns", "UpdatedMs"),
     "transactions": ("transactions", "TranMs"),
 }
 SNAPSHOT = "inventory"
@@ -29,7 +30,8 @@ class WmsSource:
     """Reads one WMS. The cursor is a position in the entity's change feed.
 
     Inventory is a snapshot and is read whole, last, after the ledger that explains it. A WMS that
-    is not told of purchasing has no receipts: its ``entities`` in the systems file leave them out.
+    is not told of purchasing has no receipts, and one that takes nothing back no returns: its
+    ``entities`` in the systems file leave them out.
     """
 
     def __init__(self, system: System, client: WmsClient) -> None:
@@ -66,8 +68,8 @@ class WmsSource:
             yield clocked_page(http, entity, reader.records(page.records), str(position))
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
-        """Keys: order_lines order_nbr or host_order; shipment_lines ship_nbr; transactions ref;
-        items sku; inventory sku with whse.
+        """Keys: order_lines order_nbr or host_order; shipment_lines ship_nbr; return_lines
+        rma_nbr; transactions ref; items sku; inventory sku with whse.
         """
         documents: list[Any]
         match entity, dict(key):
@@ -77,6 +79,8 @@ class WmsSource:
                 documents = self.client.find("orders", {"host_order": host_order})
             case "shipment_lines", {"ship_nbr": number, **rest} if not rest:
                 documents = self.client.one(f"shipments/{number}")
+            case "return_lines", {"rma_nbr": number, **rest} if not rest:
+                documents = self.client.one(f"returns/{number}")
             case "transactions", {"ref": reference, **rest} if not rest:
                 documents = self.client.find("transactions", {"ref": reference})
             case "items", {"sku": sku, **rest} if not rest:

@@ -2,11 +2,12 @@
 
 {% macro milestones() -%}
     {{ return([
-        'ordered', 'acknowledged', 'captured', 'validated', 'accepted', 'backordered',
+        'ordered', 'acknowledged', 'captured', 'held', 'validated', 'accepted', 'backordered',
         'allocation_failed', 'allocated', 'released', 'picked', 'packed', 'asn_sent',
         'label_created', 'shipped', 'in_transit', 'delayed', 'delivery_exception', 'delivered',
         'received', 'put_away', 'invoiced', 'supplier_invoiced', 'cancelled',
-        'return_authorised', 'return_received', 'credited',
+        'return_authorised', 'return_received', 'credited', 'allowance_granted', 'paid',
+        'period_closed',
     ]) }}
 {%- endmacro %}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox.clock import HOUR, MINUTE
+from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import Kind
+from sandbox.faults.kind import Kind, given_back
+from sandbox.payments import paid
+from sandbox.returns import GOODWILL, authorised, credit_of, credited, received
 from sandbox.scene import OLD, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -42,7 +44,70 @@ def cent_rounding(scene: Scene) -> Truth:
     )
 
 
+def credited_late(scene: Scene) -> Truth:
+    order, _, back, data = given_back(scene)
+    authorised(scene.write, order, back - 8 * HOUR, data)
+    received(scene.write, order, back, data)
+    memo = credited(scene.write, order, back + scene.rng.uniform(48 * HOUR, 60 * HOUR), data)
+    return decoy(
+        "credited_late",
+        ["wms", "erp"],
+        keys_of(order, order.shipments[0]) | {"return": data["return"]},
+        memo.seen["erp"],
+        "the return was credited days later, in time all the same",
+    )
+
+
+def goodwill(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    shipped = scene.write.delivered(order, placed, pace=0.2)
+    line = scene.rng.choice(order.lines)
+    data = credit_of(order, line, line["pack"], GOODWILL)
+    memo = credited(scene.write, order, shipped + scene.rng.uniform(DAY, 40 * HOUR), data)
+    return decoy(
+        "goodwill",
+        ["erp"],
+        keys_of(order, order.shipments[0]) | {"credit": memo.data["credit"]},
+        memo.seen["erp"],
+        "an allowance that was granted: nothing needs to come back for it",
+    )
+
+
+def paid_in_two(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD, line_count=2)
+    scene.write.delivered(order, placed)
+    first, second = order.shipments[0].lines
+    billed = order.find("invoiced").at
+    one = paid(scene.write, order, billed + scene.rng.uniform(HOUR, DAY), lines=[first])
+    other = paid(scene.write, order, one.at + scene.rng.uniform(HOUR, 20 * HOUR), lines=[second])
+    return decoy(
+        "paid_in_two",
+        ["erp"],
+        keys_of(order, order.shipments[0]) | {"payment": other.data["payment"]},
+        one.at,
+        "the customer paid in two parts within a day",
+    )
+
+
+def bank_charges(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    at = order.find("invoiced").at + scene.rng.uniform(HOUR, DAY)
+    payment = paid(scene.write, order, at, cents_off=-scene.rng.randrange(5, 95))
+    return decoy(
+        "bank_charges",
+        ["erp"],
+        keys_of(order, order.shipments[0]) | {"payment": payment.data["payment"]},
+        at,
+        "the bank kept less than a dollar of the payment",
+    )
+
+
 KINDS = (
     Kind("invoice_reissued", "Invoice voided and issued again", invoice_reissued),
+    Kind("credited_late", "Return credited late, in time", credited_late, needs=("returns",)),
+    Kind("goodwill", "Credit as an allowance", goodwill, needs=("returns",)),
+    Kind("paid_in_two", "Paid in two parts", paid_in_two, needs=("payments",)),
+    Kind("bank_charges", "Paid less the bank's charges", bank_charges, needs=("payments",)),
     Kind("F8", "Invoice total a cent off", cent_rounding),
 )

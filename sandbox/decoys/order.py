@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import Kind, in_two_warehouse_orders, whole_in_eaches
+from sandbox.faults.kind import Kind, held, in_two_warehouse_orders, whole_in_eaches
 from sandbox.scene import OLD, RECENT, Scene, keys_of, told_once
 from sandbox.truth import Truth
 from sandbox.views.oms import money
@@ -154,6 +154,21 @@ def released_at_once(scene: Scene) -> Truth:
     )
 
 
+def held_and_checked(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    entered = held(scene, order, placed)
+    at = entered + scene.rng.uniform(30 * MINUTE, 3 * HOUR)
+    scene.write.add(order, at, "credit_checked", {"erp": at})
+    scene.write.release(order, at, pace=0.1)
+    return decoy(
+        "held_and_checked",
+        ["erp"],
+        keys_of(order),
+        at,
+        "held until somebody had checked the customer's credit, then booked and released",
+    )
+
+
 KINDS = (
     Kind(
         "cancelled_after_shipping",
@@ -168,4 +183,5 @@ KINDS = (
     Kind("split_in_two", "Two warehouse orders that add up", split_in_two),
     Kind("released_at_once", "Released a minute after it was accepted", released_at_once),
     Kind("cancelled_before_erp", "Cancelled before the ERP saw it", cancelled_before_erp),
+    Kind("held_and_checked", "Booked once its credit was checked", held_and_checked),
 )

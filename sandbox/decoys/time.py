@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sandbox.clock import HOUR, MINUTE, NEW_YORK
 from sandbox.decoys.decoy import decoy, whole_life_until_pickup
 from sandbox.faults.kind import Kind
+from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, WINDOWS, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -68,6 +69,36 @@ def entered_late(scene: Scene) -> Truth:
 
 
 def over_the_month_end(scene: Scene) -> Truth:
+    order, shipped, first = _shipped_at_month_end(scene)
+    event = order.find("shipped")
+    event.seen |= {"erp": first + 3 * MINUTE, "oms": first + 4 * MINUTE}
+    scene.write.invoice(order, shipped)
+    scene.write.carry(order, shipped)
+    return decoy(
+        "C6",
+        ["wms", "erp"],
+        keys_of(order, order.shipments[0]),
+        shipped,
+        "shipped in one month and posted minutes later in the next, in time",
+    )
+
+
+def billed_before_cut_off(scene: Scene) -> Truth:
+    order, shipped, first = _shipped_at_month_end(scene)
+    invoiced = scene.write.billed(order, first + scene.rng.uniform(HOUR, 20 * HOUR))
+    invoiced.data["dated"] = f"{datetime.fromtimestamp(shipped, NEW_YORK):%Y-%m-%d}"
+    scene.write.carry(order, shipped)
+    return decoy(
+        "billed_before_cut_off",
+        ["erp"],
+        keys_of(order, order.shipments[0]) | {"invoice": invoiced.data["invoice"]},
+        invoiced.at,
+        "dated in the month before while its books were still open",
+    )
+
+
+def _shipped_at_month_end(scene: Scene) -> tuple[Order, float, float]:
+    """An order that left minutes before a month ended: it, that moment and the end of the month."""
     order, _ = scene.order(OLD)
     write = scene.write
     local = datetime.fromtimestamp(scene.now, NEW_YORK)
@@ -80,17 +111,7 @@ def over_the_month_end(scene: Scene) -> Truth:
     packed = shipped - 5 * MINUTE
     write.packed(order, packed - 71 * MINUTE, pace=0.0)
     write.ship(order, packed, pace=0.0)
-    event = order.find("shipped")
-    event.seen |= {"erp": first.timestamp() + 3 * MINUTE, "oms": first.timestamp() + 4 * MINUTE}
-    write.invoice(order, shipped)
-    write.carry(order, shipped)
-    return decoy(
-        "C6",
-        ["wms", "erp"],
-        keys_of(order, order.shipments[0]),
-        shipped,
-        "shipped in one month and posted minutes later in the next, in time",
-    )
+    return order, shipped, first.timestamp()
 
 
 KINDS = (
@@ -98,4 +119,10 @@ KINDS = (
     Kind("C4", "Ship date in 2031, corrected soon", future_ship_date),
     Kind("C5", "Cancelled under an earlier date", entered_late),
     Kind("C6", "Shipped in one month, posted in the next", over_the_month_end),
+    Kind(
+        "billed_before_cut_off",
+        "Dated in the month before, whose books are open",
+        billed_before_cut_off,
+        needs=("periods",),
+    ),
 )

@@ -8,7 +8,8 @@ from typing import Any
 
 from sandbox.clock import HOUR, MINUTE, iso_utc
 from sandbox.orders import Line, Order
-from sandbox.scene import Scene
+from sandbox.returns import REASONS, return_of
+from sandbox.scene import OLD, Scene
 from sandbox.settings import Settings
 from sandbox.truth import Truth
 
@@ -124,6 +125,25 @@ def in_two_warehouse_orders(
     write.invoice(order, at_second, parcel=1)
     delivered = write.carry(order, at_second, parcel=1)
     write.carry(order, at_first, pace=0.3, parcel=0, delivered=delivered - 2 * MINUTE)
+
+
+def held(scene: Scene, order: Order, placed: float) -> float:
+    """Place an order that the ERP puts on credit hold; returns when it was entered there."""
+    scene.write.booked(order, placed, pace=0.2)
+    accepted = order.find("order_accepted")
+    accepted.told["erp"] = {"held": True}
+    return accepted.seen["erp"]
+
+
+def given_back(scene: Scene) -> tuple[Order, Line, float, dict[str, Any]]:
+    """A delivered order of which something comes back: the order, the line, when the goods are back
+    and what the events of the return tell. Days enough remain to have credited it."""
+    order, placed = scene.order(OLD)
+    shipped = scene.write.delivered(order, placed, pace=0.2)
+    line = scene.rng.choice(order.lines)
+    qty = line["pack"] * scene.rng.randrange(1, line["qty"] // line["pack"] + 1)
+    data = return_of(scene.write, order, line, qty, scene.rng.choice(REASONS))
+    return order, line, shipped + scene.rng.uniform(30 * HOUR, 34 * HOUR), data
 
 
 def substituted(scene: Scene, order: Order, placed: float, systems: tuple[str, ...]) -> int:

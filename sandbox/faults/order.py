@@ -7,6 +7,7 @@ from sandbox.clock import HOUR, MINUTE, iso_utc
 from sandbox.faults.kind import (
     Kind,
     correction_of,
+    held,
     in_two_warehouse_orders,
     substituted,
     whole_in_eaches,
@@ -253,6 +254,22 @@ def substitution_not_told(scene: Scene) -> Truth:
     )
 
 
+def credit_hold_bypassed(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    entered = held(scene, order, placed)
+    at = entered + scene.rng.uniform(30 * MINUTE, 3 * HOUR)
+    scene.write.add(order, at, "hold_bypassed", {"erp": at})
+    scene.write.release(order, at, pace=0.1)
+    return Truth(
+        kind="O10",
+        systems=["erp"],
+        keys=keys_of(order),
+        since=at,
+        expected=[("O11", name) for name in order.objects()],
+        values={"erp": "booked and released", "real": "nobody checked the customer's credit"},
+    )
+
+
 KINDS = (
     Kind("O1", "Accepted in the OMS, never reached the ERP", missing_in_erp),
     Kind("O2", "The ERP booked the order twice", duplicate_order),
@@ -269,4 +286,5 @@ KINDS = (
     Kind("O8", "A substitution that the ERP was never told", substitution_not_told),
     Kind("O9", "The customer's change of a quantity never reached the ERP", change_lost, True),
     Kind("O5Q", "The ERP booked another quantity than ordered", quantity_differs, undated=True),
+    Kind("O10", "Booked and released over a credit hold", credit_hold_bypassed),
 )

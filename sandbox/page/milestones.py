@@ -140,7 +140,11 @@ def _bookings(truth: OrderTruth, held: Beliefs) -> list[Entry]:
         return [absent(accepted.seen.get("erp"), truth.now, "has no such order")]
     entries = []
     for order in held.erp_orders:
-        entry = dated(from_local(order["booked"], true), true, truth.now, order["doc_no"])
+        entry = dated(from_local(order["entered"], true), true, truth.now, order["doc_no"])
+        if order["held"] and not order["validated"]:
+            # What is on hold is entered and not booked.
+            look, note = (DIFFERS, "never checked") if order["booked"] else (PLAIN, "waits")
+            entry = Entry(entry.text, look, joined(order["doc_no"], f"credit hold: {note}"), entry.at)
         if order["stat"] == CANCELLED and not truth.all_cancelled:
             entry = Entry(entry.text, PLAIN, joined(order["doc_no"], "cancelled"), entry.at)
             if order is held.erp and not truth.cancelled:

@@ -1,9 +1,10 @@
-"""Billing: every two hours the ERP invoices the parcels whose goods issue it has posted."""
+"""Billing: every two hours the ERP invoices what has left and was posted; customers pay later."""
 
 from __future__ import annotations
 
-from sandbox.clock import HOUR, MINUTE
+from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.orders import Order, OrderWriter
+from sandbox.payments import paid
 from sandbox.simulation.engine import Engine, Process
 
 _EVERY = 2 * HOUR
@@ -13,12 +14,17 @@ _RUN = 30 * MINUTE
 """A run takes no longer, however much there is."""
 
 
-class Billing:
-    """The billing run."""
+_TERMS = (DAY, 12 * DAY)
+"""How long customers take to pay."""
 
-    def __init__(self, engine: Engine, writer: OrderWriter) -> None:
+
+class Billing:
+    """The billing run. ``pays``: whether this world tells of what customers pay."""
+
+    def __init__(self, engine: Engine, writer: OrderWriter, pays: bool) -> None:
         self.engine = engine
         self.writer = writer
+        self.pays = pays
         self._shipped: list[tuple[float, Order]] = []
 
     def expect(self, order: Order) -> None:
@@ -35,3 +41,9 @@ class Billing:
             for order in ready:
                 yield self.engine.wait(min(2.0, _RUN / len(ready)))
                 self.engine.tell(self.writer.billed(order, self.engine.now))
+                if self.pays:
+                    self.engine.start(self._pay(order))
+
+    def _pay(self, order: Order) -> Process:
+        yield self.engine.wait(*_TERMS)
+        self.engine.tell(paid(self.writer, order, self.engine.now))

@@ -64,7 +64,7 @@ class Company:
         a_day = settings.orders / settings.days
         here = a_day / len(self.locations)
         self.stock = Stock(self.engine)
-        billing = Billing(self.engine, writer)
+        billing = Billing(self.engine, writer, "payments" in told)
         warehouses = {
             location: Warehouse(self.engine, writer, self.stock, billing, here)
             for location in self.locations
@@ -78,7 +78,7 @@ class Company:
         hear |= set(settings.partners)
         purchasing = Purchasing(self.engine, numbers, items, self.stock, daily, frozenset(hear))
         finds = max(5, len(items) // 2)
-        returns = Returns(self.engine, numbers, self.stock) if "returns" in told else None
+        returns = Returns(self.engine, writer, self.stock) if "returns" in told else None
         customers = Customers(self.engine, writer, self.stock, warehouses, carriers, returns)
 
         self._open(items, purchasing, sorted(staged, key=lambda event: event.at))

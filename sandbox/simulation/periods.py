@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sandbox.clock import HOUR, NEW_YORK
 from sandbox.events import Event
@@ -11,6 +11,12 @@ from sandbox.simulation.purchasing import Purchasing
 
 _CLOSES_AFTER = 30 * HOUR
 """The books stay open this long into the next month."""
+
+
+def last_closed_day(moment: float) -> date:
+    """The last day of the period that was closed last before a moment."""
+    month = datetime.fromtimestamp(moment - _CLOSES_AFTER, NEW_YORK).date().replace(day=1)
+    return month - timedelta(days=1)
 
 
 class Periods:

@@ -69,7 +69,13 @@ class ErpView(View):
     def book_order(
         self, doc_no: str, header: Document, lines: list[Document], when: float, stamp: float
     ) -> Document:
-        """A new sales order, booked. Lines hold ext_line, item_no, ord_qty and prc as texts."""
+        """A new sales order. Lines hold ext_line, item_no, ord_qty and prc as texts.
+
+        ``header["held"]``: the customer's credit must be checked by a person before it is booked.
+        Else it was checked on entry, of which nothing is kept.
+        """
+        held = header.get("held", False)
+        stat = OPEN if held else BOOKED
         document = {
             "doc_no": doc_no,
             "ext_ref": header["ext_ref"],
@@ -78,9 +84,11 @@ class ErpView(View):
             "curr": header["curr"],
             # The warehouse that is to ship it: decided with the release.
             "whs": None,
-            "stat": BOOKED,
+            "stat": stat,
             "entered": local_naive(when),
-            "booked": local_naive(when),
+            "held": local_naive(when) if held else None,
+            "validated": None,
+            "booked": None if held else local_naive(when),
             "released": None,
             "cancelled": None,
             "modified": local_naive(stamp),
@@ -94,7 +102,7 @@ class ErpView(View):
                     "ord_qty": line["ord_qty"],
                     "um": "EA",
                     "prc": line["prc"],
-                    "stat": BOOKED,
+                    "stat": stat,
                     "cancelled": None,
                 }
                 for line in lines
@@ -231,8 +239,12 @@ class ErpView(View):
         stamp: float,
         origin: str | None = None,
         cents_off: int = 0,
+        dated: str | None = None,
     ) -> Document:
-        """A new invoice at the order's prices. ``cents_off`` moves the total (rounding)."""
+        """A new invoice at the order's prices. ``cents_off`` moves the total (rounding).
+
+        ``dated``: the day on it, which whoever enters it may choose; that of posting by default.
+        """
         order = self.orders.edit(doc_no)
         prices = {line["pos"]: line["prc"] for line in order["lines"]}
         amount = sum((qty * Decimal(prices[pos]) for pos, qty in lines), Decimal(0))
@@ -242,7 +254,7 @@ class ErpView(View):
             "inv_no": number,
             "doc_no": doc_no,
             "ship_ref": ship_ref,
-            "inv_date": posted[:10],
+            "inv_date": dated or posted[:10],
             "posted": posted,
             "stat": "P",
             "voided": None,
@@ -377,6 +389,7 @@ class ErpView(View):
             "cust_no": data["customer"][1:],
             "cust_po": data["po"],
             "curr": "USD",
+            "held": data.get("held", False),
         }
         lines = [
             {
@@ -388,6 +401,20 @@ class ErpView(View):
             for line in data["lines"]
         ]
         self.book_order(data["doc_no"], header, lines, when, stamp)
+
+    def on_credit_checked(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(data["doc_no"])
+        order["validated"] = local_naive(when)
+        self._book(order, when, stamp)
+
+    def on_hold_bypassed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """Somebody books it as if its credit had been checked."""
+        self._book(self.orders.edit(data["doc_no"]), when, stamp)
+
+    def _book(self, order: Document, when: float, stamp: float) -> None:
+        order["booked"] = local_naive(when)
+        self._restate(order, when)
+        self.touch(self.orders, order, stamp)
 
     def on_order_released(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(data["doc_no"])
@@ -437,6 +464,7 @@ class ErpView(View):
             when,
             stamp,
             cents_off=data.get("cents_off", 0),
+            dated=data.get("dated"),
         )
 
     def on_invoice_voided(self, data: dict[str, Any], when: float, stamp: float) -> None:

@@ -1,4 +1,4 @@
-"""What OMS, WMS and ERP hold of returns: the authorisation, the goods, the credit."""
+"""What OMS, WMS and ERP hold of returns: the authorisation and the goods."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.catalogue import ERP_WAREHOUSE, erp_item, oms_sku, wms_sku
-from sandbox.clock import iso_utc, local_naive
+from sandbox.clock import iso_utc
 from sandbox.tables import Table
 from sandbox.views.base import Books
-from sandbox.views.erp import ErpView, price, quantity
+from sandbox.views.erp import ErpView
 from sandbox.views.oms import order_id
 from sandbox.views.wms import WmsView, clock_ms
 
@@ -110,45 +110,17 @@ class WmsReturns(Books):
 
 
 class ErpReturns(Books):
-    """Credit memos, and the goods back in stock (653)."""
+    """The goods back in stock (653); what is credited for them is in the settlements."""
 
     def __init__(self, erp: ErpView) -> None:
         self.erp = erp
-        self.memos = Table(
-            "credit_memos", ("crm_no",), order_field="modified", indexes=("doc_no", "rma_no")
-        )
-        super().__init__(self.memos)
+        super().__init__()
 
     def on_return_received(self, data: dict[str, Any], when: float, stamp: float) -> None:
         whs, ref = ERP_WAREHOUSE[data["location"]], data["return"]
         for line in data["lines"]:
             item_no, qty = erp_item(line["item"]), Decimal(line["qty"])
             self.erp.post_movement(item_no, whs, "653", qty, ref, data["reason"], when, stamp)
-
-    def on_return_credited(self, data: dict[str, Any], when: float, stamp: float) -> None:
-        cents = sum(line["qty"] * line["price"] for line in data["lines"])
-        self.memos.put(
-            {
-                "crm_no": data["credit"],
-                "rma_no": data["return"],
-                "doc_no": data["doc_no"],
-                "inv_no": data["invoice"],
-                "posted": local_naive(when),
-                "stat": "P",
-                "amt": f"{cents // 100}.{cents % 100:02d}",
-                "curr": "USD",
-                "modified": local_naive(stamp),
-                "row_version": 1,
-                "lines": [
-                    {
-                        "pos": line["line"] * 10,
-                        "qty": quantity(line["qty"]),
-                        "prc": price(line["price"]),
-                    }
-                    for line in data["lines"]
-                ],
-            }
-        )
 
 
 def _return_id(data: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ FAULT_OF_KIND = {
     "adjust_fulfilment": "H5",
     "set_delivered": "H9",
     "create_invoice": "F1",
+    "create_credit": "F5",
     "void_invoice": "F3",
     "post_movement": "I1",
     "adjust_stock": "I3",
@@ -107,8 +108,12 @@ class Sandbox:
 
     def effects(self, key: str) -> list[dict[str, Any]]:
         """What the ledger says was done under a key."""
+        return [effect for effect in self.ledger() if effect["idempotency_key"] == key]
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every write that had an effect, ours and people's."""
         found: list[dict[str, Any]] = self._admin.get("/admin/ledger").json()["effects"]
-        return [effect for effect in found if effect["idempotency_key"] == key]
+        return found
 
     def erp(self, entity: str, **filters: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.targets["erp"].http.get_json(  # type: ignore[attr-defined]
@@ -122,10 +127,14 @@ class Sandbox:
         assert expected["kind"] == kind
         payload = dict(expected["payload"])
         if kind == "adjust_stock":
-            held = Decimal(self._stock(payload))
-            payload["expected_quantity"] = str(held)
-            payload["new_quantity"] = str(held + Decimal(payload["quantity_delta"]))
+            payload = self.correction_of_stock(payload)
         return self.targets[expected["system"]], request(kind, payload)
+
+    def correction_of_stock(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The payload of an adjustment with what the position holds now."""
+        held = Decimal(self._stock(payload))
+        new = held + Decimal(payload["quantity_delta"])
+        return payload | {"expected_quantity": str(held), "new_quantity": str(new)}
 
     def _stock(self, payload: dict[str, Any]) -> str:
         (position,) = self.erp(

@@ -260,7 +260,11 @@ class Histories:
         # Of a milestone against itself: it happened long after it was told.
         wrong = told + much if itself else told - HOUR
         right = wrong - much - HOUR
-        redated = case.answered if name in (LATE_IN_TIME, CLOSED) else None
+        ended = case.answered if name in (LATE_IN_TIME, CLOSED) else None
+        # When a step was recorded nobody can date otherwise: it is taken back.
+        by_record = pair["earlier_time"] == "recorded" and not itself
+        redated = None if by_record else ended
+        taken_back = ended if by_record else None
         self._fact(
             pair["earlier_role"],
             pair["earlier_milestone"].split("|")[0],
@@ -270,10 +274,13 @@ class Histories:
             redated_from=right if redated else None,
             redated_to=right if redated else None,
             redated_seen_at=redated,
+            reversed_from=taken_back,
+            reversed_to=taken_back,
         )
         if not itself:
             later = pair["later_milestone"].split("|")[0]
-            self._fact(pair["later_role"], later, told, **about, occurred_from=wrong - much)
+            happened = told if by_record and name == KEPT else wrong - much
+            self._fact(pair["later_role"], later, told, **about, occurred_from=happened)
         if name == IN_FLIGHT:
             self._is_held(case, about["document"], pair["earlier_role"])
 

@@ -1,4 +1,4 @@
-"""Local times of a configured zone, written as a constant, are those that the column itself gives."""
+"""Local times of a configured zone, written as a constant, are those that the column gives."""
 
 from __future__ import annotations
 

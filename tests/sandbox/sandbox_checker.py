@@ -121,9 +121,9 @@ def _orders(books: Books) -> Violations:
             cancelled = line["cancelledAt"] and utc(line["cancelledAt"])
             if order["acceptedAt"] is not None:
                 accepted = utc(order["acceptedAt"])
-                booked = [moment for row in held for moment in local(row["booked"])]
+                captured = [moment for row in held for moment in local(row["entered"])]
                 gone = cancelled is not None and cancelled <= accepted + 30 * MINUTES
-                if not in_time(accepted, booked, 30 * MINUTES) and not gone:
+                if not in_time(accepted, captured, 30 * MINUTES) and not gone:
                     found.add(("O02", name))
             for document in standing:
                 twin = next(row for row in document["lines"] if row["ext_line"] == line["lineNo"])
@@ -401,6 +401,8 @@ def _unfinished(books: Books) -> Violations:
             if line["cancelled"] is not None:
                 continue
             waiting = now - max(local(document["booked"]))
+            if document["held"] and not document["validated"]:
+                found.add(("O11", name))
             if document["ext_ref"] not in released and waiting > 96 * HOURS:
                 found.add(("O09R", name))
             known = given[document["doc_no"], line["pos"]]

@@ -127,7 +127,7 @@ def test_a_count_says_what_its_adjustment_corrects(opened: Distributor) -> None:
 
 def test_a_return_is_credited_at_the_price_that_was_billed(opened: Distributor) -> None:
     invoices = {row["inv_no"]: row for row in documents(opened, "erp", "invoices")}
-    memos = documents(opened, "erp", "credit_memos")
+    memos = [row for row in documents(opened, "erp", "settlements") if row["typ"] == "C"]
     assert {row["status"] for row in documents(opened, "oms", "returns")} == {"CREDITED"}
     assert memos
     for memo in memos:
@@ -135,6 +135,31 @@ def test_a_return_is_credited_at_the_price_that_was_billed(opened: Distributor) 
         for line in memo["lines"]:
             assert line["prc"] == billed[line["pos"]]["prc"]
             assert Decimal(line["qty"]) <= Decimal(billed[line["pos"]]["qty"])
+
+
+def test_customers_pay_what_was_billed(opened: Distributor) -> None:
+    billed = {row["inv_no"]: row for row in documents(opened, "erp", "invoices")}
+    payments = [row for row in documents(opened, "erp", "settlements") if row["typ"] == "P"]
+    assert len(payments) > len(billed) / 2
+    assert len({row["bank_ref"] for row in payments}) == len(payments)
+    for payment in payments:
+        invoice = billed[payment["inv_no"]]
+        assert payment["amt"] == invoice["amt"]
+        assert payment["posted"] > invoice["posted"]
+        assert [line["pos"] for line in payment["lines"]] == [
+            line["pos"] for line in invoice["lines"]
+        ]
+
+
+def test_an_order_on_hold_is_booked_once_its_credit_was_checked(tmp_path: Path) -> None:
+    choices = replace(FULL, orders=150, mix={"O10": 1, "held_and_checked": 1})
+    distributor = Distributor(tmp_path, choices)
+    held = [row for row in documents(distributor, "erp", "sales_orders") if row["held"]]
+    assert sorted(row["validated"] is not None for row in held) == [False, True]
+    for order in held:
+        assert order["entered"] == order["held"] < order["booked"] < order["released"]
+        assert order["validated"] in (None, order["booked"])
+    distributor.close()
 
 
 def accrued_at(events: list[Event], moment: float) -> int:
@@ -190,6 +215,7 @@ def test_the_new_documents_are_served_only_where_the_world_tells_of_them(tmp_pat
     places = (
         ("erp", "/api/purchase_orders", "data"),
         ("erp", "/api/periods", "data"),
+        ("erp", "/api/settlements", "data"),
         ("erp", "/api/transfers", "data"),
         ("wms", "/feed/receipts", "records"),
         ("wms", "/feed/counts", "records"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -415,3 +416,20 @@ def test_clearing_what_was_never_set_changes_no_state(small: Reader) -> None:
     )
     assert answer.json()["lines"] == before.json()["lines"]
     assert answer.json()["version"] == before.json()["version"] + 1
+
+
+def test_a_request_whose_sender_hangs_up_in_the_middle_was_none(small: Reader) -> None:
+    """Found with a proxy that cuts requests: half of one took the key, and the whole one, sent
+    again, was another request under it."""
+    wanted = payload(fault(small, "M6"))
+    path = f"/items/{wanted['target_item']}"
+    version = small.wms.get(path).json()["Version"]
+    change = {"Version": version, "CasePack": int(wanted["pack_quantity"])}
+    sent = small.wms.build_request("PATCH", path, json=change, headers={"Idempotency-Key": "k"})
+    sent = next(small.wms.auth.auth_flow(sent))
+    head = "".join(f"{name}: {value}\r\n" for name, value in sent.headers.items())
+    with socket.create_connection((sent.url.host, sent.url.port)) as half:
+        half.sendall(f"PATCH {path} HTTP/1.1\r\n{head}\r\n".encode() + sent.content[:9])
+    time.sleep(0.1)
+    assert small.wms.send(sent).status_code == 200
+    assert small.wms.get(path).json()["CasePack"] == change["CasePack"]

@@ -185,7 +185,7 @@ select
     object_type,
     object_key,
     target_key as object_id,
-    case when object_type in ('order_line', 'shipment_line') then target_key end
+    case when object_type in ('order_line', 'shipment_line', 'invoice') then target_key end
         as order_line_id,
     document,
     field,

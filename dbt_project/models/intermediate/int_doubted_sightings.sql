@@ -4,10 +4,12 @@
 {% set feeds = [
     ('demo_oms', ['order_lines', 'products', 'availability']),
     ('demo_erp', [
-        'sales_order_lines', 'fulfilment_lines', 'invoice_lines', 'stock_movements', 'stock', 'items',
+        'sales_order_lines', 'fulfilment_lines', 'invoice_lines', 'settlement_lines',
+        'periods', 'stock_movements', 'stock', 'items',
     ]),
     ('demo_wms', [
-        'order_lines', 'shipment_lines', 'receipt_lines', 'transactions', 'inventory', 'items',
+        'order_lines', 'shipment_lines', 'receipt_lines', 'return_lines', 'transactions',
+        'inventory', 'items',
     ]),
     ('demo_carrier', ['tracking_events']),
     ('carrier_tracking', ['tracking_events']),

@@ -53,7 +53,9 @@ versions as (
         values_held.object_key,
         values_held.object_id,
         values_held.order_line_id,
-        case when values_held.object_type = 'shipment_line' then values_held.document end
+        case
+            when values_held.object_type in ('shipment_line', 'invoice') then values_held.document
+        end
             as document,
         values_held.value,
         values_held.valid_from_earliest as changed_from,

@@ -55,7 +55,7 @@ class DemoSubject(Subject):
         settings = Settings(
             orders=150,
             items=40,
-            processes=("purchasing", "channels"),
+            processes=("purchasing", "returns", "periods", "channels", "payments"),
             faults_per_kind=1,
             decoys_per_kind=1,
             live_after_seconds=0.0,
@@ -85,12 +85,15 @@ class DemoErp(DemoSubject):
         "sales_order_lines",
         "fulfilment_lines",
         "invoice_lines",
+        "settlement_lines",
+        "periods",
         "stock_movements",
         "stock",
     )
     moving = ("stock_movements", "sales_order_lines")
     kinds = (
         "create_invoice",
+        "create_credit",
         "create_order",
         "cancel_order",
         "cancel_line",
@@ -170,6 +173,7 @@ class DemoWms(DemoSubject):
         "order_lines",
         "shipment_lines",
         "receipt_lines",
+        "return_lines",
         "transactions",
         "inventory",
     )

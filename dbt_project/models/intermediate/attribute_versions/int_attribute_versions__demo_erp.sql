@@ -1,4 +1,5 @@
--- What the demo ERP held for compared fields: order lines, fulfilled quantities, packs of items.
+-- What the demo ERP held for compared fields: order lines, fulfilled quantities, prices and amounts
+-- of invoices, what was paid for them, packs of items.
 with order_fields as (
     select
         *,
@@ -64,6 +65,100 @@ fulfilments as (
     from {{ ref('stg_demo_erp__fulfilment_lines') }}
 ),
 
+invoices as (
+    select * from {{ ref('stg_demo_erp__invoice_lines') }}
+),
+
+billed_prices as (
+    select
+        system,
+        'invoice_lines' as entity,
+        record_id,
+        version_number,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        doc_no || '/' || position_number as link_key,
+        system as link_system,
+        invoice_number as document,
+        'billed_price' as field,
+        case when canonical_status = 'invoiced' then unit_price end as value,
+        false as is_additive,
+        updated_from as recorded_from,
+        updated_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from invoices
+),
+
+payments as (
+    select * from {{ ref('stg_demo_erp__settlement_lines') }}
+    where milestone = 'paid'
+    qualify position_number = min(position_number) over (partition by system, settlement_number)
+),
+
+-- Of an invoice of which nothing was paid yet there is nothing to compare.
+paid_invoices as (
+    select invoices.*
+    from invoices
+    semi join payments
+        on
+            invoices.system = payments.system
+            and invoices.invoice_number = payments.invoice_number
+    qualify
+        invoices.position_number
+        = min(invoices.position_number) over (
+            partition by invoices.system, invoices.invoice_number
+        )
+),
+
+-- An amount is that of a whole document: the first line of the invoice stands for it.
+first_lines as (
+    select distinct
+        system,
+        invoice_number,
+        doc_no || '/' || position_number as link_key
+    from paid_invoices
+),
+
+{% set sides = [
+    ('paid_invoices', 'invoice_lines', 'billed_amount', 'invoiced', 'invoice_amount'),
+    ('payments', 'settlement_lines', 'paid_amount', 'posted', 'settled_amount'),
+] %}
+amounts as (
+    {% for relation, entity, field, status, amount in sides %}
+        select
+            held.system,
+            '{{ entity }}' as entity,
+            held.record_id,
+            held.version_number,
+            'invoice' as object_type,
+            'host_line' as link_type,
+            first_lines.link_key,
+            held.system as link_system,
+            held.invoice_number as document,
+            '{{ field }}' as field,
+            case when held.canonical_status = '{{ status }}' then held.{{ amount }} end as value,
+            -- An invoice may be paid in parts.
+            true as is_additive,
+            case when held.version_number = 1 then held.posted_from else held.updated_from end
+                as recorded_from,
+            case when held.version_number = 1 then held.posted_to else held.updated_to end
+                as recorded_to,
+            held.seen_at,
+            held.is_first_load,
+            held.raw_key
+        from {{ relation }} as held
+        inner join first_lines
+            on
+                held.system = first_lines.system
+                and held.invoice_number = first_lines.invoice_number
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
+),
+
 items as (
     select
         system,
@@ -89,5 +184,9 @@ items as (
 select * from order_lines
 union all
 select * from fulfilments
+union all
+select * from billed_prices
+union all
+select * from amounts
 union all
 select * from items

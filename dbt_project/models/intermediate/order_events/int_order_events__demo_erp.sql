@@ -1,4 +1,5 @@
--- Milestones of order lines as the demo ERP tells them: orders, fulfilments and invoices.
+-- Milestones of order lines as the demo ERP tells them: orders, fulfilments, invoices, what settles
+-- them and the closing of the periods in which they are dated.
 with items as (
     select
         system,
@@ -13,32 +14,51 @@ order_milestones as (
     select
         *,
         unnest(
-            [
-                struct_pack(
-                    milestone := 'captured',
-                    occurred_at := entered_at,
-                    recorded_from := entered_from,
-                    recorded_to := entered_to
-                ),
-                struct_pack(
-                    milestone := 'accepted',
-                    occurred_at := booked_at,
-                    recorded_from := booked_from,
-                    recorded_to := booked_to
-                ),
-                struct_pack(
-                    milestone := 'released',
-                    occurred_at := released_at,
-                    recorded_from := released_from,
-                    recorded_to := released_to
-                ),
-                struct_pack(
-                    milestone := 'cancelled',
-                    occurred_at := cancelled_at,
-                    recorded_from := cancelled_from,
-                    recorded_to := cancelled_to
-                )
-            ],
+            list_concat(
+                [
+                    struct_pack(
+                        milestone := 'captured',
+                        occurred_at := entered_at,
+                        recorded_from := entered_from,
+                        recorded_to := entered_to
+                    ),
+                    struct_pack(
+                        milestone := 'accepted',
+                        occurred_at := booked_at,
+                        recorded_from := booked_from,
+                        recorded_to := booked_to
+                    ),
+                    struct_pack(
+                        milestone := 'released',
+                        occurred_at := released_at,
+                        recorded_from := released_from,
+                        recorded_to := released_to
+                    ),
+                    struct_pack(
+                        milestone := 'cancelled',
+                        occurred_at := cancelled_at,
+                        recorded_from := cancelled_from,
+                        recorded_to := cancelled_to
+                    )
+                ],
+                -- Only what was ever on credit hold tells of it, and of the check.
+                case
+                    when held_at is not null then [
+                        struct_pack(
+                            milestone := 'held',
+                            occurred_at := held_at,
+                            recorded_from := held_from,
+                            recorded_to := held_to
+                        ),
+                        struct_pack(
+                            milestone := 'validated',
+                            occurred_at := validated_at,
+                            recorded_from := validated_from,
+                            recorded_to := validated_to
+                        )
+                    ]
+                end
+            ),
             recursive := true
         )
     from {{ ref('stg_demo_erp__sales_order_lines') }}
@@ -161,12 +181,93 @@ invoices as (
         origin,
         seen_at,
         is_first_load,
-        raw_key
+        raw_key,
+        accounting_period
     from {{ ref('stg_demo_erp__invoice_lines') }}
+),
+
+-- A period that closes closes the invoices that are dated in it.
+closings as (
+    select
+        invoices.* exclude (accounting_period) replace (
+            periods.version_number as version_number,
+            'period_closed' as milestone,
+            periods.status as source_status,
+            periods.closed_at is not null as is_set,
+            periods.closed_at as occurred_at,
+            periods.closed_from as recorded_from,
+            periods.closed_to as recorded_to,
+            case
+                when periods.closed_at is null then periods.updated_from
+                else invoices.reversed_from
+            end as reversed_from,
+            case
+                when periods.closed_at is null then periods.updated_to
+                else invoices.reversed_to
+            end as reversed_to,
+            greatest(periods.seen_at, invoices.seen_at) as seen_at,
+            periods.is_first_load and invoices.is_first_load as is_first_load,
+            periods.raw_key as raw_key
+        )
+    from invoices
+    inner join {{ ref('stg_demo_erp__periods') }} as periods
+        on
+            invoices.system = periods.system
+            and invoices.accounting_period = periods.accounting_period
+    where periods.closed_at is not null or periods.version_number > 1
+    qualify
+        row_number() over (
+            partition by invoices.system, invoices.record_id, periods.version_number
+            order by invoices.version_number desc
+        ) = 1
+),
+
+settlements as (
+    select
+        system,
+        'settlement_lines' as entity,
+        record_id,
+        version_number,
+        case when canonical_status is null then 'unmapped' else coalesce(milestone, 'unmapped') end
+            as milestone,
+        settlement_type as source_status,
+        status_mapping_method as mapping_method,
+        true as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        doc_no || '/' || position_number as link_key,
+        system as link_system,
+        coalesce(return_number, invoice_number) as document,
+        settlement_number as own_document,
+        cast(position_number as varchar) as line_record,
+        'C' || customer_number as party_id,
+        bank_reference as party_reference,
+        cast(null as varchar) as item_id,
+        cast(null as varchar) as location_id,
+        quantity,
+        unit_price,
+        currency,
+        posted_at as occurred_at,
+        cast(null as timestamptz) as promised_at,
+        posted_from as recorded_from,
+        posted_to as recorded_to,
+        case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
+            as reversed_from,
+        case when canonical_status = 'reversed' then coalesce(voided_to, updated_to) end
+            as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_demo_erp__settlement_lines') }}
 )
 
 select * from orders
 union all
 select * from fulfilments
 union all
-select * from invoices
+select * exclude (accounting_period) from invoices
+union all
+select * from closings
+union all
+select * from settlements

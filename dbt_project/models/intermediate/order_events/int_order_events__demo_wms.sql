@@ -1,5 +1,5 @@
 -- Milestones as the demo WMS tells them: warehouse orders, shipments and the packages in them, what
--- came from suppliers.
+-- came from suppliers and what came back from customers.
 with packs as (
     select * from {{ ref('int_packs__demo_wms') }}
 ),
@@ -190,6 +190,73 @@ receipts as (
             and lines.received_from >= packs.valid_from
             and lines.received_from < packs.valid_to
     where lines.received_quantity > 0
+),
+
+return_milestones as (
+    select
+        *,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'return_authorised',
+                    occurred_at := created_at,
+                    recorded_from := created_from,
+                    recorded_to := created_to
+                ),
+                struct_pack(
+                    milestone := 'return_received',
+                    occurred_at := received_at,
+                    recorded_from := received_from,
+                    recorded_to := received_to
+                )
+            ],
+            recursive := true
+        )
+    from {{ ref('stg_demo_wms__return_lines') }}
+),
+
+returns as (
+    select
+        milestones.system,
+        'return_lines' as entity,
+        milestones.record_id,
+        milestones.version_number,
+        milestones.milestone,
+        milestones.status as source_status,
+        milestones.status_mapping_method as mapping_method,
+        milestones.occurred_at is not null as is_set,
+        'order_line' as object_type,
+        'host_line' as link_type,
+        milestones.host_order || '/' || milestones.host_line as link_key,
+        cast(null as varchar) as link_system,
+        milestones.return_number as document,
+        milestones.return_number as own_document,
+        cast(milestones.line_number as varchar) as line_record,
+        cast(null as varchar) as party_id,
+        packs.gtin as item_id,
+        milestones.location_id,
+        {{ base_quantity('demo_wms', 'milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
+            as quantity,
+        cast(null as decimal(18, 6)) as unit_price,
+        cast(null as varchar) as currency,
+        milestones.occurred_at,
+        cast(null as timestamptz) as promised_at,
+        milestones.recorded_from,
+        milestones.recorded_to,
+        case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
+        case when milestones.occurred_at is null then milestones.updated_to end as reversed_to,
+        cast(null as varchar) as origin,
+        milestones.seen_at,
+        milestones.is_first_load,
+        milestones.raw_key
+    from return_milestones as milestones
+    left join packs
+        on
+            milestones.system = packs.system
+            and milestones.sku = packs.sku
+            and milestones.created_from >= packs.valid_from
+            and milestones.created_from < packs.valid_to
+    where milestones.occurred_at is not null or milestones.version_number > 1
 )
 
 select * from orders
@@ -199,3 +266,5 @@ union all
 select * exclude (tracking_number, is_first_line) from packages
 union all
 select * from receipts
+union all
+select * from returns

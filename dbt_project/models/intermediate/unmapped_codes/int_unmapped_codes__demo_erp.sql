@@ -5,6 +5,10 @@ union all
 union all
 {{ unmapped_statuses('demo_erp', 'invoice_lines', 'stat') }}
 union all
+{{ unmapped_statuses('demo_erp', 'settlement_lines', 'typ') }}
+union all
+{{ unmapped_statuses('demo_erp', 'settlement_lines', 'stat') }}
+union all
 {{ unmapped_movement_types('demo_erp', 'stock_movements', 'mv_type') }}
 union all
 {{ unmapped_locations('demo_erp', 'fulfilment_lines', 'whs') }}

@@ -3,6 +3,8 @@
 union all
 {{ unmapped_statuses('demo_wms', 'shipment_lines', 'status') }}
 union all
+{{ unmapped_statuses('demo_wms', 'return_lines', 'status') }}
+union all
 {{ unmapped_movement_types('demo_wms', 'transactions', 'tran_type') }}
 union all
 {{ unmapped_locations('demo_wms', 'order_lines', 'whse') }}
@@ -10,6 +12,8 @@ union all
 {{ unmapped_locations('demo_wms', 'shipment_lines', 'whse') }}
 union all
 {{ unmapped_locations('demo_wms', 'receipt_lines', 'whse') }}
+union all
+{{ unmapped_locations('demo_wms', 'return_lines', 'whse') }}
 union all
 {{ unmapped_locations('demo_wms', 'transactions', 'whse') }}
 union all
@@ -26,3 +30,5 @@ union all
 {{ unmapped_units('demo_wms', 'shipment_lines', 'uom') }}
 union all
 {{ unmapped_units('demo_wms', 'receipt_lines', 'uom') }}
+union all
+{{ unmapped_units('demo_wms', 'return_lines', 'uom') }}

@@ -9,6 +9,7 @@
     'fix_erp__adjust_fulfilment',
     'fix_erp__reverse_fulfilment',
     'fix_erp__create_invoice',
+    'fix_erp__create_credit',
     'fix_erp__void_invoice',
     'fix_erp__post_movement',
     'fix_erp__adjust_stock',

@@ -9,6 +9,7 @@ select
     landed.doc_no,
     landed.ship_ref as shipment_number,
     landed.inv_date as invoice_date,
+    strftime(landed.inv_date, '%Y-%m') as accounting_period,
     landed.amt as invoice_amount,
     landed.curr as currency,
     landed.stat as status,

@@ -25,6 +25,8 @@ select
     landed.prc as unit_price,
     landed.origin,
     {{ local_instant('landed.entered', 'entered') }},
+    {{ local_instant('landed.held', 'held') }},
+    {{ local_instant('landed.validated', 'validated') }},
     {{ local_instant('landed.booked', 'booked') }},
     {{ local_instant('landed.released', 'released') }},
     {{ local_instant('coalesce(landed.line_cancelled, landed.cancelled)', 'cancelled') }},
