@@ -11,6 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 from registry.errors import TallymanError
 from registry.systems import System
 
+# How a notice begins that the models take for a signal of the feed (feed_troubles.sql).
+TOLD_AGAIN = "told again"
+ODD_ENCODING = "odd encoding"
+TIME_CUT_OFF = "time cut off"
+OUT_OF_ORDER = "out of order"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -40,6 +46,7 @@ class Page:
     ``withdrawn``: containers of which nothing that earlier extractions told counts any more: this
     one has told them anew as a whole, or they are gone. Nobody waits for the records in quarantine
     that came from them; what is still broken is quarantined again by this extraction.
+    ``notices``: what was odd about it, in words for people.
     """
 
     entity: str
@@ -48,6 +55,7 @@ class Page:
     clock_offset_seconds: float | None = None
     clock_uncertainty_seconds: float | None = None
     withdrawn: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class SourceError(TallymanError):

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from connectors.base import SourceError
+from connectors.base import ODD_ENCODING, SourceError
 from connectors.in_process import hosted
 from connectors.looks import seen
 from registry.systems import System
@@ -241,6 +241,8 @@ class HttpClient:
     ) -> None:
         self.system = system
         self.clock = ClockMeter()
+        # What was odd about the answers since they were last taken (connectors.reading).
+        self.notices: set[str] = set()
         self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
         self._root = system.base_url.rstrip("/") + "/"
         self._base = httpx.URL(self._root)
@@ -300,6 +302,12 @@ class HttpClient:
 
     def parse(self, response: httpx.Response) -> Any:
         """The JSON of a response that ``get`` returned; raises SourceError ``bad_page``."""
+        encoding = json.detect_encoding(response.content)
+        if encoding != "utf-8":
+            self.notices.add(
+                f"{ODD_ENCODING}: {response.request.url.path} comes as {encoding}, where JSON is "
+                "UTF-8 without a mark"
+            )
         try:
             return json.loads(response.content)
         except ValueError as error:

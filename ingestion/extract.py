@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from connectors.base import Page, Source, SourceError
+from connectors.base import TIME_CUT_OFF, Page, Source, SourceError
 from ingestion import rejudge, spool, sweep
 from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
@@ -31,6 +32,8 @@ from registry.systems import System
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 20_000
+# So many documents that all happened at midnight to the second have lost their time of day.
+MIDNIGHTS_TOLD = 3
 # What fails so fails for every entity of the system: the others are not tried, only noted.
 SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
@@ -131,6 +134,8 @@ class _EntityExtraction:
         self._records = 0
         self._quarantined = 0
         self._unknown_fields: set[str] = set()
+        self._timed: set[str] = set()
+        self._midnights: Counter[str] = Counter()
         self._cursor: str | None = None
         self._withdrawn: list[str] = []
         self._notices: list[str] = []
@@ -185,6 +190,11 @@ class _EntityExtraction:
             error=error,
             notices=(
                 *(f"unknown field {name}" for name in sorted(self._unknown_fields)),
+                *(
+                    f"{TIME_CUT_OFF} in {name}: each of {count} documents has midnight"
+                    for name, count in sorted(self._midnights.items())
+                    if count >= MIDNIGHTS_TOLD and name not in self._timed
+                ),
                 *self._notices,
                 *getattr(source, "notices", ())[told_before:],
             ),
@@ -213,6 +223,7 @@ class _EntityExtraction:
         source_now = received + timedelta(seconds=self._offset or 0.0)
         self._waiting += [ReceivedRecord(record, received, source_now) for record in page.records]
         self._withdrawn += page.withdrawn
+        self._notices += [notice for notice in page.notices if notice not in self._notices]
         self._cursor = page.cursor
 
     def _withdraw(self, system: str, extraction_id: str, at: datetime) -> None:
@@ -242,6 +253,8 @@ class _EntityExtraction:
         self._records += typed.accepted.num_rows
         self._quarantined += typed.quarantined.num_rows
         self._unknown_fields |= typed.unknown_fields
+        self._timed |= typed.timed
+        self._midnights.update(typed.midnights)
 
     def _keep_what_came(self, extraction_id: str) -> bool:
         """Whether the rows read before the failure will land."""

@@ -8,8 +8,8 @@ of the source.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from types import TracebackType
@@ -56,11 +56,15 @@ class ReceivedRecord:
 class TypedBatch:
     """``accepted`` has the contract's columns and ours (without ``_dlt_load_id``, which dlt adds);
     ``quarantined`` those of ``landing.quarantine``. ``unknown_fields``: in no column, kept in _raw.
+    Of the columns that say when something happened: ``timed`` do so with a time of day,
+    ``midnights`` only ever with midnight, in so many documents.
     """
 
     accepted: pa.Table
     quarantined: pa.Table
     unknown_fields: frozenset[str]
+    timed: frozenset[str] = frozenset()
+    midnights: Mapping[str, int] = field(default_factory=dict)
 
 
 def accepted_schema(contract: Contract) -> pa.Schema:
@@ -115,6 +119,7 @@ class BatchTyper:
         batch, unknown = _as_text(contract, received, first_sequence, self._zone)
         self._scratch.register("batch", batch)
         try:
+            timed, midnights = self._midnights(contract)
             self._scratch.execute(_judge_sql(contract))
             parameters = {
                 "system": self._system,
@@ -131,7 +136,33 @@ class BatchTyper:
             accepted.cast(accepted_schema(contract)),
             quarantined.cast(quarantine_schema()),
             unknown,
+            timed,
+            midnights,
         )
+
+    def _midnights(self, contract: Contract) -> tuple[frozenset[str], dict[str, int]]:
+        """Which moments the batch tells with a time of day, and of those that it tells as midnight
+        only, in how many documents."""
+        moments = {
+            column.name: f"t{index}"
+            for index, column in enumerate(contract.columns)
+            if column.not_in_future and column.duckdb_type in ("TIMESTAMP", "TIMESTAMPTZ")
+        }
+        told = self._of_columns("bool_or({0}[12:19] <> '00:00:00') filter ({0} <> '')", moments)
+        timed = frozenset(name for name, is_timed in told.items() if is_timed)
+        cut = {name: moments[name] for name, is_timed in told.items() if is_timed is False}
+        # Rarely any: only then is it worth while to count documents.
+        documents = "count(distinct coalesce(reference, record_id)) filter ({0} <> '')"
+        return timed, self._of_columns(documents, cut)
+
+    def _of_columns(self, expression: str, columns: Mapping[str, str]) -> dict[str, Any]:
+        """An aggregate over the batch of each column of text, by the column's name."""
+        if not columns:
+            return {}
+        wanted = ", ".join(expression.format(text) for text in columns.values())
+        row = self._scratch.execute(f"select {wanted} from batch").fetchone()
+        assert row is not None
+        return dict(zip(columns, row, strict=True))
 
     def _rows(self, sql: str, parameters: dict[str, Any], used: tuple[str, ...]) -> pa.Table:
         cursor = self._scratch.execute(sql, {name: parameters[name] for name in used})

@@ -76,11 +76,19 @@ class Buyer:
         self._tell(bought, at + 10 * MINUTE, "purchase_arrived", {"suppliers": 0.0}, lines=None)
         return bought
 
-    def answer(self, bought: Bought, at: float, lines: Lines | None = None) -> float:
-        """The supplier answers; ``lines``: other quantities or prices than were ordered."""
+    def answer(self, bought: Bought, at: float, lines: Lines | None = None, **broken: str) -> float:
+        """The supplier answers; ``lines``: other quantities or prices than were ordered.
+
+        ``broken``: how the envelope of the answer is wrong, if it is (``sandbox.x12.BROKEN``).
+        """
         heard = {"suppliers": 0.0, "erp": MINUTE}
-        self._tell(bought, at, "purchase_acknowledged", heard, lines=lines, promised=True)
+        self._tell(bought, at, "purchase_acknowledged", heard, lines=lines, promised=True, **broken)
         return at
+
+    def answer_again(self, bought: Bought, at: float) -> None:
+        """The file with the supplier's answer comes once more, as it was meant."""
+        about = f"855 {bought.number}"
+        self.scene.add(at, "interchange_resent", about, {"suppliers": at}, about=about)
 
     def announce(self, bought: Bought, at: float, lines: Lines | None = None) -> str:
         """The supplier sends a notice of what left. Returns its number."""

@@ -33,10 +33,13 @@ TARGET_MODES = (
     "apply_twice",
     "comes_first",
     "never_answer",
+    "sender_dies",
 )
 """Says 422; says 503; says yes and keeps what it had in ``entity``; leaves ``fields`` of each line
 of a document in ``entity`` as they were; applies it twice; lets the ``event`` with ``data``
-happen right before it; applies it and does not answer."""
+happen right before it; applies it and does not answer; applies it, and
+whoever sent it is dead before the answer: where both are one process
+(orchestration/evaluation/in_process.py) it truly dies there, over HTTP it gets no answer."""
 
 
 @dataclass(frozen=True)

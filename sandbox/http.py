@@ -239,8 +239,9 @@ class Gate:
         elif mode == "apply_twice":
             self.note(effect, scope["idempotency_key"])
             response = await self._call(scope, body)
-        elif mode == "never_answer":
+        elif mode in ("never_answer", "sender_dies"):
             scope["unanswered"] = True
+            scope["sender_dies"] = mode == "sender_dies"
         return response
 
     def note(self, effect: Effect, key: str | None) -> None:

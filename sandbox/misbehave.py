@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from sandbox.settings import SYSTEMS
@@ -19,6 +20,8 @@ PAGE_MODES = (
     "added_column",
     "renamed_column",
     "byte_order_mark",
+    "time_cut_off",
+    "out_of_order",
 )
 WRITE_MODES = ("timeout_after_effect",)
 MODES = (*STATUS_MODES, *WRITE_MODES, *PAGE_MODES, "off")
@@ -49,6 +52,14 @@ _FIELDS = {
     ("wms", "returns"): ("Version", "Status", "Whse"),
     ("wms", "counts"): ("CountedQty", "Whse", "Sku"),
     ("carrier", "events"): ("seq", "code", "timestamp"),
+}
+
+# When something happened, in records or their lines, for pages that tell the day only.
+_MOMENTS = {
+    ("oms", "orders"): "placedAt",
+    ("erp", "fulfilments"): "posted",
+    ("erp", "invoices"): "posted",
+    ("carrier", "events"): "timestamp",
 }
 
 
@@ -107,6 +118,10 @@ def distort(mode: str | None, system: str, entity: str, texts: list[str]) -> lis
         return texts
     if mode == "duplicate_record":
         return [texts[0], *texts]
+    if mode == "time_cut_off":
+        return [_at_midnight(text, _MOMENTS.get((system, entity))) for text in texts]
+    if mode == "out_of_order":
+        return texts[::-1]
     number, status, column = _FIELDS[system, entity]
     if mode in ("added_column", "renamed_column"):
         records = [json.loads(text) for text in texts]
@@ -123,3 +138,13 @@ def distort(mode: str | None, system: str, entity: str, texts: list[str]) -> lis
     elif mode == "unknown_status":
         record[status] = 77 if isinstance(record[status], int) else "MYSTERY"
     return [to_json(record), *texts[1:]]
+
+
+def _at_midnight(text: str, moment: str | None) -> str:
+    """A record whose moments of one name, and those of its lines, are days: at midnight."""
+    record = json.loads(text)
+    for part in (record, *record.get("lines", ())):
+        if part.get(moment):
+            day, time, rest = part[moment][:11], part[moment][11:23], part[moment][23:]
+            part[moment] = day + re.sub(r"\d", "0", time) + rest
+    return to_json(record)

@@ -53,10 +53,16 @@ GRACE_SECONDS = {
     "P09": DAY,
     "M01": 0.0,
     "M02": HOUR,
+    "C02": 0.0,
     "D01": 30 * MINUTE + READ_WITHIN,
+    "D02": HOUR + READ_WITHIN,
+    "D02R": 0.0,
+    "D02S": 0.0,
     "D03": 0.0,
     "D03Q": HOUR + READ_WITHIN,
     "D04": 0.0,
+    "D04B": 0.0,
+    "D04F": HOUR + READ_WITHIN,
     "O08C": HOUR,
     "F02Q": HOUR,
     "O03N": 0.0,
@@ -81,6 +87,7 @@ class Truth:
     ``since`` is when the disagreement began on the systems' own word. ``correction`` is the
     expected one, with its payload; ``after`` the state that it leads to. ``attempt``: a correction
     that is sent and may leave nothing behind; ``states``: how ours may end, if not by proof.
+    ``passes``: it ends by itself within hours, and what it opened must close then.
     """
 
     kind: str
@@ -93,6 +100,7 @@ class Truth:
     after: dict[str, Any] | None = None
     attempt: dict[str, Any] | None = None
     states: tuple[str, ...] = ()
+    passes: bool = False
     decoy: bool = False
     undetectable: str | None = None
 
@@ -116,4 +124,5 @@ class Truth:
             "expected_after_state": self.after,
             "expected_attempt": self.attempt,
             "expected_states": list(self.states),
+            "expected_to_close": self.passes,
         }

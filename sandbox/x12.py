@@ -22,6 +22,9 @@ FUNCTIONAL_IDS = {
 
 VERSION = "004010"
 
+BROKEN = ("segment_count", "group", "control_number")
+"""What may be wrong with an interchange: SE01, GE02 against GS06, IEA02 against ISA13."""
+
 
 def interchange(
     sender: str,
@@ -30,9 +33,14 @@ def interchange(
     when: float,
     code: str,
     segments: Sequence[Sequence[str]],
+    broken: str | None = None,
 ) -> str:
-    """The text of an interchange, dated in UTC; ``segments`` are those between ST and SE."""
+    """The text of an interchange, dated in UTC; ``segments`` are those between ST and SE.
+
+    ``broken``: one of ``BROKEN``, a trailer that does not fit its header.
+    """
     moment = datetime.fromtimestamp(when, UTC)
+    wrong = {name: int(name == broken) for name in BROKEN}
     rows: list[Sequence[str]] = [
         (
             "ISA", "00", " " * 10, "00", " " * 10, "ZZ", sender.ljust(15), "ZZ",
@@ -45,9 +53,9 @@ def interchange(
         ),
         ("ST", code, "0001"),
         *segments,
-        ("SE", str(len(segments) + 2), "0001"),
-        ("GE", "1", str(control_number)),
-        ("IEA", "1", f"{control_number:09}"),
+        ("SE", str(len(segments) + 2 + wrong["segment_count"]), "0001"),
+        ("GE", "1", str(control_number + wrong["group"])),
+        ("IEA", "1", f"{control_number + wrong['control_number']:09}"),
     ]  # fmt: skip
     return "".join("*".join(row) + "~\n" for row in rows)
 

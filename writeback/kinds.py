@@ -95,6 +95,7 @@ KINDS: dict[str, Kind] = {
             ("order_record", "document"),
             "void the credit that it created",
             ("line_record", "quantity"),
+            is_financial=True,
         ),
         Kind(
             "post_movement",

@@ -238,7 +238,9 @@ def _holds(proposal: _Proposal, policy: Policy, now: datetime) -> dict[str, str]
     if proposal.needs_approval or reason:
         holds[HOLD_APPROVAL] = proposal.approval_reason or reason or "the rule wants approval"
     if proposal.conflict:
-        holds[HOLD_CONFLICT] = "proposals for this object contradict each other; choose one"
+        holds[HOLD_CONFLICT] = (
+            "proposals for this object contradict each other, or its value takes turns; choose one"
+        )
     closed = period_reason(
         policy, proposal.target_system, proposal.kind, proposal.columns["payload"], now
     )

@@ -10,7 +10,7 @@ from connectors.base import Page, Record
 from connectors.cursors import LOCAL_FORMAT, earliest_instant, local_floor, local_naive
 from connectors.demo_erp.client import ErpClient
 from connectors.documents import DocumentReader
-from connectors.reading import clocked_page, source_now, unknown_entity, unknown_key
+from connectors.reading import clocked_page, note_order, source_now, unknown_entity, unknown_key
 from registry.contracts import contracts_of
 from registry.systems import System
 
@@ -75,10 +75,9 @@ class ErpSource:
             floor = local_floor(reached, overlap, self._zone).strftime(LOCAL_FORMAT)
         for documents in self.client.changed(PATHS[entity], floor):
             now = source_now(self.client.http)
-            for document in documents:
-                moment = (
-                    local_naive(document.get("modified")) if isinstance(document, dict) else None
-                )
+            moments = [local_naive(d.get("modified")) for d in documents if isinstance(d, dict)]
+            note_order(self.client.http, entity, moments)
+            for moment in moments:
                 # One document dated in the future must not hide everything after it.
                 if moment is None or earliest_instant(moment, self._zone) > now:
                     continue

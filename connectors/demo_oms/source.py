@@ -10,7 +10,7 @@ from connectors.base import Page, Record
 from connectors.cursors import instant, iso_milliseconds, latest
 from connectors.demo_oms.client import OmsClient
 from connectors.documents import DocumentReader
-from connectors.reading import clocked_page, source_now, unknown_entity, unknown_key
+from connectors.reading import clocked_page, note_order, source_now, unknown_entity, unknown_key
 from registry.contracts import contracts_of
 from registry.systems import System
 
@@ -52,6 +52,7 @@ class OmsSource:
         after = iso_milliseconds(reached - overlap) if reached else None
         for documents in self.client.changed(KINDS[entity], after):
             seen = [instant(d.get("updatedAt")) for d in documents if isinstance(d, dict)]
+            note_order(self.client.http, entity, seen)
             reached = latest([reached, *seen], source_now(self.client.http))
             yield clocked_page(
                 self.client.http,

@@ -44,8 +44,8 @@ def read_edifact(payload: bytes, encoding: str = "utf-8") -> Interchange:
             f"byte {payload[error.start]:#04x} is not {encoding}: set the partner's encoding in its"
             " profile",
         ) from error
-    characters = Characters.from_str(raw[:9]) if raw.startswith("UNA") else Characters()
     try:
+        characters = Characters.from_str(raw[:9]) if raw.startswith("UNA") else Characters()
         parsed = Parser(factory=_UnjudgedSegments()).parse(raw)
         segments = [_segment(segment) for segment in parsed if segment.tag != "UNA"]
     except (EDISyntaxError, ValidationError) as error:

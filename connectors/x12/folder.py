@@ -22,20 +22,23 @@ _UNFINISHED = (".tmp", ".part", ".filepart", ".writing")
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it was read: size, times (ns) and the interchanges in it (identity -> digest), but
-    for those that were refused: their numbers may come again.
+    """A file as it was read: size, times (ns) and the interchanges in it (identity -> digest).
 
+    ``refused``: identities of those that were refused, whose numbers may come again.
     ``is_answered``: what it asks for has been acknowledged.
     """
 
     seen: tuple[int, int, int]
     interchanges: dict[str, str] = field(default_factory=dict)
     is_answered: bool = True
+    refused: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         content: dict[str, Any] = {"seen": self.seen, "has": self.interchanges}
         if not self.is_answered:
             content["unanswered"] = True
+        if self.refused:
+            content["refused"] = self.refused
         return content
 
     @classmethod
@@ -44,7 +47,12 @@ class FileState:
             tuple(content["seen"]),
             content["has"],
             not content.get("unanswered", False),
+            tuple(content.get("refused", ())),
         )
+
+    def unread(self) -> FileState:
+        """The same file as one that is to be read anew."""
+        return replace(self, seen=(-1, -1, -1))
 
 
 @dataclass
@@ -66,7 +74,7 @@ class Cursor:
             return cls(
                 reading,
                 {
-                    name: replace(FileState.from_json(state), seen=(-1, -1, -1))
+                    name: FileState.from_json(state).unread()
                     for name, state in content.get("files", {}).items()
                 },
             )

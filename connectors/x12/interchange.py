@@ -20,6 +20,7 @@ from x12 import X12TransactionSet as ParsedSet
 Standard = Literal["x12", "edifact"]
 
 ISA_BYTES = 106
+UNA_BYTES = 9
 # Functional identifier (GS01) of each set that is read or written: X12 data element 479.
 FUNCTIONAL_IDS = {
     "180": "AN",
@@ -148,7 +149,7 @@ def _length(text: bytes) -> int:
         element, terminator = re.escape(text[3:4]), re.escape(text[105:106])
         trailer = rb"IEA" + element + rb"[^" + terminator + rb"]*" + terminator
         header = rb"ISA" + element
-    elif text.startswith((b"UNA", b"UNB")):
+    elif text.startswith(b"UNB") or (text.startswith(b"UNA") and len(text) >= UNA_BYTES):
         advice = text[3:9] if text.startswith(b"UNA") else b":+.? '"
         element, terminator = re.escape(advice[1:2]), re.escape(advice[5:6])
         trailer = rb"UNZ" + element + rb"[^" + terminator + rb"]*" + terminator

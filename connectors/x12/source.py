@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from connectors.base import Page, Record, SourceError
+from connectors.base import TOLD_AGAIN, Page, Record, SourceError
 from connectors.reading import unknown_entity, unknown_key
 from connectors.x12.answers import answer, refusal, wants_answer
 from connectors.x12.edifact import read_edifact
@@ -112,10 +112,14 @@ class X12Source:
                     if name.startswith(f"{direction}/")
                 }
                 continue
+            present = frozenset(file.name for file in files)
             for file in files:
                 earlier = known.files.get(file.name)
+                if earlier is not None and not told.keys().isdisjoint(earlier.refused):
+                    # What was refused in it has come well since: it is told anew without that.
+                    earlier = earlier.unread()
                 try:
-                    state, records = self._look(entity, file, earlier, told, origins)
+                    state, records = self._look(entity, file, earlier, told, origins, present)
                 except SourceError as error:
                     failures.append(error)
                     state, records = earlier, []
@@ -168,8 +172,12 @@ class X12Source:
         earlier: FileState | None,
         told_before: dict[str, tuple[str, str]],
         origins: Mapping[int, str],
+        present: frozenset[str],
     ) -> tuple[FileState | None, list[Record]]:
-        """State and records of one file; no state while it is still being written."""
+        """State and records of one file; no state while it is still being written.
+
+        ``present``: the names of all files that lie beside it.
+        """
         answering = entity == INTERCHANGES and file.direction == INBOUND
         if (
             earlier is not None
@@ -184,6 +192,7 @@ class X12Source:
         is_young = time.time_ns() - file.seen[1] < SETTLING_SECONDS * 1_000_000_000
         records: list[Record] = []
         good: dict[str, str] = {}
+        refused: list[str] = []
         is_answered = True
         for number, (identity, digest, chunk) in enumerate(parts, start=1):
             try:
@@ -195,10 +204,19 @@ class X12Source:
                         f"interchange {identity} says other things in {other}; what is new needs a "
                         "control number of its own",
                     )
+                if entity == INTERCHANGES and other != file.name and other in present:
+                    self._notice(
+                        f"{TOLD_AGAIN}: {file.name} holds interchange {identity} of {other} once "
+                        "more; nothing of it is new"
+                    )
             except BadInterchangeError as error:
                 if error.code == "cut" and is_young and number == len(parts):
                     self._notice(f"{file.name} is still being written: it waits for the next pass")
                     return earlier, []
+                if identity in told_before and error.code != "reused_number":
+                    continue
+                if identity and error.code != "reused_number":
+                    refused.append(identity)
                 if entity != INTERCHANGES:
                     continue
                 records += self._refused(file, number, chunk, error)
@@ -219,7 +237,7 @@ class X12Source:
             records += told.records.get(entity, [])
             if answering and wants_answer(interchange):
                 is_answered &= self._answer_all(interchange, digest, told)
-        return FileState(file.seen, good, is_answered), records
+        return FileState(file.seen, good, is_answered, tuple(refused)), records
 
     def _read(self, chunk: bytes, direction: str) -> Interchange:
         is_edifact = chunk.startswith((b"UNA", b"UNB"))

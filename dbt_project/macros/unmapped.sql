@@ -2,7 +2,7 @@
 
 {#
     `known` is the anti join that drops the codes that are known, `condition` what else must hold.
-    `code_kind` says what the code is: status, movement_type, location, item or unit. A code is cleared
+    `code_kind` says what the code is: status, movement_type, location, item, party or unit. A code is cleared
     once every record that told it has told something else since. `least`: of how many records it
     takes to be wrong.
 #}
@@ -115,6 +115,26 @@
             on landed._system = shared._system and landed.{{ field }} = shared.{{ field }}
     {%- endset %}
     {{ _unmapped(connector, entity, field, 'item', shared, least=2) }}
+{%- endmacro %}
+
+{#
+    Numbers under which a system keeps orders of a customer whom the order's own system calls
+    otherwise: one of the two keeps the customer twice. `order_field` names the order as `other` does;
+    `prefix` is what its numbers have before those of `connector`.
+#}
+{% macro doubtful_customers(connector, entity, field, order_field, other, prefix) -%}
+    {% set known -%}
+        inner join (
+            select distinct
+                order_number,
+                customer_ref
+            from {{ source('landing', other ~ '__order_lines') }}
+        ) as orders
+            on
+                landed.{{ order_field }} = orders.order_number
+                and '{{ prefix }}' || landed.{{ field }} <> orders.customer_ref
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'party', known) }}
 {%- endmacro %}
 
 {# Codes that the connector itself should have translated: `translation` is what it made of them. #}

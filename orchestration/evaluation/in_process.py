@@ -31,11 +31,16 @@ class SandboxClock:
         return datetime.fromtimestamp(clock.now(), UTC)
 
 
+class SenderDiedError(BaseException):
+    """The process that sent a write is dead from here on, as of SIGKILL: nothing may catch it but
+    who starts the next one."""
+
+
 class AsgiTransport(httpx.BaseTransport):
     """Answers requests by an ASGI app of this process, one at a time.
 
     ``lock`` and ``loop`` are shared by all apps of one distributor, which is not thread-safe. A
-    request that the app never answers raises httpx.ReadTimeout, at once.
+    request that the app never answers raises httpx.ReadTimeout, at once, or SenderDiedError.
     """
 
     def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop, lock: threading.Lock) -> None:
@@ -71,6 +76,8 @@ class AsgiTransport(httpx.BaseTransport):
 
         with self._lock:
             self._loop.run_until_complete(self._app(scope, receive, send))
+        if scope.get("sender_dies"):
+            raise SenderDiedError
         if not said:
             raise httpx.ReadTimeout("never answered", request=request)
         return httpx.Response(

@@ -47,13 +47,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one world and our run of it left behind. ``began_at``: when the first pass began."""
+    """What one world and our run of it left behind. ``began_at``: when the first pass began;
+    ``open_at_end``: the exceptions that the last pass left open."""
 
     truth: Sequence[Row]
     ledger: Sequence[Row]
     sightings: Sequence[Sighting]
     sent: Sequence[Sent]
     began_at: datetime
+    open_at_end: frozenset[Key] = frozenset()
 
 
 @dataclass
@@ -128,6 +130,11 @@ def judge(evidence: Evidence) -> Judgement:
             remarks.append(f"missed {row['fault_type']} {row['fault_id']}: {told}")
             continue
         counts.found += 1
+        if row.get("expected_to_close"):
+            remarks += [
+                f"still open {row['fault_type']} {row['fault_id']}: {rule} {name}"
+                for rule, name in sorted(expected & evidence.open_at_end)
+            ]
         dates = [datetime.fromisoformat(row[name]) for name in ("expected_by", "injected_at")]
         due = max(*dates, evidence.began_at)
         found_at = max(seen[key].seen_at for key in expected)

@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from time import process_time
-from typing import Any
+from typing import Any, TypeVar
 
 from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
@@ -17,8 +18,13 @@ from orchestration.compiled import Statement, compile_models, keep, kept
 from orchestration.corrections import deliver
 from orchestration.demo import proof_delay
 from orchestration.direct import run_direct_pass
-from orchestration.evaluation.in_process import PretendWorld, configuration, world_in_process
-from orchestration.evaluation.judging import Evidence, Sent, Sighting, judge
+from orchestration.evaluation.in_process import (
+    PretendWorld,
+    SenderDiedError,
+    configuration,
+    world_in_process,
+)
+from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judge
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
 from orchestration.pretend import SandboxError
@@ -32,6 +38,8 @@ from sandbox.worldfile import read_world
 from writeback.approval import approve
 from writeback.propose import HOLD_APPROVAL, HOLD_BRAKE
 from writeback.states import State
+
+T = TypeVar("T")
 
 MAXIMUM_PASSES = 12
 DELIVERIES_BETWEEN = 8
@@ -90,13 +98,12 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(template / "warehouse.duckdb", home / "warehouse.duckdb")
     with world_in_process(home, choices.settings(seed)) as world:
-        installation = Installation.load(world.settings, clock=world.clock)
+        run = _Run(world, kept(template / "models.json"))
         try:
-            run = _Run(world, installation, kept(template / "models.json"))
             run.until_at_rest(choices.late)
             judgement = judge(run.evidence())
         finally:
-            installation.store.close()
+            run.installation.store.close()
     return {
         "seed": seed,
         "kinds": {kind: asdict(counts) for kind, counts in judgement.kinds.items()},
@@ -132,16 +139,16 @@ class WorldWork:
 class _Run:
     """The passes over one world."""
 
-    def __init__(
-        self, world: PretendWorld, installation: Installation, models: list[Statement]
-    ) -> None:
+    def __init__(self, world: PretendWorld, models: list[Statement]) -> None:
         self.world = world
         self.models = models
-        self.installation = installation
+        self.installation = Installation.load(world.settings, clock=world.clock)
         self.passes: list[PassReport] = []
+        self._names = count(1)
         self.passes_with_faults = 0
         self.began_at = world.clock.now()
-        self._sightings: dict[tuple[str, str], Sighting] = {}
+        self._sightings: dict[Key, Sighting] = {}
+        self._open: frozenset[Key] = frozenset()
 
     def until_at_rest(self, late: bool) -> None:
         """A pass over the history and then more faults, if ``late``; then passes until nothing is
@@ -171,15 +178,14 @@ class _Run:
 
     def _deliver_what_waits(self) -> None:
         """Deliveries go on between passes: what waits for its next attempt, or for a breaker."""
-        store = self.installation.store
-        before = store.attempt_counts().sent
+        before = self.installation.store.attempt_counts().sent
         for _ in range(DELIVERIES_BETWEEN):
-            counts = store.counts_by_state()
+            counts = self.installation.store.counts_by_state()
             if not any(counts.get(state) for state in ("ready", "sending", "unknown")):
                 break
             self.world.skip(WAIT_SECONDS)
-            deliver(self.installation)
-        sent = self.passes[-1].sent + store.attempt_counts().sent - before
+            self._survived(lambda: deliver(self.installation))
+        sent = self.passes[-1].sent + self.installation.store.attempt_counts().sent - before
         self.passes[-1] = replace(self.passes[-1], sent=sent)
 
     def _disturb_feeds(self) -> None:
@@ -209,12 +215,15 @@ class _Run:
                 for one in self.installation.all_corrections()
             ),
             began_at=self.began_at,
+            open_at_end=self._open,
         )
 
     def _pass(self, may_fail: bool = False) -> PassReport:
         if self.passes:
             self.world.skip(proof_delay(self.installation))
-        report = run_direct_pass(self.installation, f"pass-{len(self.passes) + 1}", self.models)
+        report = self._survived(
+            lambda: run_direct_pass(self.installation, f"pass-{next(self._names)}", self.models)
+        )
         if report.failed_feeds and not may_fail:
             raise TallymanError(f"not read to the end: {'; '.join(report.failed_feeds)}")
         self.passes.append(report)
@@ -223,10 +232,20 @@ class _Run:
         self._deliver_what_waits()
         return self.passes[-1]
 
+    def _survived(self, work: Callable[[], T]) -> T:
+        """What some work gives; where its process dies in its midst, the next one does it."""
+        while True:
+            try:
+                return work()
+            except SenderDiedError:
+                self.installation.store.close()
+                self.installation = Installation.load(self.world.settings, clock=self.world.clock)
+
     def _look(self) -> None:
         now = self.world.clock.now()
         for sighting in sightings(self.installation.settings, now):
             self._sightings.setdefault(sighting.key, sighting)
+        self._open = frozenset(still_open(self.installation.settings))
 
     def _approve(self) -> None:
         """The most careless person there can be: whatever waits for a yes gets it, so that every
@@ -267,3 +286,11 @@ def sightings(settings: Settings, seen_at: datetime) -> list[Sighting]:
         Sighting(rule, name, seen_at, incident, frozenset(about))
         for rule, name, about, incident in rows
     ]
+
+
+def still_open(settings: Settings) -> list[Key]:
+    """Rule and object of the exceptions that the published build has open."""
+    with published_connection(settings) as connection:
+        return connection.execute(
+            "select rule_id, object_id from marts.exceptions where status = 'open'"
+        ).fetchall()

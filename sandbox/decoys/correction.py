@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.clock import HOUR, MINUTE
+from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.faults.kind import Kind
 from sandbox.scene import RECENT, Scene, keys_of
@@ -30,4 +30,28 @@ def price_echoed(scene: Scene) -> Truth:
     )
 
 
-KINDS = (Kind("X6", "A change that comes back as a new one", price_echoed),)
+def pack_put_back(scene: Scene) -> Truth:
+    item = scene.free_item()
+    at = scene.now - scene.rng.uniform(DAY, 20 * DAY)
+    for later, pack in ((0.0, item.case_pack + 2), (20 * MINUTE, item.case_pack)):
+        when = at + later
+        scene.add(when, "item_repacked", item.gtin, {"wms": when}, item=item.number, case_pack=pack)
+    return decoy(
+        "pack_put_back",
+        ["wms"],
+        {"gtin": item.gtin},
+        at,
+        "a slip of the keyboard, put right after twenty minutes",
+    )
+
+
+KINDS = (
+    Kind("X6", "A change that comes back as a new one", price_echoed),
+    Kind(
+        "pack_put_back",
+        "A pack changed and put back",
+        pack_put_back,
+        takes_free_stock=True,
+        mixed=False,
+    ),
+)

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from sandbox.clock import HOUR, iso_utc
+from sandbox.catalogue import erp_item
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import DISTURBED_HOURS, Kind
+from sandbox.faults.kind import Kind, retold
 from sandbox.scene import Scene
 from sandbox.truth import Truth
 
 
-def byte_order_mark(scene: Scene) -> Truth:
-    until = scene.now + DISTURBED_HOURS * HOUR
-    scene.disturb("erp", "items", "byte_order_mark", until)
-    truth = decoy(
-        "S8",
+def described_in_another_language(scene: Scene) -> Truth:
+    item = scene.rng.choice(scene.items)
+    told = f"Dichtungsring, schwarz, Größe {item.number}"
+    retold(scene, "erp", "items", erp_item(item.number), {"descr": told})
+    return decoy(
+        "accented_text",
         ["erp"],
-        {"feed": "erp.items"},
+        {"gtin": item.gtin, "item_no": erp_item(item.number)},
         scene.now,
-        "its pages begin with a byte order mark; what follows is what it always was",
+        "letters beyond ASCII are what UTF-8 is for",
     )
-    truth.values["until"] = iso_utc(until)
-    return truth
 
 
 KINDS = (
-    Kind(
-        "S8",
-        "The ERP's pages of items begin with a byte order mark",
-        byte_order_mark,
-        undated=True,
-        whole_feed="erp.items",
-    ),
+    Kind("accented_text", "The ERP describes an item in German", described_in_another_language),
 )

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from sandbox.clock import HOUR, MINUTE, NEW_YORK
 from sandbox.decoys.decoy import decoy, whole_life_until_pickup
 from sandbox.faults.kind import Kind
+from sandbox.faults.time import YEAR_2031
 from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, WINDOWS, Scene, keys_of
 from sandbox.truth import Truth
 
-YEAR_2031 = 1_925_000_000.0
-"""A moment in January 2031."""
+NEXT_MORNING = 15 * HOUR
+"""Less than the rule about late reports tolerates."""
 
 
 def future_ship_date(scene: Scene) -> Truth:
@@ -31,7 +32,7 @@ def future_ship_date(scene: Scene) -> Truth:
         shipped_at=shipped.seen["wms"],
     )
     return decoy(
-        "C4",
+        "redated_soon",
         ["wms", "erp"],
         keys_of(order, parcel),
         shipped.seen["wms"],
@@ -45,7 +46,7 @@ def date_without_time(scene: Scene) -> Truth:
     delivery = order.all("parcel_scanned")[-1]
     delivery.told["oms"] = {"day_only": True}
     return decoy(
-        "C3",
+        "day_only",
         ["oms"],
         keys_of(order, order.shipments[0]),
         delivery.seen["oms"],
@@ -60,11 +61,25 @@ def entered_late(scene: Scene) -> Truth:
     scene.write.cancel(order, entered)
     order.find("lines_cancelled").told["oms"] = {"dated_earlier": 6 * HOUR}
     return decoy(
-        "C5",
+        "entered_late",
         ["oms", "erp"],
         keys_of(order),
         entered,
         "cancelled in the OMS under an earlier time; the ERP heard of it when it was entered",
+    )
+
+
+def reported_next_morning(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed, pace=0.3)
+    scan = order.all("parcel_scanned")[-3]
+    reported = scan.seen["carrier"] = scan.at + NEXT_MORNING
+    return decoy(
+        "reported_next_morning",
+        ["carrier"],
+        keys_of(order, order.shipments[0]),
+        reported,
+        "the scanner had no network over night: late, and not too late",
     )
 
 
@@ -115,9 +130,10 @@ def _shipped_at_month_end(scene: Scene) -> tuple[Order, float, float]:
 
 
 KINDS = (
-    Kind("C3", "The OMS keeps a delivery's day without its time", date_without_time),
-    Kind("C4", "Ship date in 2031, corrected soon", future_ship_date),
-    Kind("C5", "Cancelled under an earlier date", entered_late),
+    Kind("day_only", "The OMS keeps a delivery's day without its time", date_without_time),
+    Kind("redated_soon", "Ship date in 2031, corrected soon", future_ship_date),
+    Kind("entered_late", "Cancelled under an earlier date", entered_late),
+    Kind("reported_next_morning", "A scan is reported the next morning", reported_next_morning),
     Kind("C6", "Shipped in one month, posted in the next", over_the_month_end),
     Kind(
         "billed_before_cut_off",

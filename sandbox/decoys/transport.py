@@ -6,7 +6,8 @@ from sandbox.clock import HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.decoys.order import price_in_flight
 from sandbox.faults.kind import Kind
-from sandbox.scene import OLD, RECENT, Scene, keys_of
+from sandbox.faults.transport import shipped_from_now_on
+from sandbox.scene import OLD, Scene, keys_of
 from sandbox.truth import Truth
 
 OUTAGE_MINUTES = 10
@@ -73,7 +74,7 @@ def batch_replayed(scene: Scene) -> Truth:
         scene.add(again, "records_resent", found[0], {"wms": again}, **data)
     keys = [keys_of(order, order.shipments[0]) for order, _ in orders]
     return decoy(
-        "T6",
+        "batch_resent",
         ["wms"],
         keys[0] | {"others": keys[1:]},
         again,
@@ -81,20 +82,11 @@ def batch_replayed(scene: Scene) -> Truth:
     )
 
 
-def outage_and_burst(scene: Scene) -> Truth:
-    order, _ = scene.order(RECENT)
-    write = scene.write
-    # Nothing of it may lie before now: it moves stock, of which snapshots were taken.
-    shipped = scene.now + MINUTE
-    packed = shipped - 5 * MINUTE
-    # The least that the steps before take, at pace 0.
-    write.packed(order, packed - 71 * MINUTE, pace=0.0)
-    write.ship(order, packed, pace=0.0)
-    write.invoice(order, shipped, pace=0.0)
-    write.carry(order, shipped, pace=0.0, until="PU")
+def short_outage(scene: Scene) -> Truth:
+    order = shipped_from_now_on(scene)
     scene.disturb("carrier", None, "status_503", scene.now + OUTAGE_MINUTES * MINUTE)
     return decoy(
-        "T10",
+        "short_outage",
         ["carrier"],
         keys_of(order, order.shipments[0]),
         scene.now,
@@ -104,7 +96,7 @@ def outage_and_burst(scene: Scene) -> Truth:
 
 def stamped_earlier(scene: Scene) -> Truth:
     truth = price_in_flight(scene)
-    truth.kind = "T12"
+    truth.kind = "stamped_earlier"
     truth.values["why"] = (
         "the OMS copies the price in time, under a change time before that of what it told already"
     )
@@ -117,12 +109,12 @@ KINDS = (
     Kind("T2", "A scan comes twice under its own number", scan_resent),
     Kind("T3", "Scans come twice under new numbers", scans_renumbered),
     Kind("T5", "An old version comes after the new ones", old_version_last),
-    Kind("T6", "A batch of the WMS's feed comes whole once more", batch_replayed),
-    Kind("T12", "A price copied under an earlier change time", stamped_earlier),
+    Kind("batch_resent", "A batch of the WMS's feed comes whole once more", batch_replayed),
+    Kind("stamped_earlier", "A price copied under an earlier change time", stamped_earlier),
     Kind(
-        "T10",
+        "short_outage",
         "The carrier is away for ten minutes, then tells all at once",
-        outage_and_burst,
+        short_outage,
         undated=True,
         whole_feed="carrier",
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.catalogue import wms_sku
+from sandbox.clock import MINUTE
 from sandbox.faults.finance import not_invoiced
 from sandbox.faults.inventory import count_unposted
 from sandbox.faults.kind import Kind, correction_of
@@ -61,6 +63,38 @@ def applied_twice(scene: Scene) -> Truth:
     return truth
 
 
+def undone_again_and_again(scene: Scene) -> Truth:
+    """Another program, for which the WMS and not the item master leads, sets the pack back."""
+    item = scene.free_item()
+    wrong = item.case_pack + scene.rng.choice((-2, 2, 4))
+    # The last one stays.
+    for number in range(1, 6):
+        at = scene.now + 10 * number * MINUTE
+        pack = wrong if number % 2 else item.case_pack
+        scene.add(at, "item_repacked", item.gtin, {"wms": at}, item=item.number, case_pack=pack)
+    truth = Truth(
+        kind="X7",
+        systems=["wms", "erp"],
+        keys={"gtin": item.gtin, "sku": wms_sku(item.number)},
+        since=at,
+        expected=[("C02", item.gtin), ("M02", item.gtin)],
+        values={
+            "wms": f"{item.case_pack} and {wrong} by turns",
+            "erp": item.case_pack,
+            "real": item.case_pack,
+            "field": "case_pack",
+        },
+        correction=correction_of(
+            "wms",
+            "set_pack",
+            target_item=wms_sku(item.number),
+            pack_quantity=str(item.case_pack),
+            old_pack_quantity=str(wrong),
+        ),
+    )
+    return _not_kept(truth, "X7", "would be set back once more", ("awaiting_approval",))
+
+
 def ignored(scene: Scene) -> Truth:
     truth = price_differs(scene)
     assert truth.correction is not None
@@ -77,6 +111,14 @@ def edited_meanwhile(scene: Scene) -> Truth:
     scene.behave("oms", "comes_first", record, event="record_retold", data=data)
     truth.kind = "X5"
     truth.values["target"] = "a user saves the order right before the correction comes"
+    return truth
+
+
+def sender_dies(scene: Scene) -> Truth:
+    truth = not_invoiced(scene)
+    scene.behave("erp", "sender_dies", truth.keys["doc_no"])
+    truth.kind = "X10"
+    truth.values["target"] = "applies the correction; who sent it dies before it can note so"
     return truth
 
 
@@ -153,6 +195,14 @@ KINDS = (
         undated=True,
         mixed=False,
     ),
+    Kind(
+        "X7",
+        "Pack set to and fro by two programs that each think they lead",
+        undone_again_and_again,
+        takes_free_stock=True,
+        mixed=False,
+    ),
     Kind("X8", "Not invoiced, and the ERP bills it just before us", closed_meanwhile, mixed=False),
+    Kind("X10", "Not invoiced, and the sender dies before it notes so", sender_dies, mixed=False),
     Kind("X9", "Three not invoiced, and the ERP is away meanwhile", breaker_trips, mixed=False),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.catalogue import LOCATIONS, gtin14, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR
-from sandbox.faults.kind import Kind, correction_of, retold
+from sandbox.faults.kind import Kind, correction_of, retold, whole_in_eaches
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -130,10 +130,34 @@ def customer_twice(scene: Scene) -> Truth:
     return Truth(
         kind="M8",
         systems=["oms", "erp"],
-        keys=keys_of(order),
+        keys=keys_of(order) | {"second_customer": second},
         since=accepted.seen["erp"],
+        expected=[("M01", f"erp.sales_order_lines.cust_no={second[1:]}")],
         values={"oms": order.customer, "erp": second, "real": "one customer"},
-        undetectable="customers are not compared",
+    )
+
+
+def bundle_exploded_otherwise(scene: Scene) -> Truth:
+    """Two orders of one bundle: the warehouse's parts list has one piece less of a component."""
+    first, placed = scene.order(RECENT, line_count=2)
+    whole_in_eaches(first)
+    component = first.lines[0]
+    second, later = scene.order(RECENT, like=first)
+    short = {}
+    for order, moment, bundles in ((first, placed, 1), (second, later, 2)):
+        pieces = component["qty"] * bundles
+        order.lines[0]["qty"], less = pieces, pieces - bundles
+        scene.write.released(order, moment, pace=0.2)
+        head, *others = order.lines
+        order.find("order_released").told["wms"] = {"lines": [{**head, "qty": less}, *others]}
+        short[f"{order.order}/1"] = f"{less} of {pieces}"
+    return Truth(
+        kind="M9",
+        systems=["erp", "wms"],
+        keys=keys_of(first) | {"others": [keys_of(second)]},
+        since=max(order.find("order_released").seen["wms"] for order in (first, second)),
+        expected=[("O06Q", name) for name in short],
+        values={"wms": short, "real": "a bundle holds as many as OMS and ERP say"},
     )
 
 
@@ -167,6 +191,11 @@ KINDS = (
     Kind("M4", "The WMS calls a warehouse by another name", location_alias, undated=True),
     Kind("M5", "The ERP booked cases as eaches", cases_for_eaches, undated=True),
     Kind("M8", "The ERP keeps a customer under a second number", customer_twice),
+    Kind(
+        "M9",
+        "The WMS explodes a bundle into fewer pieces than OMS and ERP",
+        bundle_exploded_otherwise,
+    ),
     Kind(
         "M6",
         "Case pack in the WMS differs from the item master",

@@ -74,13 +74,22 @@ def disturbed_feed(
         since=scene.now,
         expected=[(rule, feed) for rule in rules],
         values={system: what, "until": iso_utc(until)},
+        passes=True,
     )
 
 
-def retold(scene: Scene, system: str, entity: str, record: str, fields: dict[str, Any]) -> None:
-    """From now on a system writes some fields of a document otherwise."""
+def retold(
+    scene: Scene,
+    system: str,
+    entity: str,
+    record: str,
+    fields: dict[str, Any],
+    at: float | None = None,
+) -> None:
+    """From now on, or a later moment, a system writes some fields of a document otherwise."""
+    moment = at or scene.now
     data = {"entity": entity, "record": record, "fields": fields}
-    scene.add(scene.now, "record_retold", record, {system: scene.now}, **data)
+    scene.add(moment, "record_retold", record, {system: moment}, **data)
 
 
 def erp_lines(lines: list[Line]) -> list[dict[str, str]]:

@@ -31,6 +31,18 @@ def column_renamed(scene: Scene) -> Truth:
     )
 
 
+def byte_order_mark(scene: Scene) -> Truth:
+    return disturbed_feed(
+        scene,
+        "S8",
+        "erp",
+        "items",
+        "byte_order_mark",
+        ("D03",),
+        "its pages begin with a byte order mark; what follows is what it always was",
+    )
+
+
 def number_with_unit(scene: Scene) -> Truth:
     item = scene.free_item()
     sku, told = wms_sku(item.number), f"{item.weight} g"
@@ -190,6 +202,13 @@ KINDS = (
         amount_of_a_locale,
         undated=True,
         mixed=False,
+    ),
+    Kind(
+        "S8",
+        "The ERP's pages of items begin with a byte order mark",
+        byte_order_mark,
+        undated=True,
+        whole_feed="erp.items",
     ),
     Kind(
         "S10",

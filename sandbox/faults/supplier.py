@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sandbox.buying import Bought, Buyer, Lines
 from sandbox.clock import DAY, HOUR
-from sandbox.faults.kind import Kind
+from sandbox.faults.kind import DISTURBED_HOURS, Kind
 from sandbox.scene import Scene
 from sandbox.truth import Truth
+from sandbox.x12 import BROKEN
 
 NEEDS = ("purchasing", "suppliers")
 
@@ -140,6 +141,34 @@ def billed_unseen(scene: Scene) -> Truth:
     return _truth("P8", bought, billed, expected, received="nothing")
 
 
+def answer_told_again(scene: Scene) -> Truth:
+    buyer, bought = _answered(scene)
+    _come_and_billed(buyer, bought)
+    buyer.answer_again(bought, scene.now)
+    truth = _truth("T6", bought, scene.now, [("D02R", _feed(bought))], file="whole once more")
+    truth.keys["feed"] = _feed(bought)
+    truth.passes = True
+    return truth
+
+
+def answer_in_a_broken_envelope(scene: Scene) -> Truth:
+    buyer, bought = _order(scene)
+    wrong = scene.rng.choice(BROKEN)
+    buyer.answer(bought, bought.at + 2 * HOUR, broken=wrong)
+    _come_and_billed(buyer, bought)
+    buyer.answer_again(bought, scene.now + DISTURBED_HOURS * HOUR)
+    truth = _truth("S9", bought, scene.now, [("D02", _feed(bought))], wrong=wrong)
+    truth.keys["feed"] = _feed(bought)
+    truth.passes = True
+    truth.values["real"] = "answered in time; the supplier sends it well hours later"
+    return truth
+
+
+def _feed(bought: Bought) -> str:
+    """The feed of what the supplier sends, as rules name it."""
+    return f"suppliers_{bought.supplier.lower()}.interchanges"
+
+
 def _order(scene: Scene) -> tuple[Buyer, Bought]:
     buyer = Buyer(scene)
     return buyer, buyer.order(scene.now - scene.rng.uniform(*LONG_AGO))
@@ -203,4 +232,19 @@ KINDS = (
     Kind("P8P", "Billed at a higher price", billed_dearer, needs=NEEDS),
     Kind("P8D", "Billed twice", billed_twice, needs=NEEDS),
     Kind("P8N", "Billed, nothing came", billed_unseen, needs=NEEDS),
+    Kind(
+        "T6",
+        "A supplier's file comes whole once more",
+        answer_told_again,
+        undated=True,
+        needs=NEEDS,
+    ),
+    Kind(
+        "S9",
+        "A supplier's answer in an envelope whose counts or numbers are wrong",
+        answer_in_a_broken_envelope,
+        undated=True,
+        needs=NEEDS,
+        mixed=False,
+    ),
 )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from sandbox.clock import HOUR, MINUTE, iso_utc
-from sandbox.faults.kind import DISTURBED_HOURS, Kind
-from sandbox.scene import OLD, Scene, keys_of
+from sandbox.clock import HOUR, MINUTE, iso_utc, local_naive
+from sandbox.faults.kind import DISTURBED_HOURS, Kind, disturbed_feed, retold
+from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
+
+YEAR_2031 = 1_925_000_000.0
+"""A moment in January 2031."""
+
+REPORTED_AFTER = 30 * HOUR
+"""More than the rule about late reports tolerates."""
 
 SKEW_MINUTES = 25
 """More than the rule about clocks tolerates."""
@@ -45,6 +51,54 @@ def zone_dropped(scene: Scene) -> Truth:
     )
 
 
+def day_without_time(scene: Scene) -> Truth:
+    truth = disturbed_feed(
+        scene, "C3", "oms", "orders", "time_cut_off", ("D03",), "the day of each order, as midnight"
+    )
+    truth.expected = [("D03", "oms.order_lines")]
+    truth.keys = {"feed": "oms.order_lines", "orders": []}
+    for number in range(1, 4):
+        order, _ = scene.order(RECENT)
+        scene.write.booked(order, scene.now + number * MINUTE, pace=0.0)
+        truth.keys["orders"].append(keys_of(order))
+    return truth
+
+
+def billed_in_the_future(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    posted = order.find("invoiced").seen["erp"]
+    invoice = order.shipments[0].invoice
+    retold(scene, "erp", "invoices", invoice, {"posted": local_naive(YEAR_2031)})
+    mended = scene.now + DISTURBED_HOURS * HOUR
+    retold(scene, "erp", "invoices", invoice, {"posted": local_naive(posted)}, at=mended)
+    return Truth(
+        kind="C4",
+        systems=["erp"],
+        keys=keys_of(order, order.shipments[0]) | {"invoice": invoice, "feed": "erp.invoice_lines"},
+        since=scene.now,
+        expected=[("D04F", "erp.invoice_lines")],
+        values={"erp": "posted in 2031", "real": local_naive(posted), "until": iso_utc(mended)},
+        passes=True,
+    )
+
+
+def reported_late(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed, pace=0.3)
+    scan = order.all("parcel_scanned")[-3]
+    reported = scan.seen["carrier"] = scan.at + REPORTED_AFTER
+    return Truth(
+        kind="C5",
+        systems=["carrier"],
+        keys=keys_of(order, order.shipments[0]) | {"feed": "carrier.tracking_events"},
+        since=reported,
+        expected=[("D04B", "carrier.tracking_events")],
+        values={"carrier": "a scan that is reported days later", "real": iso_utc(scan.at)},
+        passes=True,
+    )
+
+
 KINDS = (
     Kind(
         "C1",
@@ -54,4 +108,19 @@ KINDS = (
         whole_feed="carrier",
     ),
     Kind("C2", "A delivery scan without its time zone", zone_dropped),
+    Kind(
+        "C3",
+        "The OMS tells the days of orders without their times",
+        day_without_time,
+        undated=True,
+        whole_feed="oms.orders",
+    ),
+    Kind(
+        "C4",
+        "The ERP posts an invoice under the year 2031",
+        billed_in_the_future,
+        undated=True,
+        mixed=False,
+    ),
+    Kind("C5", "The carrier reports a scan more than a day late", reported_late),
 )

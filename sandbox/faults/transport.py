@@ -6,6 +6,7 @@ from sandbox.catalogue import wms_sku
 from sandbox.clock import HOUR, MINUTE
 from sandbox.faults.finance import not_invoiced
 from sandbox.faults.kind import Kind, correction_of, disturbed_feed
+from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -101,6 +102,47 @@ def feed_silent(scene: Scene) -> Truth:
     )
 
 
+def outage_and_burst(scene: Scene) -> Truth:
+    """What happens meanwhile the others tell at once, and the WMS all at the end."""
+    truth = disturbed_feed(
+        scene, "T10", "wms", "shipments", "status_503", ("D01",), "away, then all at once"
+    )
+    truth.expected = [("D01", "wms.shipment_lines")]
+    order = shipped_from_now_on(scene)
+    truth.keys = {"feed": "wms.shipment_lines", **keys_of(order, order.shipments[0])}
+    return truth
+
+
+def out_of_order(scene: Scene) -> Truth:
+    truth = disturbed_feed(
+        scene, "T12", "erp", "invoices", "out_of_order", ("D02S",), "the newest change comes first"
+    )
+    truth.expected = [("D02S", "erp.invoice_lines")]
+    orders = [shipped_from_now_on(scene, after * MINUTE) for after in (2, 5)]
+    truth.keys = {
+        "feed": "erp.invoice_lines",
+        "orders": [keys_of(order, order.shipments[0]) for order in orders],
+    }
+    return truth
+
+
+def shipped_from_now_on(scene: Scene, after: float = MINUTE) -> Order:
+    """An order that ships in a moment and is posted, billed and picked up soon after.
+
+    Nothing of that may lie before now: it moves stock, of which snapshots were taken.
+    """
+    order, _ = scene.order(RECENT)
+    write = scene.write
+    shipped = scene.now + after
+    packed = shipped - 5 * MINUTE
+    # The least that the steps before take, at pace 0.
+    write.packed(order, packed - 71 * MINUTE, pace=0.0)
+    write.ship(order, packed, pace=0.0)
+    write.invoice(order, shipped, pace=0.0)
+    write.carry(order, shipped, pace=0.0, until="PU")
+    return order
+
+
 def answer_lost(scene: Scene) -> Truth:
     truth = not_invoiced(scene)
     truth.kind = "T11"
@@ -122,6 +164,20 @@ KINDS = (
     Kind("T8", "The WMS's feed skips a shipment", document_skipped, mixed=False),
     Kind(
         "T9", "The ERP tells no stock any more", feed_silent, undated=True, whole_feed="erp.stock"
+    ),
+    Kind(
+        "T10",
+        "The WMS's shipments are away for hours, then it tells all at once",
+        outage_and_burst,
+        undated=True,
+        whole_feed="wms.shipments",
+    ),
+    Kind(
+        "T12",
+        "The ERP's pages of invoices come in another order",
+        out_of_order,
+        undated=True,
+        whole_feed="erp.invoices",
     ),
     Kind(
         "T11",

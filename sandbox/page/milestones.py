@@ -144,7 +144,8 @@ def _bookings(truth: OrderTruth, held: Beliefs) -> list[Entry]:
         if order["held"] and not order["validated"]:
             # What is on hold is entered and not booked.
             look, note = (DIFFERS, "never checked") if order["booked"] else (PLAIN, "waits")
-            entry = Entry(entry.text, look, joined(order["doc_no"], f"credit hold: {note}"), entry.at)
+            told = joined(order["doc_no"], f"credit hold: {note}")
+            entry = Entry(entry.text, look, told, entry.at)
         if order["stat"] == CANCELLED and not truth.all_cancelled:
             entry = Entry(entry.text, PLAIN, joined(order["doc_no"], "cancelled"), entry.at)
             if order is held.erp and not truth.cancelled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sandbox.catalogue import erp_item, gtin14
 from sandbox.numbers import Numbers
@@ -26,17 +27,42 @@ class PartnersView(View):
         super().__init__(numbers, (self.interchanges,))
 
     def write(
-        self, partner: str, direction: str, code: str, name: str, when: float, segments: Segments
+        self,
+        partner: str,
+        direction: str,
+        code: str,
+        name: str,
+        when: float,
+        segments: Segments,
+        broken: str | None = None,
     ) -> None:
-        """One set in an interchange of its own; ``name`` is the document's, to find it again."""
+        """One set in an interchange of its own; ``name`` is the document's, to find it again.
+
+        ``broken``: how its envelope is wrong, as ``sandbox.x12`` names it.
+        """
         control = self.numbers.next_int(f"{partner} {direction}")
         sender, receiver = (US, partner) if direction == OUTBOUND else (partner, US)
+        text = interchange(sender, receiver, control, when, code, segments)
+        sent = interchange(sender, receiver, control, when, code, segments, broken)
         self.interchanges.put(
             {
                 "path": f"{partner.lower()}/{direction}/{code}-{control:09}.edi",
                 "about": f"{code} {name}",
                 "control": control,
-                "text": interchange(sender, receiver, control, when, code, segments),
+                "text": sent,
+                **({"meant": text} if sent != text else {}),
+            }
+        )
+
+    def on_interchange_resent(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """A document comes once more in a file of another name, as it was meant."""
+        (sent,) = self.interchanges.by("about", data["about"])
+        self.interchanges.put(
+            {
+                "path": sent["path"].replace(".edi", "-again.edi"),
+                "about": f"again {data['about']}",
+                "control": sent["control"],
+                "text": sent.get("meant", sent["text"]),
             }
         )
 

@@ -73,6 +73,7 @@ class SuppliersView(PartnersView):
             data["purchase"],
             when,
             [*head, *body, _total(data["lines"])],
+            data.get("broken"),
         )
 
     def on_shipment_announced(self, data: dict[str, Any], when: float, stamp: float) -> None:

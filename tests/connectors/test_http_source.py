@@ -25,6 +25,7 @@ from connectors.http import (
     NotSentError,
     TokenBucket,
 )
+from connectors.reading import clocked_page
 from registry.systems import System
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -65,6 +66,18 @@ def failure(call: Callable[[], object]) -> SourceError:
     with pytest.raises(SourceError) as raised:
         call()
     return raised.value
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"), [("utf-8", None), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-16")]
+)
+def test_a_page_in_another_encoding_is_read_and_noted_once(encoding, told):
+    rig = Rig(httpx.Response(200, content='{"data": ["Größe"]}'.encode(encoding)))
+    for _ in range(2):
+        assert rig.client.get_json("api/items") == {"data": ["Größe"]}
+    first = clocked_page(rig.client, "items", [], None).notices
+    assert [told in notice for notice in first] == ([True] if told else [])
+    assert clocked_page(rig.client, "items", [], None).notices == ()
 
 
 def test_a_read_survives_technical_trouble():

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.factory import make_source
 from connectors.in_process import hosted
-from orchestration.evaluation.in_process import URLS, world_in_process
+from orchestration.evaluation.in_process import URLS, SenderDiedError, world_in_process
 from registry.systems import load_registry
 from sandbox import clock
 from sandbox.settings import Settings as World
@@ -60,6 +60,21 @@ def test_what_is_never_answered_times_out_at_once(world):
         with pytest.raises(httpx.ReadTimeout):
             client.post("/api/stock_movements", json=movement)
     assert [effect["object"] for effect in world.ledger()]
+
+
+def test_who_sends_a_write_can_die_before_its_answer(world):
+    (fault,) = world.inject("X10", 1)
+    erp = hosted("erp.pretend")
+    assert erp is not None
+    key = {"X-Api-Key": "pretend-erp-key"}
+    invoice = fault["expected_correction"]["payload"]
+    with httpx.Client(base_url=URLS["erp"], transport=erp.transport, headers=key) as client:
+        order = invoice["order_record"]
+        lines = [{"pos": int(line["line_record"]), "qty": "1"} for line in invoice["lines"]]
+        written = {"doc_no": order, "ship_ref": fault["entity_keys"]["shipment"], "lines": lines}
+        with pytest.raises(SenderDiedError):
+            client.post("/api/invoices", json=written)
+        assert client.get("/api/invoices", params={"doc_no": order}).json()["data"]
 
 
 def test_nothing_is_hosted_any_more_when_the_world_is_closed(tmp_path):

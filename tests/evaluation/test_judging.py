@@ -39,6 +39,14 @@ def test_a_detectable_fault_without_an_expected_rule_cannot_be_found():
     assert counts(perfect(truth=[fault(expected=[])])).missed == 1
 
 
+def test_what_does_not_close_by_itself_although_its_cause_is_over_is_remarked():
+    left = perfect(open_at_end=frozenset({("F01", "SO-100001/1")}))
+    assert judge(left).remarks == []
+    over = [fault(expected_to_close=True)]
+    assert judge(perfect(truth=over)).remarks == []
+    assert judge(replace(left, truth=over)).remarks == ["still open F1 FLT-0001: F01 SO-100001/1"]
+
+
 def test_a_false_alarm_counts_and_nothing_explains_it():
     result = counts(perfect(sightings=[sighting(), sighting("S01", "SO-199999/1")]), UNEXPLAINED)
     assert result.false == 1

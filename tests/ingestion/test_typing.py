@@ -260,3 +260,22 @@ def test_an_empty_batch_has_the_right_shape(typer):
     batch = typer.type(contract_of("demo_oms", "order_lines"), [], "x1", 0, START)
     assert batch.accepted.num_rows == batch.quarantined.num_rows == 0
     assert batch.accepted.schema.field("qty").type == pa.decimal128(18, 6)
+
+
+def test_midnights_are_counted_by_document_where_no_time_of_day_is_told(typer):
+    rows = [
+        {
+            "id": str(number),
+            "moment": f"2026-11-0{number}T00:00:00.000Z",
+            "local": f"2026-11-0{number} 0{number}:00:00",
+            "day": "2026-11-01",
+        }
+        for number in (1, 2, 2, 3)
+    ]
+    batch = judge(typer, [*rows, {"id": "9"}])
+    assert batch.timed == {"local"}
+    assert batch.midnights == {"moment": 3}
+    rows[0]["moment"] = "2026-11-01T00:00:01.000Z"
+    batch = judge(typer, rows)
+    assert batch.timed == {"moment", "local"}
+    assert batch.midnights == {}

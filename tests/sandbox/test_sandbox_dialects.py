@@ -100,14 +100,19 @@ def test_erp_stock_is_a_snapshot(reader: Reader) -> None:
 def test_erp_wall_clock_repeats_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
     monkeypatch.setattr("sandbox.clock.now", lambda: end)
-    distributor = Distributor(tmp_path, Settings(seed=1, orders=3000, days=22, peak_days=0))
+    # How much was posted in that hour is chance: a world in which it was in both runs of it.
+    turns = (_turns_back(tmp_path / str(seed), seed) for seed in range(1, 9))
+    assert next(count for count in turns if count) == 1
+
+
+def _turns_back(home: Path, seed: int) -> int:
+    """How often the wall clock went back while what was posted in the doubled hour was numbered."""
+    distributor = Distributor(home, Settings(seed=seed, orders=3000, days=22, peak_days=0))
     texts = distributor.erp.movements.page_from("2026-11-01 01:00:00", 0, 200)[0]
-    rows = [row for row in map(json.loads, texts) if row["posted"] < "2026-11-01 02:00:00"]
-    # Numbered as they were posted, while the wall clock went back once.
-    rows.sort(key=lambda row: row["mv_no"])
-    backwards = [a["posted"] > b["posted"] for a, b in itertools.pairwise(rows)]
-    assert backwards.count(True) == 1
     distributor.close()
+    rows = [row for row in map(json.loads, texts) if row["posted"] < "2026-11-01 02:00:00"]
+    rows.sort(key=lambda row: row["mv_no"])
+    return sum(a["posted"] > b["posted"] for a, b in itertools.pairwise(rows))
 
 
 @pytest.mark.parametrize("entity", ["orders", "shipments", "transactions", "items"])
@@ -138,7 +143,7 @@ def test_wms_feed_tells_every_version(reader: Reader) -> None:
     for number in told_again:
         newest = max(row["Version"] for row in versions[number])
         assert reader.wms.get(f"/orders/{number}").json()["Version"] == newest
-    assert told_again == named_by(reader, {"T5", "T6"}, "wms_order")
+    assert told_again == named_by(reader, {"T5", "batch_resent"}, "wms_order")
 
 
 def test_wms_inventory_and_point_reads(reader: Reader) -> None:

@@ -147,7 +147,12 @@ def test_live_events_appear_at_their_recorded_time_and_not_before(tmp_path: Path
         orders=60,
         faults_per_kind=0,
         decoys_per_kind=0,
-        mix={"fresh_shipment": 1, "price_in_flight": 1, "adjustment_in_flight": 1, "C4": 1},
+        mix={
+            "fresh_shipment": 1,
+            "price_in_flight": 1,
+            "adjustment_in_flight": 1,
+            "redated_soon": 1,
+        },
         live_after_seconds=1.5,
         live_spread_seconds=0.1,
     )
@@ -156,7 +161,7 @@ def test_live_events_appear_at_their_recorded_time_and_not_before(tmp_path: Path
         keys = {row["fault_type"]: row["entity_keys"] for row in reader.truth()}
         shipment = keys["fresh_shipment"]["shipment"]
         ref = keys["adjustment_in_flight"]["ref"]
-        wrong_date = f"/shipments/{keys['C4']['shipment']}"
+        wrong_date = f"/shipments/{keys['redated_soon']['shipment']}"
         assert reader.erp_all("fulfilments", ship_ref=shipment) == []
         assert reader.erp_all("stock_movements", ref=ref) == []
         assert reader.wms.get(wrong_date).json()["ShippedMs"] > 1_900_000_000_000

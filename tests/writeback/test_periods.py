@@ -122,6 +122,7 @@ def test_only_what_posts_to_the_books_and_only_into_those_days_and_systems(engin
     assert sorted(name for name, kind in KINDS.items() if kind.is_financial) == [
         "adjust_fulfilment",
         "adjust_stock",
+        "create_credit",
         "create_fulfilment",
         "create_invoice",
         "post_movement",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from edi_partner import NOTICE_SETS, SUPPLIER_SETS, WAREHOUSE_SETS, Partner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors.x12 import documents
@@ -183,6 +183,7 @@ def test_a_lost_or_doubled_segment_is_never_unseen(
 
 
 @QUICK
+@example(junk=b"UNA")
 @given(st.binary(max_size=400) | st.binary(max_size=60).map(lambda b: b"UNB+UNOC:3" + b))
 def test_any_bytes_are_read_or_refused(partners: dict[str, Partner], junk: bytes) -> None:
     text = sample(partners)

@@ -295,6 +295,11 @@ def test_a_refused_interchange_may_be_sent_again_under_its_number(supplier: Part
     supplier.put("inbound", "b.edi", text)
     assert not reader.refused("interchanges")
     assert {r.reference for r in reader.good("acknowledgement_lines")} == {"PO-778"}
+    # Now nobody waits for the first one any more; after that all is quiet.
+    assert not reader.refused("interchanges")
+    assert reader.withdrawn == {"inbound/a.edi"}
+    assert reader.read("interchanges") == []
+    assert not reader.withdrawn
 
 
 def test_a_set_that_is_not_expected_is_refused(supplier: Partner) -> None:
@@ -313,9 +318,14 @@ def test_a_control_number_is_used_once(supplier: Partner) -> None:
     reader = Reader(supplier)
     name = "ACME/000000007/202611020900"
     assert name in {r.record_id for r in reader.good("interchanges")}
-    # The same again, under another name, says nothing new; other words under it are refused.
+    assert not reader.notices
+    # The same again, under another name, says nothing new and is noted once; other words under it
+    # are refused.
     supplier.send("inbound", "b", document("855", ANSWER), number=7)
     assert name in {r.record_id for r in reader.good("interchanges")}
+    assert [notice.split(":")[0] for notice in reader.notices] == ["told again"]
+    reader.read("interchanges")
+    assert not reader.notices
     assert len(Reader(supplier).good("acknowledgement_lines")) == 6
     supplier.send("inbound", "c", document("855", ANSWER.replace("778", "9")), number=7)
     [refused] = reader.refused("interchanges")
@@ -683,3 +693,12 @@ def test_throughput_is_enough_for_a_day_of_documents(supplier: Partner) -> None:
     began = time.process_time()
     assert len(Reader(supplier).read("acknowledgement_lines")) == 2000
     assert time.process_time() - began < 10
+
+
+def test_a_file_that_was_moved_is_not_told_again(supplier: Partner) -> None:
+    path = supplier.send("inbound", "a", document("855", ANSWER), number=7)
+    reader = Reader(supplier)
+    reader.read("interchanges")
+    path.rename(path.with_name("moved.edi"))
+    assert reader.good("interchanges")
+    assert not reader.notices

@@ -1,17 +1,70 @@
 -- What is wrong with feeds and codes, from when until when, by the log of extractions, the
--- quarantine and the codes that no mapping knows. What the rules of the family feed are about.
+-- quarantine, the codes that no mapping knows, when carriers reported what, and values that come
+-- back again and again. What the rules of the family feed are about.
 {% set signals = {
     'failing': ('not is_complete', 'is_complete'),
     'empty': ('is_complete and told_count = 0', 'is_complete and told_count > 0'),
     'clock_jump': ('has_clock_jump', 'is_complete and not has_clock_jump'),
     'clock_skew': ('is_complete and is_skewed', 'is_complete and not is_skewed'),
     'unknown_field': ('has_unknown_field', 'is_complete and not has_unknown_field'),
+    'odd_encoding': ('has_odd_encoding', 'is_complete and not has_odd_encoding'),
+    'time_cut_off': (
+        'has_time_cut_off and time_cut_off_run > 0',
+        'is_complete and told_count > 0 and not has_time_cut_off',
+    ),
+    'told_again': ('has_told_again', 'is_complete and not has_told_again'),
+    'out_of_order': ('has_out_of_order', 'is_complete and not has_out_of_order'),
+    'back_dated': ('has_back_dated', 'is_complete and not has_back_dated'),
 } %}
+{# Notices of a reading that are signals: how each begins stands in connectors/base.py. #}
+{% set notices = {
+    'unknown_field': 'unknown field',
+    'odd_encoding': 'odd encoding',
+    'time_cut_off': 'time cut off',
+    'told_again': 'told again',
+    'out_of_order': 'out of order',
+} %}
+{# So often within a day a value may come back before it counts as undone again and again. #}
+{% set flips_allowed = 2 %}
+{# What is so in one reading and not in the next was so until then. #}
+{% set told_by_readings = notices.keys() | list + ['back_dated'] %}
 
-with skews as (
-    select max(tolerance_minutes) as tolerance_minutes
+with tolerances as (
+    select
+        max(tolerance_minutes) filter (where signal = 'clock_skew') as skew_minutes,
+        max(tolerance_minutes) filter (where signal = 'back_dated') as lag_minutes
     from {{ ref('feed_signals') }}
-    where signal = 'clock_skew'
+),
+
+-- A carrier tells both when it scanned a package and when it reported that. What others enter late
+-- shows only as a change between two of our looks.
+late_reports as (
+    select
+        events.system,
+        events.entity,
+        events.seen_at,
+        events.record_id
+    from {{ ref('order_events') }} as events
+    cross join tolerances
+    where
+        events.role = 'carrier'
+        and events.object_type = 'package'
+        and events.occurred_at < events.recorded_from - to_minutes(tolerances.lag_minutes)
+),
+
+late_readings as (
+    select
+        log.system,
+        log.entity,
+        log.extraction_id,
+        count(distinct late_reports.record_id) as late_count
+    from late_reports
+    asof inner join {{ ref('stg_log__extractions') }} as log
+        on
+            late_reports.system = log.system
+            and late_reports.entity = log.entity
+            and late_reports.seen_at >= log.extraction_started_at
+    group by log.system, log.entity, log.extraction_id
 ),
 
 readings as (
@@ -21,15 +74,25 @@ readings as (
         log.record_count + coalesce(log.quarantined_count, 0) as told_count,
         coalesce(
             abs(log.clock_offset_seconds) - log.clock_uncertainty_seconds
-            > skews.tolerance_minutes * 60,
+            > tolerances.skew_minutes * 60,
             false
         ) as is_skewed,
-        log.is_complete and coalesce(contains(log.notices, 'unknown field'), false)
-            as has_unknown_field
+        coalesce(late_readings.late_count, 0) as late_count,
+        late_readings.late_count is not null as has_back_dated
+        {% for signal, beginning in notices.items() %}
+            ,
+            log.is_complete and coalesce(contains(log.notices, '{{ beginning }}'), false)
+                as has_{{ signal }}
+        {% endfor %}
     from {{ ref('stg_log__extractions') }} as log
     inner join {{ ref('dim_systems') }} as systems
         on log.system = systems.system
-    cross join skews
+    cross join tolerances
+    left join late_readings
+        on
+            log.system = late_readings.system
+            and log.entity = late_readings.entity
+            and log.extraction_id = late_readings.extraction_id
 ),
 
 -- The bad readings between two good ones are one trouble: the next good one ends it.
@@ -70,9 +133,12 @@ bad_readings as (
             {% elif signal == 'empty' %}
                 cast(null as varchar) as error_kind,
                 'complete, with no records' as observed
-            {% elif signal == 'unknown_field' %}
+            {% elif signal in notices %}
                 cast(null as varchar) as error_kind,
                 notices as observed
+            {% elif signal == 'back_dated' %}
+                cast(null as varchar) as error_kind,
+                late_count || ' events reported long after they happened' as observed
             {% else %}
                 cast(null as varchar) as error_kind,
                 'clock ahead by ' || cast(round(clock_offset_seconds) as integer) || ' s'
@@ -95,7 +161,16 @@ told_by_the_log as (
         arg_min(error_kind, extraction_started_at) as error_kind,
         arg_min(observed, extraction_started_at) as observed,
         min(extraction_started_at) as begun_at,
-        case when min(ended_at) is not null then max(extraction_started_at) end as ended_from,
+        case
+            when
+                signal in (
+                    {% for signal in told_by_readings -%}
+                        '{{ signal }}'{{ ', ' if not loop.last }}
+                    {%- endfor %}
+                )
+                then min(ended_at)
+            when min(ended_at) is not null then max(extraction_started_at)
+        end as ended_from,
         min(ended_at) as ended_to
     from bad_readings
     group by signal, system, entity, run
@@ -155,6 +230,56 @@ silences as (
                 then habits.times_told >= 20 and habits.known_for >= interval 7 days
             else habits.told_count >= 10
         end
+),
+
+-- A value that comes back to what it was before the last change, and how often within a day.
+flips as (
+    select
+        *,
+        lag(changed_at, {{ flips_allowed }}) over (
+            partition by system, object_type, object_key, field
+            order by changed_at, attribute_version_id
+        ) as flip_before_at
+    from (
+        select
+            system,
+            entity,
+            object_type,
+            object_key,
+            object_id,
+            field,
+            value,
+            attribute_version_id,
+            valid_from_latest as changed_at,
+            raw_key,
+            lag(value) over object_history as other_value,
+            lag(value, 2) over object_history as earlier_value
+        from {{ ref('attribute_versions') }}
+        window object_history as (
+            partition by system, object_type, object_key, field
+            order by valid_from_latest, attribute_version_id
+        )
+    ) as told
+    where value = earlier_value
+),
+
+-- It takes turns until it has kept still for a day.
+turns as (
+    select
+        system,
+        entity,
+        object_id,
+        arg_max(
+            field || ' takes turns between ' || {{ exact_text('value') }} || ' and '
+            || {{ exact_text('other_value') }},
+            changed_at
+        ) as observed,
+        min(changed_at) as begun_at,
+        max(changed_at) + interval 1 day as calm_at,
+        min(raw_key) as raw_key
+    from flips
+    where flip_before_at > changed_at - interval 1 day
+    group by system, entity, object_id
 ),
 
 codes as (
@@ -228,6 +353,22 @@ troubles as (
         codes.cleared_at as ended_to,
         cast(null as varchar) as raw_key
     from codes
+    union all
+    select
+        'flip_flop' as signal,
+        null as error_kind,
+        turns.system,
+        turns.entity,
+        turns.object_id,
+        0 as run,
+        turns.observed,
+        turns.begun_at,
+        case when turns.calm_at <= watermarks.watermark_at then turns.calm_at end as ended_from,
+        case when turns.calm_at <= watermarks.watermark_at then turns.calm_at end as ended_to,
+        turns.raw_key
+    from turns
+    left join {{ ref('feed_watermarks') }} as watermarks
+        on turns.system = watermarks.system and turns.entity = watermarks.entity
 )
 
 select

@@ -55,12 +55,26 @@ grouped as (
     where merged.nth = 1
 ),
 
+-- What somebody undoes again and again is not set once more: who is right is for people to say.
+frozen as (
+    select
+        a_system,
+        object_id
+    from {{ ref('judged_exceptions') }}
+    where family = 'feed' and milestone = 'flip_flop' and status = 'open'
+),
+
 -- Different wishes for one thing in one place, or one wish that several places could fulfil.
 conflicting as (
     select
         *,
         count(*) over (partition by target_system, target_object, kind_group) > 1
-        or min(target_system) over same_wish <> max(target_system) over same_wish as is_conflict
+        or min(target_system) over same_wish <> max(target_system) over same_wish
+        or exists (
+            select 1
+            from frozen
+            where grouped.target_system = frozen.a_system and grouped.object_id = frozen.object_id
+        ) as is_conflict
     from grouped
     window same_wish as (partition by kind, object_id, obligation_ids)
 ),
