@@ -7,8 +7,10 @@ once; then each table is filled anew by the very statement that dbt compiled for
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -31,6 +33,11 @@ def compile_models(settings: Settings) -> list[Statement]:
     """Build everything once by dbt, in the order of execution. Raises BuildError."""
     with warehouse(settings, "dbt"):
         runs = build_everything(settings)
+    return statements_of(runs)
+
+
+def statements_of(runs: Sequence[Any]) -> list[Statement]:
+    """The tables and tests among dbt's results, in their order."""
     statements = []
     for run in runs:
         node = run.node
@@ -48,13 +55,14 @@ def run_compiled(settings: Settings, statements: list[Statement]) -> list[str]:
     with warehouse(settings, "models") as connection:
         for statement in statements:
             if statement.relation:
-                _fill(connection, statement)
+                fill(connection, statement)
             elif connection.execute(f"select 1 from ({statement.query}) limit 1").fetchone():
                 failed.append(statement.unique_id)
     return failed
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+def fill(connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    """Fill one table anew."""
     # Not created again: the types are those that dbt gave it by the model's contract.
     connection.execute(f"truncate {statement.relation}")
     connection.execute(f"insert into {statement.relation} by name ({statement.query})")

@@ -1,16 +1,65 @@
-{# Quantities in base units, exactly. #}
+{# Quantities in base units: by exact fractions, or not at all. What is unknown is never guessed. #}
 
-{# EA as it stands, CS times the pack. Any other unit, or a pack nobody knows, gives no quantity. #}
-{% macro base_quantity(quantity, uom, pack_quantity) -%}
-    cast(
-        case {{ uom }}
-            when 'EA' then {{ quantity }}
-            when 'CS' then {{ quantity }} * {{ pack_quantity }}
-        end as decimal(18, 6)
-    )
+{#
+    A quantity in base units, by what the seed `units` says of the connector's unit: a fraction of
+    the base unit, or of a pack, whose size in base units the item's own master tells (a fraction,
+    too). Null: a unit that the seed does not have, a pack that nobody knows, or a result that six
+    decimals can't hold exactly.
+#}
+{% macro base_quantity(connector, quantity, unit, pack_numerator='null', pack_denominator='1') -%}
+    list_transform(
+            [
+                (
+                    select
+                        map_from_entries(
+                            list(struct_pack(
+                                k := source_unit,
+                                v := struct_pack(
+                                    numerator := cast(numerator as hugeint),
+                                    denominator := cast(denominator as hugeint),
+                                    is_pack := is_pack
+                                )
+                            ))
+                        )
+                    from {{ ref('units') }}
+                    where connector = '{{ connector }}'
+                )[{{ unit }}]
+            ],
+            lambda factor: {{ _exact_fraction(
+                quantity,
+                'factor.numerator * case when factor.is_pack then ' ~ pack_numerator ~ ' else 1 end',
+                'factor.denominator * case when factor.is_pack then ' ~ pack_denominator
+                ~ ' else 1 end',
+            ) }}
+        )[1]
 {%- endmacro %}
 
-{# The same for SAP's codes of the unit "piece"; packs lie in a service that is not read. #}
-{% macro sap_base_quantity(quantity, uom) -%}
-    cast(case when {{ uom }} in ('EA', 'PC', 'ST') then {{ quantity }} end as decimal(18, 6))
+{# In whole millionths, so that it divides or it does not. #}
+{% macro _exact_fraction(quantity, numerator, denominator) -%}
+    case
+                when {{ _millionths(quantity) }} * {{ numerator }} % ({{ denominator }}) = 0
+                    then try_cast(
+                        try_cast(
+                            {{ _millionths(quantity) }} * {{ numerator }} // ({{ denominator }})
+                            as decimal(32, 0)
+                        ) * cast(0.000001 as decimal(6, 6)) as decimal(18, 6)
+                    )
+            end
+{%- endmacro %}
+
+{% macro _millionths(quantity) -%}
+    cast(cast({{ quantity }} as decimal(38, 6)) * 1000000 as hugeint)
+{%- endmacro %}
+
+{#
+    The same where a message or a record tells the factor itself, as a decimal. Eighteen digits
+    multiplied by eighteen overflow at a million: hence the wider type.
+#}
+{% macro exact_product(quantity, factor) -%}
+    case
+        when
+            cast({{ quantity }} as decimal(38, 6)) * {{ factor }}
+            = try_cast(cast({{ quantity }} as decimal(38, 6)) * {{ factor }} as decimal(18, 6))
+            then try_cast(cast({{ quantity }} as decimal(38, 6)) * {{ factor }} as decimal(18, 6))
+    end
 {%- endmacro %}

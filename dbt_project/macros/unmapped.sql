@@ -84,6 +84,14 @@
     {{ _unmapped(connector, entity, field, 'location', known, among) }}
 {%- endmacro %}
 
+{% macro unmapped_units(connector, entity, field) -%}
+    {% set known -%}
+        anti join {{ ref('units') }} as known
+            on known.connector = '{{ connector }}' and landed.{{ field }} = known.source_unit
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'unit', known) }}
+{%- endmacro %}
+
 {# Items that the item master of the same system does not know. #}
 {% macro unmapped_items(connector, entity, field) -%}
     {% set known -%}

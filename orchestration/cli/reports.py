@@ -66,6 +66,52 @@ def backtest(
             write_json(json_path, trial)
 
 
+@app.command()
+def promises(
+    home: Home = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    json_path: JsonPath = None,
+) -> None:
+    """List the orders that wait for goods in trouble, and offers beyond what can be promised."""
+    from reporting.promises import print_promises
+    from reporting.promises import promises as at_stake
+    from reporting.publish import published_connection
+
+    with published_connection(load_settings(home)) as connection:
+        found = at_stake(connection)
+    print_promises(found, console, limit)
+    write_json(json_path, found)
+
+
+@app.command()
+def parity(
+    old: Annotated[str, typer.Argument(help="The system that is to be replaced.")],
+    new: Annotated[str, typer.Argument(help="The one of the same role that takes over.")],
+    since: Annotated[str, typer.Option(help="Day or moment from which on, UTC.")],
+    until: Annotated[str | None, typer.Option(help="The end; else what both have told.")] = None,
+    by: Annotated[str, typer.Option(help="Count by day or month.")] = "day",
+    tolerance: Annotated[
+        int, typer.Option(min=0, help="Minutes within which moments count as one.")
+    ] = 60,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    home: Home = None,
+    json_path: JsonPath = None,
+) -> None:
+    """Whether two systems of one role tell the same over a period; exits with 1 if they do not."""
+    from reporting import parity as sides
+    from reporting.moments import asked_moment
+    from reporting.publish import published_connection
+
+    begin = asked_moment(since, "day", "2026-11-01")
+    end = None if until is None else asked_moment(until, "day", "2026-12-01")
+    with published_connection(load_settings(home)) as connection:
+        report = sides.parity(connection, old, new, begin, end, by, tolerance)
+    sides.print_parity(report, console, limit)
+    write_json(json_path, report)
+    if not report["has_parity"]:
+        raise typer.Exit(1)
+
+
 @app.command("as-of")
 def as_of_moment(
     moment: Annotated[str, typer.Argument(help="ISO 8601, UTC unless it names a zone.")],

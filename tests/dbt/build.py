@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 from filelock import FileLock
 
+from orchestration.compiled import Statement, statements_of
 from orchestration.dbt_build import kept_manifest, parsed
 from registry.settings import PROJECT_ROOT, QUIET_ENVIRONMENT, load_settings
 
@@ -44,6 +45,11 @@ class Warehouse:
             self._dbt("run", "--exclude", "config.materialized:view")
         return self
 
+    def compiled(self) -> list[Statement]:
+        """``build``, and the statements that filled the tables, in their order."""
+        result = self._invoke("run", "--exclude", "config.materialized:view")
+        return statements_of(result.result)
+
     def run(self, *models: str) -> None:
         """Only these models, over what stands."""
         self._dbt("run", "--select", *models)
@@ -65,14 +71,14 @@ class Warehouse:
         }
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = self._open()
+        connection = self.opened()
         try:
             return connection.execute(sql).fetchall()
         finally:
             connection.close()
 
     def execute(self, *statements: str) -> None:
-        connection = self._open()
+        connection = self.opened()
         try:
             for statement in statements:
                 connection.execute(statement)
@@ -86,7 +92,7 @@ class Warehouse:
             self.rows(f"select rule_id, object_id from marts.exceptions where status in ({wanted})")
         )
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def opened(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(self.path), config={"memory_limit": "2GB", "threads": 2})
         connection.execute("set TimeZone = 'UTC'")
         return connection

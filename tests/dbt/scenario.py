@@ -76,6 +76,10 @@ class Scenario:
         """Add a row to what the next pass reads of a feed."""
         self._rows.setdefault((system, entity), []).append(fields)
 
+    def waiting(self) -> list[tuple[tuple[str, str], list[dict[str, Any]]]]:
+        """(system, entity) and rows of what the next pass will read."""
+        return list(self._rows.items())
+
     def correction(self, **fields: Any) -> None:
         """Add a version of one of our own corrections to the next pass."""
         self._rows.setdefault(("tallyman", "corrections"), []).append(fields)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from build import Warehouse
 from scenario import NOW, SYSTEMS, Scenario, ago
-from trade import Order
+from trade import Line, Order
 
 LATER = NOW.replace(hour=13)
 
@@ -120,6 +120,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Ware
     taken_back.sap().delivered().billed()
     odd = SapOrder(scenario, 700005, start).oms()
     odd.sap(plant="9999").billed(posting_status="Z")
+    # Five dozen are sixty; what a kilogram of it is nobody knows.
+    dozens = SapOrder(scenario, 700006, start, [Line(1, 60)]).oms()
+    dozens.sap(requested_quantity_unit="DZ")
+    SapOrder(scenario, 700007, start).oms().sap(requested_quantity=9, requested_quantity_unit="KG")
     scenario.read(NOW)
     cancelled = ago(minutes=-30)
     taken_back.delivered(
@@ -184,8 +188,18 @@ def test_unknown_codes_are_work_and_not_a_loss(warehouse: Warehouse) -> None:
         "select field, source_value from marts.unmapped_codes where connector = 'sap_odata' "
         "order by all"
     )
-    assert codes == [("plant", "9999"), ("posting_status", "Z")]
+    assert codes == [("plant", "9999"), ("posting_status", "Z"), ("requested_quantity_unit", "KG")]
     assert "unmapped" in _milestones(warehouse, "SO-700005")
+
+
+def test_units_are_converted_or_refused(warehouse: Warehouse) -> None:
+    quantities = warehouse.rows(
+        "select distinct order_id, quantity from core.order_events where system = 'erp' "
+        "and milestone = 'captured' and order_id in ('SO-700006', 'SO-700007') order by all"
+    )
+    assert quantities == [("SO-700006", 60), ("SO-700007", None)]
+    judged = {(rule, line) for rule, line in warehouse.exceptions("open") if rule == "O04"}
+    assert judged == {("O04", "SO-700003/1")}
 
 
 def test_parties_and_items_have_their_place(warehouse: Warehouse) -> None:

@@ -24,6 +24,24 @@ looked_at as (
     from active_rules
 ),
 
+frontier as (
+    select max(watermark_at) as known_until from {{ ref('feed_watermarks') }}
+),
+
+-- The rows that count now: a cutover is one route that ends and one that begins.
+routes as (
+    select
+        coalesce(routing.rule_id, '*') as rule_id,
+        routing.a_system,
+        routing.role,
+        routing.system
+    from {{ ref('routing') }} as routing
+    cross join frontier
+    where
+        coalesce(routing.valid_from <= frontier.known_until, true)
+        and coalesce(routing.valid_to > frontier.known_until, true)
+),
+
 candidates as (
     select
         looked_at.rule_id,
@@ -35,20 +53,20 @@ candidates as (
         -- A named route beats what region and legal entity suggest.
         exists(
             select 1
-            from {{ ref('routing') }} as routing
+            from routes
             where
-                coalesce(routing.rule_id, '*') in ('*', looked_at.rule_id)
-                and routing.a_system = a_systems.system
-                and routing.role = looked_at.role
+                routes.rule_id in ('*', looked_at.rule_id)
+                and coalesce(routes.a_system, '*') in ('*', a_systems.system)
+                and routes.role = looked_at.role
         ) as has_named_route,
         exists(
             select 1
-            from {{ ref('routing') }} as routing
+            from routes
             where
-                coalesce(routing.rule_id, '*') in ('*', looked_at.rule_id)
-                and routing.a_system = a_systems.system
-                and routing.role = looked_at.role
-                and routing.system = systems.system
+                routes.rule_id in ('*', looked_at.rule_id)
+                and coalesce(routes.a_system, '*') in ('*', a_systems.system)
+                and routes.role = looked_at.role
+                and routes.system = systems.system
         ) as is_named_route
     from looked_at
     inner join {{ ref('dim_systems') }} as a_systems
@@ -76,6 +94,9 @@ select
     system
 from candidates
 where has_named_route = is_named_route
--- A rule speaks only where every role that it compares has an instance.
+-- A rule speaks only where every role that it compares has an instance, A's among them: another
+-- one may be named to play it.
+window same_a as (partition by rule_id, a_system)
 qualify
-    count_if(role = coalesce(b_role, a_role)) over (partition by rule_id, a_system) > 0
+    count_if(role = coalesce(b_role, a_role)) over same_a > 0
+    and count_if(role = a_role) over same_a > 0

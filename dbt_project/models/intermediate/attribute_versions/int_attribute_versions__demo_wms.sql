@@ -13,7 +13,9 @@ with shipments as (
         'shipped_quantity' as field,
         case
             when lines.canonical_status = 'shipped'
-                then {{ base_quantity('lines.quantity', 'lines.uom', 'packs.case_pack') }}
+                then {{ base_quantity(
+                    'demo_wms', 'lines.quantity', 'lines.uom', 'packs.case_pack'
+                ) }}
         end as value,
         true as is_additive,
         lines.updated_from as recorded_from,

@@ -11,7 +11,7 @@ with order_lines as (
         system as link_system,
         doc_no as document,
         'quantity' as field,
-        {{ sap_base_quantity('quantity', 'uom') }} as value,
+        {{ base_quantity('sap_odata', 'quantity', 'uom') }} as value,
         false as is_additive,
         updated_from as recorded_from,
         updated_to as recorded_to,
@@ -34,7 +34,10 @@ deliveries as (
         system as link_system,
         delivery_number as document,
         'shipped_quantity' as field,
-        case when canonical_status = 'shipped' then {{ sap_base_quantity('quantity', 'uom') }} end
+        case
+            when canonical_status = 'shipped'
+                then {{ base_quantity('sap_odata', 'quantity', 'uom') }}
+        end
             as value,
         -- One order item may be delivered in several documents: what they add up to is compared.
         true as is_additive,

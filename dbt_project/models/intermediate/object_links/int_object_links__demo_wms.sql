@@ -5,7 +5,7 @@ select
     lines.tracking_number as object_key,
     'host_line' as target_type,
     lines.host_order || '/' || lines.host_line as target_key,
-    {{ base_quantity('lines.quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
+    {{ base_quantity('demo_wms', 'lines.quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
     'packing_list' as method,
     lines.shipped_at as recorded_at,
     lines.raw_key

@@ -85,7 +85,9 @@ orders as (
         milestones.customer_po as party_reference,
         items.gtin as item_id,
         milestones.location_id,
-        {{ base_quantity('milestones.quantity', 'milestones.uom', 'items.case_quantity') }}
+        {{ base_quantity(
+            'demo_erp', 'milestones.quantity', 'milestones.uom', 'items.case_quantity'
+        ) }}
             as quantity,
         milestones.unit_price,
         milestones.currency,

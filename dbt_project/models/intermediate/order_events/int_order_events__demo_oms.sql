@@ -65,7 +65,7 @@ select
     milestones.customer_po as party_reference,
     products.gtin as item_id,
     cast(null as varchar) as location_id,
-    case when milestones.uom = 'EA' then milestones.quantity end as quantity,
+    {{ base_quantity('demo_oms', 'milestones.quantity', 'milestones.uom') }} as quantity,
     milestones.unit_price,
     milestones.currency,
     milestones.occurred_at,

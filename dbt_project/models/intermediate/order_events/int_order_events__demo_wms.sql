@@ -53,7 +53,7 @@ orders as (
         cast(null as varchar) as party_id,
         packs.gtin as item_id,
         milestones.location_id,
-        {{ base_quantity('milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
+        {{ base_quantity('demo_wms', 'milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
             as quantity,
         cast(null as decimal(18, 6)) as unit_price,
         cast(null as varchar) as currency,
@@ -103,7 +103,8 @@ shipments as (
         cast(null as varchar) as party_id,
         packs.gtin as item_id,
         lines.location_id,
-        {{ base_quantity('lines.quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
+        {{ base_quantity('demo_wms', 'lines.quantity', 'lines.uom', 'packs.case_pack') }}
+            as quantity,
         cast(null as decimal(18, 6)) as unit_price,
         cast(null as varchar) as currency,
         lines.shipped_at as occurred_at,
@@ -166,7 +167,9 @@ receipts as (
         lines.vendor as party_id,
         packs.gtin as item_id,
         lines.location_id,
-        {{ base_quantity('lines.received_quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
+        {{ base_quantity(
+            'demo_wms', 'lines.received_quantity', 'lines.uom', 'packs.case_pack'
+        ) }} as quantity,
         cast(null as decimal(18, 6)) as unit_price,
         cast(null as varchar) as currency,
         lines.received_at as occurred_at,
@@ -232,7 +235,7 @@ returns as (
         cast(null as varchar) as party_id,
         packs.gtin as item_id,
         milestones.location_id,
-        {{ base_quantity('milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
+        {{ base_quantity('demo_wms', 'milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
             as quantity,
         cast(null as decimal(18, 6)) as unit_price,
         cast(null as varchar) as currency,

@@ -22,3 +22,5 @@ union all
 {{ ambiguous_items('demo_erp', 'items', 'gtin') }}
 union all
 {{ doubtful_customers('demo_erp', 'sales_order_lines', 'cust_no', 'ext_ref', 'demo_oms', 'C') }}
+union all
+{{ unmapped_units('demo_erp', 'sales_order_lines', 'um') }}

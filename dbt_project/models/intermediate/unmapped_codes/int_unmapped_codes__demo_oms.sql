@@ -6,3 +6,5 @@ union all
 {{ unmapped_items('demo_oms', 'order_lines', 'sku') }}
 union all
 {{ ambiguous_items('demo_oms', 'products', 'gtin') }}
+union all
+{{ unmapped_units('demo_oms', 'order_lines', 'uom') }}

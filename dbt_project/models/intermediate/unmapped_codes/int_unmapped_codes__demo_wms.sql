@@ -24,3 +24,11 @@ union all
 {{ unmapped_items('demo_wms', 'transactions', 'sku') }}
 union all
 {{ ambiguous_items('demo_wms', 'items', 'gtin') }}
+union all
+{{ unmapped_units('demo_wms', 'order_lines', 'uom') }}
+union all
+{{ unmapped_units('demo_wms', 'shipment_lines', 'uom') }}
+union all
+{{ unmapped_units('demo_wms', 'receipt_lines', 'uom') }}
+union all
+{{ unmapped_units('demo_wms', 'return_lines', 'uom') }}

@@ -15,7 +15,7 @@ select
     states.canonical_value as canonical_status,
     {{ mapping_method('landed.state', 'states.canonical_value') }} as status_mapping_method,
     landed.product_code as sku,
-    cast(landed.quantity * landed.unit_factor as decimal(18, 6)) as quantity,
+    {{ exact_product('landed.quantity', 'landed.unit_factor') }} as quantity,
     case when landed.unit_factor = 1 then landed.unit_price end as unit_price,
     {{ instant('landed.confirmed_at', 'confirmed') }},
     {{ instant('landed.cancelled_at', 'cancelled') }},

@@ -17,7 +17,7 @@ select
     {{ mapping_method('landed.line_state', 'line_states.canonical_value') }}
         as line_status_mapping_method,
     landed.product_code as sku,
-    cast(landed.quantity * landed.unit_factor as decimal(18, 6)) as quantity,
+    {{ exact_product('landed.quantity', 'landed.unit_factor') }} as quantity,
     case when landed.unit_factor = 1 then landed.unit_price end as unit_price,
     landed.unit as uom,
     landed.description as origin,

@@ -13,7 +13,7 @@ select
     {{ mapping_method('landed.status_code', 'codes.canonical_value') }} as status_mapping_method,
     landed.seller_order,
     landed.quantity,
-    cast(landed.quantity * landed.base_factor as decimal(18, 6)) as base_quantity,
+    {{ exact_product('landed.quantity', 'landed.base_factor') }} as base_quantity,
     landed.uom_source,
     landed.uom,
     landed.ordered_quantity,

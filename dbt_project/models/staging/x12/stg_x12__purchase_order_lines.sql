@@ -11,7 +11,7 @@ select
     codes.canonical_value as canonical_status,
     {{ mapping_method('landed.change_code', 'codes.canonical_value') }} as status_mapping_method,
     landed.quantity,
-    cast(landed.quantity * landed.base_factor as decimal(18, 6)) as base_quantity,
+    {{ exact_product('landed.quantity', 'landed.base_factor') }} as base_quantity,
     landed.uom_source,
     landed.uom,
     landed.item,

@@ -12,7 +12,7 @@ select
     landed.order_number,
     landed.line_number,
     landed.quantity,
-    cast(landed.quantity * landed.base_factor as decimal(18, 6)) as base_quantity,
+    {{ exact_product('landed.quantity', 'landed.base_factor') }} as base_quantity,
     landed.uom_source,
     landed.uom,
     landed.item,

@@ -15,7 +15,7 @@ select
     landed.ship_to,
     landed.requested_on,
     landed.quantity,
-    cast(landed.quantity * landed.base_factor as decimal(18, 6)) as base_quantity,
+    {{ exact_product('landed.quantity', 'landed.base_factor') }} as base_quantity,
     landed.uom_source,
     landed.uom,
     landed.item,
