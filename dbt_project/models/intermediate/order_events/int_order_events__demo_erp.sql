@@ -44,19 +44,19 @@ order_milestones as (
                 -- Only what was ever on credit hold tells of it, and of the check.
                 case
                     when held_at is not null then [
-                        struct_pack(
-                            milestone := 'held',
-                            occurred_at := held_at,
-                            recorded_from := held_from,
-                            recorded_to := held_to
-                        ),
-                        struct_pack(
-                            milestone := 'validated',
-                            occurred_at := validated_at,
-                            recorded_from := validated_from,
-                            recorded_to := validated_to
-                        )
-                    ]
+                            struct_pack(
+                                milestone := 'held',
+                                occurred_at := held_at,
+                                recorded_from := held_from,
+                                recorded_to := held_to
+                            ),
+                            struct_pack(
+                                milestone := 'validated',
+                                occurred_at := validated_at,
+                                recorded_from := validated_from,
+                                recorded_to := validated_to
+                            )
+                        ]
                 end
             ),
             recursive := true
