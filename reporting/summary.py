@@ -282,17 +282,19 @@ def _open_exceptions(
             None,
         )
 
+    def waiting(row: Row, above: tuple[str, ...] = ()) -> tuple[str, Mapping[str, Any] | None]:
+        """For its own correction; without one, for whatever its cause waits for."""
+        correction = own_correction(row)
+        if correction is not None:
+            return WAITS_FOR.get(correction["state"], A_DECISION), correction
+        cause = cause_of(row)
+        if cause is not None and cause["rule_id"] not in above:
+            return waiting(cause, (*above, row["rule_id"]))
+        return (A_PROPOSAL if row["correction_kind"] else NO_CORRECTION), None
+
     result = []
     for row in open_rows:
-        correction = own_correction(row)
-        cause = cause_of(row)
-        if correction is None and cause is not None:
-            correction = own_correction(cause)
-        if correction is not None:
-            waits_for = WAITS_FOR.get(correction["state"], A_DECISION)
-        else:
-            has_kind = row["correction_kind"] or (cause is not None and cause["correction_kind"])
-            waits_for = A_PROPOSAL if has_kind else NO_CORRECTION
+        waits_for, correction = waiting(row)
         result.append(
             {
                 "rule": row["rule_id"],
