@@ -146,7 +146,9 @@ class BatchTyper:
         moments = {
             column.name: f"t{index}"
             for index, column in enumerate(contract.columns)
-            if column.not_in_future and column.duckdb_type in ("TIMESTAMP", "TIMESTAMPTZ")
+            if column.not_in_future
+            and not column.to_the_day
+            and column.duckdb_type in ("TIMESTAMP", "TIMESTAMPTZ")
         }
         told = self._of_columns("bool_or({0}[12:19] <> '00:00:00') filter ({0} <> '')", moments)
         timed = frozenset(name for name, is_timed in told.items() if is_timed)

@@ -77,7 +77,8 @@ class Column:
     ``source_field`` is the path in the source's document (``lines[].qty``: one value a line).
     ``required`` and ``minimum``/``maximum`` break a row when violated; ``valid_values`` and
     ``pattern`` do not: such a row is kept, and the data gate reports it. ``transport`` columns tell
-    how a row travelled and are no part of its content.
+    how a row travelled and are no part of its content. ``to_the_day``: a moment that the source
+    never tells more exactly, so that midnight says nothing about the feed.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Column:
     unique: bool = False
     time_zone: TimeZoneHandling | None = None
     not_in_future: bool = False
+    to_the_day: bool = False
     transport: bool = False
     valid_values: tuple[str, ...] = ()
     pattern: str | None = None
@@ -265,6 +267,7 @@ def _column(item: SchemaProperty) -> Column:
         unique=bool(item.unique),
         time_zone=custom.get("timeZone"),
         not_in_future=bool(custom.get("notInFuture", False)),
+        to_the_day=bool(custom.get("toTheDay", False)),
         transport=bool(custom.get("transport", False)),
         valid_values=tuple(str(value) for value in limits.get("validValues", ())),
         pattern=limits.get("pattern"),

@@ -235,6 +235,9 @@ def _open_exceptions(
             list(exceptions.exception_id) as exception_ids,
             any_value(exceptions.order_line_id) as order_line_id,
             any_value(exceptions.document) as document,
+            any_value(exceptions.object_type) as object_type,
+            any_value(exceptions.item_id) as item_id,
+            any_value(exceptions.location_id) as location_id,
             max(exceptions.value_at_risk) as value_at_risk,
             any_value(exceptions.currency) as currency,
             any_value(rules.correction_kind) as correction_kind,
@@ -268,13 +271,14 @@ def _open_exceptions(
     def cause_of(row: Row) -> Row | None:
         causes = set(str(row["depends_on"] or "").split("|"))
         line = row["order_line_id"] or row["object_id"]
+
+        def concerns(other: Row) -> bool:
+            if row["object_type"] == "position" and other["item_id"] == row["item_id"]:
+                return other["location_id"] in (None, row["location_id"])
+            return line in (other["order_line_id"], other["object_id"])
+
         return next(
-            (
-                other
-                for other in open_rows
-                if other["rule_id"] in causes
-                and line in (other["order_line_id"], other["object_id"])
-            ),
+            (other for other in open_rows if other["rule_id"] in causes and concerns(other)),
             None,
         )
 

@@ -67,10 +67,13 @@ def applied(
 
 
 def noted(request: Request, name: str, after: Any, key: str) -> None:
-    """Note one item of a batch that was applied, and what is answered when its key comes again."""
+    """Note one item of a batch that was applied, and what is answered when its key comes again.
+
+    In the ledger it is what it would have been alone: a batch is a way to send, no other effect.
+    """
     gate: Gate = request.scope["gate"]
-    effect = Effect(f"{request.method} {request.scope['route'].path}", name, None, after)
-    gate.note(effect, key)
+    route = request.scope["route"].path.removesuffix("/batch")
+    gate.note(Effect(f"{request.method} {route}", name, None, after), key)
     gate.distributor.store.remember_answer(gate.system, key, "batch", 201, {}, to_json(after))
     request.scope["has_items"] = True
 

@@ -354,7 +354,7 @@ def test_the_engine_sends_adjustments_together_and_reads_when_no_answer_comes(
     second = deliver_due(store, sandbox.targets, sandbox.sources, Policy(), Later(), rng)
     assert (second.sent, second.accepted) == (0, 3)
     kinds = [sandbox.effects(c.idempotency_key)[0]["kind"] for c in store.list()]
-    assert kinds == ["POST /api/stock_movements/batch"] * 3
+    assert kinds == ["POST /api/stock_movements"] * 3
     store.close()
 
 

@@ -135,11 +135,18 @@ _manifests: dict[Path, Any] = {}
 def _manifest(artefacts: Path) -> Any:
     """What set-up parsed; parsed again first if a file of the project is newer."""
     if artefacts not in _manifests:
-        settings = load_settings(artefacts)
-        with FileLock(settings.dbt_project / "target" / "parsing.lock"):
-            parsed(settings)
-        _manifests[artefacts] = kept_manifest(settings)
+        project_manifest(artefacts)
+        _manifests[artefacts] = kept_manifest(load_settings(artefacts))
     return _manifests[artefacts]
+
+
+def project_manifest(home: Path) -> Path:
+    """The manifest of the project as it stands, as a file. ``home``: any folder for settings."""
+    settings = load_settings(home)
+    target = settings.dbt_project / "target"
+    target.mkdir(exist_ok=True)
+    with FileLock(target / "parsing.lock"):
+        return parsed(settings)
 
 
 def _options(artefacts: Path) -> Iterable[str]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from build import Warehouse
-from scenario import Scenario
+from build import project_manifest
 
 # What a layer may read. Staging reads another model only for the clock of an extraction; adapters
 # may look up what the master data says of a system, an item or a party.
@@ -31,10 +30,9 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> dict[str, Any]:
-    built = Warehouse(tmp_path_factory.mktemp("structure"), artefacts)
-    Scenario().write(built.path)
-    manifest = json.loads((artefacts / "manifest.json").read_text(encoding="utf-8"))
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = project_manifest(tmp_path_factory.mktemp("structure"))
+    manifest = json.loads(path.read_text(encoding="utf-8"))
     return {
         name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"
     }

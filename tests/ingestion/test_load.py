@@ -286,6 +286,7 @@ def test_configuration_tables_say_what_is_configured(query):
         ("items",),
         ("order_lines",),
         ("receipt_lines",),
+        ("return_lines",),
         ("shipment_lines",),
         ("transactions",),
     ]

@@ -29,7 +29,7 @@ create table marts.exceptions (
     counterpart_system varchar, status varchar, due_at timestamptz, opened_at timestamptz,
     closed_at timestamptz, severity varchar, owner varchar, value_at_risk decimal(18, 6),
     currency varchar, a_record_id varchar, expected_value varchar, observed_value varchar,
-    held_reason varchar
+    held_reason varchar, item_id varchar, location_id varchar
 );
 create table marts.order_lifecycle (order_line_id varchar);
 create table reconciliation.correction_proofs (correction_key varchar, verdict varchar);

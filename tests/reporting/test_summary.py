@@ -147,6 +147,24 @@ def test_a_symptom_waits_for_the_correction_of_its_cause(told) -> None:
     assert rows["S04", "SO-100923/1"] == "no correction"
 
 
+def test_a_stock_that_differs_waits_for_what_moved_the_item(told) -> None:
+    """Seen in a demo: a line that was shipped over and a count that was off, of one item."""
+    told.execute(
+        "insert into seeds.rules values ('I01', 'adjust_stock', 'S02');"
+        "insert into marts.exceptions by name"
+        " select 'stock' as exception_id, 'I01' as rule_id, 'A1@EAST' as object_id,"
+        "     'position' as object_type, 'A1' as item_id, 'EAST' as location_id,"
+        "     null as order_line_id, 'open' as status"
+        " union all by name"
+        " select 'line' as exception_id, 'S02' as rule_id, 'SO-7/1' as object_id,"
+        "     'order_line' as object_type, 'A1' as item_id, null as location_id,"
+        "     'SO-7/1' as order_line_id, 'open' as status"
+    )
+    outbox = [correction("k", "S02", "SO-7/1", "awaiting_approval", False)]
+    rows = build_summary(told, outbox)["open_exceptions"]
+    assert [row["waits_for"] for row in rows if row["rule"] == "I01"] == ["approval"]
+
+
 def test_the_summary_fits_and_says_what_remains(told) -> None:
     summary = {**build_summary(told), "truth": TRUTH, "seconds": 51.2, "passes": [{}, {}, {}]}
     text = screen(print_summary, summary)
