@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 from sandbox.catalogue import LOCATIONS, Item
@@ -105,20 +106,29 @@ class Scene:
 
     def free_position(self) -> tuple[Item, str]:
         """An item and a location that no fault has touched."""
+        item, (location,) = self._free_places(1)
+        return item, location
+
+    def free_route(self) -> tuple[Item, str, str]:
+        """An item and the locations, from and to, of a transfer. No fault has touched either."""
+        item, (source, target) = self._free_places(2)
+        return item, source, target
+
+    def _free_places(self, count: int) -> tuple[Item, tuple[str, ...]]:
         taken = {position_key(position) for order in self.orders for position in order.positions()}
+        touched = self.used | taken
         free = [
-            (item, location)
+            (item, places)
             for item in self.items
-            for location in LOCATIONS
+            for places in permutations(LOCATIONS, count)
             if not item.eaches_only
-            and position_key((item.number, location)) not in self.used
-            and position_key((item.number, location)) not in taken
+            and not any(position_key((item.number, place)) in touched for place in places)
         ]
         if not free:
             raise NothingLeftError("every stock position already has a fault")
-        item, location = self.rng.choice(free)
-        self.used.add(position_key((item.number, location)))
-        return item, location
+        item, places = self.rng.choice(free)
+        self.used.update(position_key((item.number, place)) for place in places)
+        return item, places
 
     def add(self, at: float, kind: str, subject: str, seen: dict[str, float], **data: Any) -> Event:
         """An event that belongs to no order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import LOCATIONS, erp_item
+from sandbox.catalogue import erp_item
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.faults.kind import Kind
@@ -118,8 +118,7 @@ def cancellation_in_flight(scene: Scene) -> Truth:
 
 
 def transfer_on_its_way(scene: Scene) -> Truth:
-    item, source = scene.free_position()
-    target = next(location for location in LOCATIONS if location != source)
+    item, source, target = scene.free_route()
     number = scene.numbers.next("transfer")
     ordered = scene.now - scene.rng.uniform(DAY, 3 * DAY)
     shipped = ordered + 2 * HOUR

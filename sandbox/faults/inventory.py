@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, Item, erp_item, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, Item, erp_item, wms_sku
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.faults.kind import Kind, correction_of
 from sandbox.scene import OLD, Scene, keys_of
@@ -275,8 +275,7 @@ def transfer_short(scene: Scene) -> Truth:
 
 
 def _transferred(scene: Scene, received: bool) -> Truth:
-    item, source = scene.free_position()
-    target = next(location for location in LOCATIONS if location != source)
+    item, source, target = scene.free_route()
     number = scene.numbers.next("transfer")
     qty = item.case_pack * scene.rng.randrange(1, 4)
     came = qty - scene.rng.randrange(1, item.case_pack) if received else 0

@@ -313,12 +313,16 @@ def _codes(books: Books) -> Violations:
     sold = {line["sku"] for order in books.oms_orders for line in order["lines"]}
     places = {order["Whse"] for order in books.wms_orders} - {"EAST", "WEST"}
     gtins = Counter(row["Gtin"] for row in books.wms_items)
+    customers = {order["customerRef"].removeprefix("C") for order in books.oms_orders}
+    strangers = {document["cust_no"] for document in books.erp_orders} - customers
     return (
         {("D03", f"carrier.tracking_events.code={code}") for code in unknown}
         | {("M01", f"oms.order_lines.sku={sku}") for sku in sold - products}
         | {("M01", f"wms.order_lines.whse={place}") for place in places}
         | {("M01", f"wms.items.gtin={gtin}") for gtin, count in gtins.items() if count > 1}
+        | {("M01", f"erp.sales_order_lines.cust_no={number}") for number in strangers}
         | _reversed_scans(books)
+        | _late_reports(books)
     )
 
 
@@ -338,6 +342,12 @@ def _reversed_scans(books: Books) -> Violations:
         for tracking, moment in delivered.items()
         if moment + HOURS < first.get(tracking, moment)
     }
+
+
+def _late_reports(books: Books) -> Violations:
+    """A feed tells of scans more than a day after they were made."""
+    late = any(utc(row["reported-at"]) - utc(row["timestamp"]) > 24 * HOURS for row in books.scans)
+    return {("D04B", "carrier.tracking_events")} if late else set()
 
 
 def _quantities(books: Books) -> Violations:

@@ -34,6 +34,7 @@ FIELDS = {
     "expected_after_state",
     "expected_attempt",
     "expected_states",
+    "expected_to_close",
 }
 
 
@@ -76,11 +77,14 @@ def test_truth_rows_are_whole(reader: Reader) -> None:
         assert utc(row["expected_by"]) <= utc(row["injected_at"])
     for row in decoys:
         assert row["expected"] == [] and row["expected_correction"] is None
+        assert row["expected_to_close"] is False
     for row in faults:
         assert row["detectable"] is bool(row["expected"])
         assert row["detectable"] or row["reason_undetectable"]
         if row["expected_correction"]:
             assert row["expected_correction"]["payload"] and row["expected_after_state"]
+            # What ends by itself needs nobody to end it.
+            assert row["expected_to_close"] is False
     known = {entry.kind_id for entry in catalogue()}
     assert {row["fault_type"] for row in faults} == known & {
         kind.name for kind in FAULTS if kind.in_history and not kind.needs

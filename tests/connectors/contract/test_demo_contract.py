@@ -53,7 +53,8 @@ class DemoSubject(Subject):
     @contextmanager
     def running(cls, folder: Path) -> Iterator[Self]:
         settings = Settings(
-            orders=150,
+            # As many as it takes for some item to run low, so that there are receipts.
+            orders=300,
             items=40,
             processes=("purchasing", "returns", "periods", "channels", "payments"),
             faults_per_kind=1,
