@@ -170,6 +170,8 @@ def _replaces_the_expected(proposal: Proposal, effect: Effect, side: str, prefix
             return record["HostOrder"] == payload["host_order"]
         case "create_fulfilment" | "create_invoice":
             return record["ship_ref"] == payload["document"]
+        case "create_credit":
+            return record["rma_no"] == payload["document"]
     raise AssertionError(proposal["kind"])
 
 

@@ -596,6 +596,7 @@ def run_story(seed: int, folder: Path, random_kills: int = 10) -> StoryResult:
     settings = Settings(
         seed=seed,
         orders=600,
+        processes=("returns",),
         faults_per_kind=0,
         decoys_per_kind=0,
         requests_per_second=100_000,
