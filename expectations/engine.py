@@ -64,7 +64,7 @@ def evaluate(connection: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> 
         try:
             definitions = [
                 _validation(gx, context, source, batch, members)
-                for batch, members in _by_batch(checks).items()
+                for batch, members in by_batch(checks).items()
             ]
             checkpoint = context.checkpoints.add(
                 gx.Checkpoint(
@@ -85,7 +85,8 @@ def evaluate(connection: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> 
     return verdicts
 
 
-def _by_batch(checks: Iterable[Check]) -> dict[Batch, list[Check]]:
+def by_batch(checks: Iterable[Check]) -> dict[Batch, list[Check]]:
+    """The checks of each batch, in their order."""
     batches: dict[Batch, list[Check]] = {}
     for check in checks:
         batches.setdefault(check.batch, []).append(check)
