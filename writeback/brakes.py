@@ -139,9 +139,8 @@ class Brakes(Audit):
         names = sorted(set(systems))
         with self.read() as connection:
             paused = {
-                row.target_system: f"{row.reason} ({row.actor})"
+                row.target_system: standing(row.engaged, row.reason, row.actor)
                 for row in connection.execute(_LATEST_PAUSES)
-                if row.engaged
             }
             breakers = {
                 row.system: (row.failures, row.open_until) for row in connection.execute(_BREAKERS)
@@ -149,7 +148,7 @@ class Brakes(Audit):
             return Conditions(
                 self.kill_reason_in(connection),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
-                {name: paused[name] for name in names if name in paused},
+                {name: why for name in names if (why := paused.get(name)) is not None},
                 {name: breakers.get(name, (0, None)) for name in names},
             )
 
