@@ -256,7 +256,7 @@ def _shapes(contracts: Iterable[Contract]) -> Batch:
     promised = ", ".join(
         f"({literal(contract.name)}, {literal(name)}, {literal(CATALOGUE_TYPES.get(kind, kind))})"
         for contract in contracts
-        for name, kind in (_promised_columns(contract) | SYSTEM_COLUMNS).items()
+        for name, kind in {**_promised_columns(contract), **SYSTEM_COLUMNS}.items()
     )
     return Batch(
         name="landing_shapes",
