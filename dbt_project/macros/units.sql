@@ -63,3 +63,20 @@
             then try_cast(cast({{ quantity }} as decimal(38, 6)) * {{ factor }} as decimal(18, 6))
     end
 {%- endmacro %}
+
+{#
+    The one as an exact fraction of the other in lowest terms, like 5/6. Null where one of them is
+    nothing, where both are alike, and where one is not known.
+#}
+{% macro exact_ratio(quantity, whole) -%}
+    case
+            when {{ quantity }} > 0 and {{ whole }} > 0 and {{ quantity }} <> {{ whole }}
+                then concat(
+                    {{ _millionths(quantity) }}
+                    // gcd({{ _millionths(quantity) }}, {{ _millionths(whole) }}),
+                    '/',
+                    {{ _millionths(whole) }}
+                    // gcd({{ _millionths(quantity) }}, {{ _millionths(whole) }})
+                )
+        end
+{%- endmacro %}
