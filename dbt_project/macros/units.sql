@@ -80,3 +80,19 @@
                 )
         end
 {%- endmacro %}
+
+{# Whether two quantities are one in units of which one is `unit` times the other: by products, never
+   by a quotient, because a third of a pack is no number of digits. #}
+{% macro are_apart_by(quantity, other, unit) -%}
+    {{ _millionths(quantity) }} * {{ unit }}.denominator
+                            = {{ _millionths(other) }} * {{ unit }}.numerator
+                            or {{ _millionths(other) }} * {{ unit }}.denominator
+                            = {{ _millionths(quantity) }} * {{ unit }}.numerator
+{%- endmacro %}
+
+{# Whether a quantity is a whole number of units that are larger than the base unit. #}
+{% macro is_whole_number_of(quantity, unit) -%}
+    {{ unit }}.numerator > {{ unit }}.denominator
+                            and {{ _millionths(quantity) }} * {{ unit }}.denominator
+                            % (1000000 * {{ unit }}.numerator) = 0
+{%- endmacro %}
