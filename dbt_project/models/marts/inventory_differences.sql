@@ -142,7 +142,9 @@ parts as (
                 and list_contains(
                     list_transform(
                         factors.unit_factors,
-                        lambda unit: {{ are_apart_by('documents.copy_change', 'documents.authority_change', 'unit') }}
+                        lambda unit: {{ are_apart_by(
+                            'documents.copy_change', 'documents.authority_change', 'unit'
+                        ) }}
                     ),
                     true
                 )
