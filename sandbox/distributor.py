@@ -14,6 +14,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.disturbances import EVENT_KINDS, Behaviour, Disturbances
+from sandbox.drops import DropBox
 from sandbox.events import Event
 from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
@@ -26,6 +27,8 @@ from sandbox.views.carrier import CarrierView
 from sandbox.views.channels import OmsChannels
 from sandbox.views.counts import WmsCounts
 from sandbox.views.erp import ErpView
+from sandbox.views.north import NAME as NORTH_NAME
+from sandbox.views.north import NorthErpView
 from sandbox.views.oms import OmsView
 from sandbox.views.partners import PartnersView
 from sandbox.views.periods import ErpPeriods
@@ -61,6 +64,11 @@ def partner_folders(home: Path, partners: Iterable[str]) -> dict[str, dict[str, 
     return {kind: folders_of(home / "partners", TRADERS[kind]) for kind in partners}
 
 
+def drop_folders(home: Path, regions: Iterable[str]) -> dict[str, Path]:
+    """Into which folder the ERP of each region of a state folder drops its files, by its name."""
+    return {NORTH_NAME: home / "drops" / NORTH_NAME} if "north" in regions else {}
+
+
 class Distributor:
     """One state folder, opened: made at the first start, taken back at every later one.
 
@@ -92,6 +100,11 @@ class Distributor:
         self.processes = tuple(choices["processes"])
         self.channels = OmsChannels(self.wms)
         self.settlements = ErpSettlements(self.numbers)
+        self.drops: dict[str, DropBox] = {}
+        for name, folder in drop_folders(home, choices["regions"]).items():
+            north = self.views[name] = NorthErpView(self.numbers)
+            every = choices["drop_seconds"]
+            self.drops[name] = DropBox(folder, north, self.store, every)
         self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
@@ -100,6 +113,8 @@ class Distributor:
             else:
                 self._take_back()
         self._deliver()
+        for box in self.drops.values():
+            box.write_if_due(clock.now())
         for view in self.views.values():
             for table in view.tables.values():
                 table.on_write = self._recorder(view.system)
@@ -108,6 +123,16 @@ class Distributor:
     def partner_folders(self) -> dict[str, dict[str, Path]]:
         """The folder of each partner with whom X12 files are exchanged, by its kind and name."""
         return {kind: mailbox.folders for kind, mailbox in self._mailboxes.items()}
+
+    @property
+    def drop_folders(self) -> dict[str, Path]:
+        """The folder of each ERP that drops files, by its name."""
+        return {name: box.folder for name, box in self.drops.items()}
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether files are to appear also while nobody asks."""
+        return self.is_live or bool(self.drops)
 
     @property
     def is_live(self) -> bool:
@@ -146,6 +171,9 @@ class Distributor:
             "channels": ((self.oms, self.channels),),
             "payments": ((self.erp, self.settlements),),
         }
+        for name in self.drops:
+            north = self.views[name]
+            kept["payments"] += ((north, ErpSettlements(self.numbers)),)
         # Two processes may share books.
         wanted = {id(books): (view, books) for name in processes for view, books in kept[name]}
         for view, books in wanted.values():
@@ -178,6 +206,8 @@ class Distributor:
             self.views[system].hear(event, shown, shown)
             self.store.mark_heard(event_id, system)
         self.commit()
+        for box in self.drops.values():
+            box.write_if_due(now)
 
     def commit(self) -> None:
         """Make durable what has changed since the last commit."""

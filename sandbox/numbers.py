@@ -5,6 +5,7 @@ from __future__ import annotations
 _FORMATS = {
     "order": "{:d}",
     "extra_doc": "E{:d}",
+    "north_order": "{:d}",
     "extra_wms_order": "W{:d}",
     "shipment": "SHP-{:06d}",
     "tracking": "TRK{:07d}",

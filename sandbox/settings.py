@@ -23,6 +23,9 @@ PROCESSES = (
 PARTNERS = ("suppliers", "threepl")
 """Trading partners with whom a world may exchange X12 files."""
 
+REGIONS = ("north",)
+"""Regions that a world may have beside the home one, each with an ERP of its own."""
+
 SERVICES = ("admin", *SYSTEMS)
 
 WMS_CLOCK_FAST_SECONDS = 150.0
@@ -51,7 +54,8 @@ class Settings:
     after it (0: it stops at its first start). ``faults_per_kind`` and ``decoys_per_kind`` say how
     many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
-    ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS.
+    ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS; ``regions``: which
+    of REGIONS. ``drop_seconds``: how often the ERP of such a region writes what has changed.
     ``hang_seconds``: how long a request that is never answered keeps its connection.
     """
 
@@ -67,6 +71,8 @@ class Settings:
     mix: Mapping[str, int] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    drop_seconds: float = 3600.0
     live_after_seconds: float = 15.0
     live_spread_seconds: float = 10.0
     requests_per_second: float = 200.0
@@ -79,12 +85,13 @@ class Settings:
             "mix": dict(self.mix),
             "processes": list(self.processes),
             "partners": list(self.partners),
+            "regions": list(self.regions),
         }
 
     @classmethod
     def of_world(cls, choices: Mapping[str, Any]) -> Settings:
         """Settings with the ``world_choices`` of a state folder."""
-        lists = {name: tuple(choices[name]) for name in ("processes", "partners")}
+        lists = {name: tuple(choices[name]) for name in ("processes", "partners", "regions")}
         return cls(**{**choices, **lists})
 
 
@@ -100,4 +107,5 @@ _WORLD = (
     "decoys_per_kind",
     "live_after_seconds",
     "live_spread_seconds",
+    "drop_seconds",
 )

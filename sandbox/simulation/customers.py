@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sandbox.catalogue import THIRD_PARTY
+from sandbox.catalogue import NORTH, THIRD_PARTY
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.orders import LAGS, Order, OrderWriter
@@ -27,6 +27,9 @@ _CANCELLATION = longest("erp_order", "wms_order")
 
 # Shares of orders that are cancelled at once, once booked, and once they are in the warehouse.
 _REGRETTED, _CANCELLED, _CANCELLED_LATE = 0.01, 0.035, 0.015
+
+_IN_NORTH = 0.15
+"""Share of the orders that the region north takes, where there is one."""
 
 _AT_THIRD_PARTY = 0.2
 """Share of the orders that a third-party warehouse ships, where there is one."""
@@ -58,6 +61,8 @@ class Customers:
             order = self.writer.start(number)
             if THIRD_PARTY in self.warehouses and self.engine.rng.random() < _AT_THIRD_PARTY:
                 order.location = THIRD_PARTY
+            elif NORTH in self.warehouses and self.engine.rng.random() < _IN_NORTH:
+                self.writer.in_north(order)
             self.writer.place(order, self.engine.now)
             self.engine.tell(order.find("order_placed"))
             self.engine.start(self._life(order))
@@ -92,7 +97,8 @@ class Customers:
             return
         yield from self.warehouses[order.location].handle(order)
         yield from self.carriers[order.location].carry(order)
-        if self.returns is not None:
+        # What the region north takes back, its office settles without a document.
+        if self.returns is not None and order.location != NORTH:
             self.returns.delivered(order)
 
     def _translated(self, order: Order) -> Process:
