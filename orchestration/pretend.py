@@ -41,9 +41,11 @@ PROCESS_ENTITIES: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class Drops:
-    """Folders into which systems drop files, by their names, and how often they do, in seconds."""
+    """Folders into which systems drop files and carriers push scans, by their names, and how often
+    files are dropped, in seconds."""
 
     folders: dict[str, Path]
+    pushes: dict[str, Path]
     every: float
 
 
@@ -76,6 +78,8 @@ def write_configuration(
         for system in HOME_SYSTEMS:
             text = text.replace(f'name = "{system}"\n', f'name = "{system}"\nregion = "home"\n', 1)
         text += _dropping(home, name, folder, drops.every)
+    for name, folder in (drops.pushes if drops else {}).items():
+        text += _dropping(home, f"carrier_{name}", folder, drops.every)
     (home / "systems.toml").write_text(text, encoding="utf-8")
     secrets = home / "secrets.env"
     secrets.write_text(
@@ -110,7 +114,7 @@ def _dropping(home: Path, name: str, folder: Path, every: float) -> str:
     values = {"name": name, "folder": str(folder)}
     for key, value in values.items():
         text = text.replace(f'"{{{key}}}"', json.dumps(value))
-    # A file that is due may take a moment.
+    # A file that is due may take a moment; a push comes within half an hour of its scan.
     return text.replace("{settle_seconds}", f"{every + 60:g}")
 
 
@@ -143,7 +147,7 @@ def pretend_distributor(
                 secrets,
                 handle.partners,
                 handle.processes,
-                Drops(handle.drops, choices.drop_seconds),
+                Drops(handle.drops, handle.pushes, choices.drop_seconds),
             ),
             handle,
         )

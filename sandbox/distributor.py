@@ -16,6 +16,7 @@ from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.disturbances import EVENT_KINDS, Behaviour, Disturbances
 from sandbox.drops import DropBox
 from sandbox.events import Event
+from sandbox.inbox import Inbox
 from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
 from sandbox.scene import NothingLeftError, Scene
@@ -32,6 +33,8 @@ from sandbox.views.north import NorthErpView
 from sandbox.views.oms import OmsView
 from sandbox.views.partners import PartnersView
 from sandbox.views.periods import ErpPeriods
+from sandbox.views.pushes import NAME as PUSHES_NAME
+from sandbox.views.pushes import PushesView
 from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
 from sandbox.views.settlements import ErpSettlements
@@ -67,6 +70,11 @@ def partner_folders(home: Path, partners: Iterable[str]) -> dict[str, dict[str, 
 def drop_folders(home: Path, regions: Iterable[str]) -> dict[str, Path]:
     """Into which folder the ERP of each region of a state folder drops its files, by its name."""
     return {NORTH_NAME: home / "drops" / NORTH_NAME} if "north" in regions else {}
+
+
+def push_folders(home: Path, carriers: Iterable[str]) -> dict[str, Path]:
+    """Where what the carriers of a state folder push is left, by the name of who receives it."""
+    return {PUSHES_NAME: home / PUSHES_NAME} if list(carriers) else {}
 
 
 class Distributor:
@@ -105,6 +113,12 @@ class Distributor:
             north = self.views[name] = NorthErpView(self.numbers)
             every = choices["drop_seconds"]
             self.drops[name] = DropBox(folder, north, self.store, every)
+        self.pushes = PushesView(self.numbers)
+        self.push_folders = push_folders(home, choices["carriers"])
+        self._inboxes: list[Inbox] = []
+        for name, folder in self.push_folders.items():
+            self.views[name] = self.pushes
+            self._inboxes.append(Inbox(folder, self.pushes.scans, self.store))
         self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
@@ -132,7 +146,7 @@ class Distributor:
     @property
     def is_watched(self) -> bool:
         """Whether files are to appear also while nobody asks."""
-        return self.is_live or bool(self.drops)
+        return self.is_live or bool(self.drops) or bool(self._inboxes)
 
     @property
     def is_live(self) -> bool:
@@ -154,6 +168,8 @@ class Distributor:
     def _deliver(self) -> None:
         for mailbox in self._mailboxes.values():
             mailbox.deliver()
+        for inbox in self._inboxes:
+            inbox.deliver()
 
     def _keep_books(self, processes: Iterable[str]) -> None:
         """Give the views the documents of the business processes that this world tells of."""

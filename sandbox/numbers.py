@@ -9,6 +9,7 @@ _FORMATS = {
     "extra_wms_order": "W{:d}",
     "shipment": "SHP-{:06d}",
     "tracking": "TRK{:07d}",
+    "pushed_parcel": "{:d}",
     "fulfilment": "F{:d}",
     "invoice": "I{:d}",
     "adjustment": "ADJ-{:06d}",

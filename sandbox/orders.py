@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.carriers import BY_SCAC, HOUSE, Carrier, tracking_number
 from sandbox.catalogue import LOCATIONS, NORTH, THIRD_PARTY, Item, erp_system, warehouse_system
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
@@ -55,6 +56,7 @@ class Shipment:
     fulfilment: str
     invoice: str
     lines: list[Line]
+    carrier: str = HOUSE.scac
 
 
 @dataclass
@@ -243,15 +245,22 @@ class OrderWriter:
         seen = {} if order.location == THIRD_PARTY else self.hears(at, "wms", "wms")
         return self.add(order, at, kind, seen)
 
-    def parcel(self, order: Order, lines: list[Line] | None = None, last: bool = True) -> Shipment:
+    def parcel(
+        self,
+        order: Order,
+        lines: list[Line] | None = None,
+        last: bool = True,
+        carrier: Carrier = HOUSE,
+    ) -> Shipment:
         """A parcel with its numbers in all systems. ``lines``: part of the order."""
         numbers = self.numbers
         parcel = Shipment(
             shipment=numbers.next("shipment"),
-            tracking=numbers.next("tracking"),
+            tracking=tracking_number(carrier, numbers),
             fulfilment=numbers.next("fulfilment"),
             invoice=numbers.next("invoice"),
             lines=[{**line, "last": line.get("last", last)} for line in lines or order.lines],
+            carrier=carrier.scac,
         )
         order.shipments.append(parcel)
         return parcel
@@ -275,6 +284,7 @@ class OrderWriter:
             | order.heard_by_oms(wms + lag(self.rng, "oms_status")),
             shipment=parcel.shipment,
             tracking=parcel.tracking,
+            carrier=parcel.carrier,
             fulfilment=parcel.fulfilment,
             location=order.location,
             lines=parcel.lines,
@@ -310,8 +320,13 @@ class OrderWriter:
             order,
             at,
             "parcel_scanned",
-            {"carrier": at + lag(self.rng, "carrier") if reported is None else reported},
+            {
+                BY_SCAC[shipment.carrier].system: (
+                    at + lag(self.rng, "carrier") if reported is None else reported
+                )
+            },
             tracking=shipment.tracking,
+            carrier=shipment.carrier,
             shipment=shipment.shipment,
             code=code,
             zone=zone,
@@ -323,7 +338,8 @@ class OrderWriter:
     def dropped(self, order: Order, at: float, zone: str, parcel: int = -1) -> Event:
         """The carrier has delivered a parcel, and the OMS is told."""
         event = self.scan(order, at, "DL", zone, parcel)
-        event.seen |= order.heard_by_oms(event.seen["carrier"] + lag(self.rng, "oms_status"))
+        (told,) = event.seen.values()
+        event.seen |= order.heard_by_oms(told + lag(self.rng, "oms_status"))
         return event
 
     # Steps whose delay is drawn. Each returns the moment at which it happened.

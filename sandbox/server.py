@@ -36,7 +36,7 @@ class SandboxHandle:
 
     ``partners``: the folder of each partner with whom X12 files are exchanged, by kind and name;
     ``processes``: the business processes that the world tells of; ``drops``: the folder of each ERP
-    that drops files, by its name.
+    that drops files, by its name; ``pushes``: the folder of what carriers push, likewise.
     """
 
     home: Path
@@ -45,6 +45,7 @@ class SandboxHandle:
     partners: dict[str, dict[str, Path]] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     drops: dict[str, Path] = field(default_factory=dict)
+    pushes: dict[str, Path] = field(default_factory=dict)
 
     def wait_ready(self, timeout: float = 15.0) -> None:
         """Return when every service answers its health check. Raises SandboxError."""
@@ -187,6 +188,7 @@ class _Fleet:
             self._distributor.partner_folders,
             self._distributor.processes,
             self._distributor.drop_folders,
+            self._distributor.push_folders,
         )
         (home / "endpoints.json").write_text(json.dumps(urls, indent=2) + "\n")
 

@@ -26,6 +26,9 @@ PARTNERS = ("suppliers", "threepl")
 REGIONS = ("north",)
 """Regions that a world may have beside the home one, each with an ERP of its own."""
 
+CARRIERS = ("ups", "usps")
+"""Carriers that a world may have beside the house carrier; they push their scans."""
+
 SERVICES = ("admin", *SYSTEMS)
 
 WMS_CLOCK_FAST_SECONDS = 150.0
@@ -55,7 +58,7 @@ class Settings:
     many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
     ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS; ``regions``: which
-    of REGIONS. ``drop_seconds``: how often the ERP of such a region writes what has changed.
+    of REGIONS; ``carriers``: which of CARRIERS. ``drop_seconds``: how often the ERP of such a region writes what has changed.
     ``hang_seconds``: how long a request that is never answered keeps its connection.
     """
 
@@ -72,6 +75,7 @@ class Settings:
     processes: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()
     drop_seconds: float = 3600.0
     live_after_seconds: float = 15.0
     live_spread_seconds: float = 10.0
@@ -86,15 +90,17 @@ class Settings:
             "processes": list(self.processes),
             "partners": list(self.partners),
             "regions": list(self.regions),
+            "carriers": list(self.carriers),
         }
 
     @classmethod
     def of_world(cls, choices: Mapping[str, Any]) -> Settings:
         """Settings with the ``world_choices`` of a state folder."""
-        lists = {name: tuple(choices[name]) for name in ("processes", "partners", "regions")}
+        lists = {name: tuple(choices[name]) for name in _LISTS}
         return cls(**{**choices, **lists})
 
 
+_LISTS = ("processes", "partners", "regions", "carriers")
 _WORLD = (
     "seed",
     "orders",

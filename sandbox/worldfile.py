@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sandbox.errors import SandboxError
-from sandbox.settings import PARTNERS, PROCESSES, REGIONS, Settings
+from sandbox.settings import CARRIERS, PARTNERS, PROCESSES, REGIONS, Settings
 from sandbox.world import KINDS
 
 _WORLDS = Path(__file__).parent / "worlds"
@@ -40,6 +40,7 @@ _LISTS: dict[tuple[str | None, str], tuple[str, ...]] = {
     (None, "processes"): PROCESSES,
     (None, "partners"): PARTNERS,
     (None, "regions"): REGIONS,
+    (None, "carriers"): CARRIERS,
 }
 
 

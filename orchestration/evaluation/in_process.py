@@ -18,7 +18,7 @@ from connectors.in_process import Hosted, hosting
 from orchestration.pretend import Drops, SandboxError, secrets_of, write_configuration
 from registry.settings import Settings
 from sandbox import clock
-from sandbox.distributor import Distributor, drop_folders, partner_folders
+from sandbox.distributor import Distributor, drop_folders, partner_folders, push_folders
 from sandbox.server import build_apps
 from sandbox.settings import SERVICES
 from sandbox.settings import Settings as World
@@ -129,7 +129,11 @@ URLS = {service: f"http://{host(service)}" for service in SERVICES}
 def configuration(home: Path, world: World) -> Settings:
     """Our settings, kept in ``home``, for such a world in this process."""
     folders = partner_folders(home / "sandbox", world.partners)
-    drops = Drops(drop_folders(home / "sandbox", world.regions), world.drop_seconds)
+    drops = Drops(
+        drop_folders(home / "sandbox", world.regions),
+        push_folders(home / "sandbox", world.carriers),
+        world.drop_seconds,
+    )
     secrets = secrets_of(world.credentials)
     return write_configuration(home, URLS, secrets, folders, world.processes, drops)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.carriers import HOUSE
 from sandbox.catalogue import THIRD_PARTY, wms_sku
 from sandbox.numbers import Numbers
 from sandbox.settings import WMS_CLOCK_FAST_SECONDS
@@ -207,7 +208,7 @@ class WmsView(View):
                 "Status": "SHIPPED",
                 "ShippedMs": clock_ms(data.get("shipped_at", when)),
                 "TrackingNbr": data["tracking"],
-                "Carrier": "SWFT",
+                "Carrier": data.get("carrier", HOUSE.scac),
                 "UpdatedMs": clock_ms(stamp),
                 "Version": 1,
                 "Lines": [
