@@ -17,6 +17,7 @@ PROCESSES = (
     "periods",
     "channels",
     "payments",
+    "credit",
 )
 """Business processes that a world may tell of beside order to cash, in this order."""
 

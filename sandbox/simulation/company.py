@@ -85,7 +85,9 @@ class Company:
         purchasing = Purchasing(self.engine, numbers, items, self.stock, daily, frozenset(hear))
         finds = max(5, len(items) // 2)
         returns = Returns(self.engine, writer, self.stock) if "returns" in told else None
-        customers = Customers(self.engine, writer, self.stock, warehouses, carriers, returns)
+        customers = Customers(
+            self.engine, writer, self.stock, warehouses, carriers, returns, "credit" in told
+        )
 
         self._open(items, purchasing, sorted(staged, key=lambda event: event.at))
         self.stock.when_low = purchasing.replenish
