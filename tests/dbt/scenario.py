@@ -25,7 +25,9 @@ from ingestion.landing import (
     WITHDRAWN,
     WITHDRAWN_COLUMNS,
 )
+from ingestion.warehouse import connect_config
 from registry.contracts import SYSTEM_COLUMNS, contract_of, load_contracts
+from registry.settings import load_settings
 
 NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 SYSTEMS = {
@@ -137,7 +139,7 @@ class Scenario:
 
     def write(self, path: Path) -> None:
         """Make the landing and config schemas of a warehouse file anew."""
-        connection = duckdb.connect(str(path), config={"memory_limit": "2GB", "threads": 2})
+        connection = duckdb.connect(str(path), config=connect_config(load_settings(path.parent)))
         try:
             connection.execute("set TimeZone = 'UTC'")
             for schema in ("landing", "config"):
