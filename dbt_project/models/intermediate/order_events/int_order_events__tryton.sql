@@ -303,9 +303,26 @@ receipts as (
             as reversed_to,
         seen_at,
         is_first_load,
-        raw_key
+        raw_key,
+        canonical_status,
+        updated_at,
+        updated_from,
+        updated_to
     from {{ ref('stg_tryton__receipt_lines') }}
     where po_number is not null
+),
+
+-- Received is in the input zone; only then it is moved to where it is kept and can be picked.
+put_away as (
+    select
+        * replace (
+            'put_away' as milestone,
+            updated_at as occurred_at,
+            updated_from as recorded_from,
+            updated_to as recorded_to
+        )
+    from receipts
+    where canonical_status in ('put_away', 'reversed')
 )
 
 select * from sales
@@ -320,4 +337,6 @@ select * exclude (tracking_number, is_first_line) from shipments
 union all by name
 select * exclude (tracking_number, is_first_line) from packages
 union all by name
-select * from receipts
+select * exclude (canonical_status, updated_at, updated_from, updated_to) from receipts
+union all by name
+select * exclude (canonical_status, updated_at, updated_from, updated_to) from put_away
