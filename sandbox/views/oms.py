@@ -96,6 +96,7 @@ class OmsView(View):
                         "status": "PLACED",
                         "cancelledAt": None,
                         "deliveredAt": None,
+                        **{key: line[key] for key in ("replaces",) if key in line},
                     }
                     for line in data["lines"]
                 ],

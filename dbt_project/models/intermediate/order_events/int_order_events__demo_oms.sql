@@ -10,6 +10,13 @@ with milestones as (
                     recorded_from := placed_from,
                     recorded_to := placed_to
                 ),
+                -- Told by the line that replaces, of the line that it replaces.
+                struct_pack(
+                    milestone := 'replaced',
+                    occurred_at := placed_at,
+                    recorded_from := placed_from,
+                    recorded_to := placed_to
+                ),
                 struct_pack(
                     milestone := 'accepted',
                     occurred_at := accepted_at,
@@ -56,7 +63,10 @@ select
     milestones.occurred_at is not null as is_set,
     'order_line' as object_type,
     'order_line' as link_type,
-    milestones.order_number || '/' || milestones.line_number as link_key,
+    case milestones.milestone
+        when 'replaced' then milestones.replaces
+        else milestones.order_number || '/' || milestones.line_number
+    end as link_key,
     milestones.system as link_system,
     milestones.order_number as document,
     milestones.order_record as own_document,
@@ -81,4 +91,6 @@ select
 from milestones
 left join products
     on milestones.system = products.system and milestones.sku = products.sku
-where milestones.occurred_at is not null or milestones.version_number > 1
+where
+    (milestones.occurred_at is not null or milestones.version_number > 1)
+    and (milestones.milestone <> 'replaced' or milestones.replaces is not null)
