@@ -190,6 +190,7 @@ class Distributor:
         for name in self.drops:
             north = self.views[name]
             kept["payments"] += ((north, ErpSettlements(self.numbers)),)
+            kept["purchasing"] += ((north, ErpPurchasing()),)
         # Two processes may share books.
         wanted = {id(books): (view, books) for name in processes for view, books in kept.get(name, ())}
         for view, books in wanted.values():
