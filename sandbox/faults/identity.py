@@ -203,7 +203,7 @@ def number_without_region(scene: Scene) -> Truth:
             ("M01", f"wms.order_lines.host_order={order.doc_no}"),
             *(("O06", name) for name in order.objects()),
         ],
-        values={"wms": order.doc_no, "real": order.host_order, "erp": f"is {other.order}"},
+        values={"wms": order.doc_no, "real": order.host_order, "other_order": other.order},
     )
 
 

@@ -62,9 +62,11 @@ def latest_orders(distributor: Distributor) -> list[Hit]:
 def latest_purchases(distributor: Distributor) -> list[Hit]:
     """The purchase orders that the ERP sent last, newest first."""
     orders = distributor.erp.tables.get("purchase_orders")
-    return [_purchase(orders.edit(found)) for found in reversed(orders.ids()[-LATEST:])] if (
-        orders
-    ) else []
+    return (
+        [_purchase(orders.edit(found)) for found in reversed(orders.ids()[-LATEST:])]
+        if (orders)
+        else []
+    )
 
 
 def injected(distributor: Distributor, rows: list[TruthRow]) -> list[Injected]:

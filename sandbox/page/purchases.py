@@ -1,4 +1,4 @@
-"""A purchase order, side by side: what happened, and what ERP, warehouse and supplier have of it."""
+"""A purchase order, side by side: what happened, and what ERP, warehouse and supplier hold."""
 
 from __future__ import annotations
 

@@ -146,8 +146,8 @@ class _Pages:
         problem: str = "",
         status: int = 200,
     ) -> Response:
-        """The page. Of ``order``, ``item`` and ``purchase`` at most one is looked at; ``did`` is a fault just
-        injected."""
+        """The page. Of ``order``, ``item`` and ``purchase`` at most one is looked at; ``did`` is a
+        fault just injected."""
         distributor = self.distributor
         distributor.advance()
         story, here = None, []

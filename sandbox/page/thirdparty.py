@@ -92,9 +92,7 @@ def _clock_ms(segments: list[Segment]) -> int:
     return int((moment.timestamp() + WMS_CLOCK_FAST_SECONDS) * 1000)
 
 
-def _lines(
-    segments: list[Segment], detail: str, quantity: int
-) -> Iterator[tuple[int, str, int]]:
+def _lines(segments: list[Segment], detail: str, quantity: int) -> Iterator[tuple[int, str, int]]:
     """Line of the host, item and eaches of each detail; the line follows its item."""
     sku, eaches = "", 0
     for row in segments:

@@ -14,8 +14,8 @@ import pytest
 from sandbox_checker import read_books, violations
 from sandbox_reader import Reader, Row
 
-from sandbox.kinds import catalogue
 from sandbox.distributor import Distributor
+from sandbox.kinds import catalogue
 from sandbox.page.breaking import HERE
 from sandbox.page.stock import TrueStock
 from sandbox.page.story import order_story, purchase_story
