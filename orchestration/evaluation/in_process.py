@@ -30,6 +30,9 @@ class SandboxClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(clock.now(), UTC)
 
+    def monotonic(self) -> float:
+        return clock.now()
+
 
 class SenderDiedError(BaseException):
     """The process that sent a write is dead from here on, as of SIGKILL: nothing may catch it but
