@@ -226,17 +226,17 @@ def _payments(payments: list[Document], truth: OrderTruth) -> list[Row]:
             paid.setdefault(event.data["bank_ref"], event)
     rows, entered = [], set()
     for document in payments:
-        event = paid.get(document["bank_ref"])
+        known = paid.get(document["bank_ref"])
         again = document["bank_ref"] in entered
         entered.add(document["bank_ref"])
-        true = event.at if event and not again else None
+        true = known.at if known and not again else None
         entry = dated(from_local(document["posted"], true), true, truth.now)
         amount = f"{document['amt']} {document['curr']}"
         note = joined(f"for {document['inv_no']}", amount, "entered twice" if again else "")
         if document["stat"] != "P":
             entry = Entry(entry.text, PLAIN, joined(note, "taken back"), entry.at)
         row = Row(document["set_no"])
-        row.add("truth", happened(event.at) if event and not again else Entry("paid once"))
+        row.add("truth", Entry("paid once") if true is None else happened(true))
         row.add("erp", Entry(entry.text, entry.state, note, entry.at))
         rows.append(row)
     return rows
