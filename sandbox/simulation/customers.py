@@ -72,7 +72,8 @@ class Customers:
             return
         yield engine.wait(MINUTE, 20 * MINUTE)
         yield from engine.settles(_ACCEPTANCE)
-        engine.tell(writer.accepted(order, engine.now))
+        lacking = self.stock.lacking(order)
+        engine.tell(writer.accepted(order, engine.now, lacking))
         if fate < _REGRETTED + _CANCELLED:
             yield engine.wait(25 * MINUTE, 13 * MINUTE)
             yield from engine.settles(_CANCELLATION)
@@ -81,6 +82,8 @@ class Customers:
         yield engine.wait(40 * MINUTE, 12 * HOUR)
         yield self.stock.allocate(order)
         yield from engine.settles(_HANDOVER)
+        if lacking:
+            engine.tell(writer.reserved(order, engine.now, lacking))
         engine.tell(writer.handed_over(order, engine.now))
         if order.location == THIRD_PARTY:
             engine.start(self._translated(order))

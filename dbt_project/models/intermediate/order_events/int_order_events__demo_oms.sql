@@ -1,9 +1,14 @@
--- Milestones of order lines as the demo OMS tells them, one row a version and milestone.
-with milestones as (
+-- Milestones of order lines as the demo OMS tells them, one row a version and milestone; what became
+-- of the units that they asked for; and by when they were promised.
+with line_versions as (
+    select * from {{ ref('stg_demo_oms__order_lines') }}
+),
+
+steps as (
     select
         *,
         unnest(
-            [
+            list_concat([
                 struct_pack(
                     milestone := 'captured',
                     occurred_at := placed_at,
@@ -31,9 +36,91 @@ with milestones as (
                     recorded_to := {{ written_to('delivered') }}
                 )
             ],
+            case
+                when exception_at is not null then [
+                        struct_pack(
+                            milestone := 'delivery_exception',
+                            occurred_at := exception_at,
+                            recorded_from := {{ written_from('exception') }},
+                            recorded_to := {{ written_to('exception') }}
+                        )
+                    ]
+            end),
             recursive := true
         )
-    from {{ ref('stg_demo_oms__order_lines') }}
+    from line_versions
+),
+
+-- What was reserved at once, and given up with the line, is nobody's work: only the others tell.
+doubtful_lines as (
+    select distinct
+        system,
+        record_id
+    from line_versions
+    where
+        canonical_reservation in ('reservation_asked', 'backordered')
+        or (canonical_reservation = 'reserved' and cancelled_at is not null)
+),
+
+reservations as (
+    select
+        line_versions.*,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'reservation_asked',
+                    occurred_at := case
+                        when canonical_reservation is not null then accepted_at
+                    end,
+                    recorded_from := accepted_from,
+                    recorded_to := accepted_to
+                ),
+                {%- for answer in ['reserved', 'backordered'] %}
+                    struct_pack(
+                        milestone := '{{ answer }}',
+                        occurred_at := case
+                            when canonical_reservation = '{{ answer }}' then reservation_at
+                        end,
+                        recorded_from := reservation_from,
+                        recorded_to := reservation_to
+                    ){{ ',' if not loop.last }}
+                {%- endfor %}
+            ],
+            recursive := true
+        )
+    from line_versions
+    semi join doubtful_lines
+        on
+            line_versions.system = doubtful_lines.system
+            and line_versions.record_id = doubtful_lines.record_id
+),
+
+-- A promise made anew takes the one before back: between any two versions there is room for that.
+promises as (
+    select
+        * exclude (was_promised) replace (2 * version_number - is_taken_back as version_number),
+        'delivery_promised' as milestone,
+        case when is_taken_back = 0 then updated_at end as occurred_at,
+        updated_from as recorded_from,
+        updated_to as recorded_to
+    from (
+        select
+            *,
+            lag(promised_at) over record_history is not null as was_promised,
+            unnest([1, 0]) as is_taken_back
+        from line_versions
+        window record_history as (partition by system, record_id order by version_number)
+        qualify promised_at is distinct from lag(promised_at) over record_history
+    ) as changes
+    where case is_taken_back when 1 then was_promised else promised_at is not null end
+),
+
+milestones as (
+    select * from steps
+    union all by name
+    select * from reservations
+    union all by name
+    select * from promises
 ),
 
 products as (
@@ -69,7 +156,8 @@ select
     milestones.unit_price,
     milestones.currency,
     milestones.occurred_at,
-    cast(null as timestamptz) as promised_at,
+    case when milestones.milestone = 'delivery_promised' then milestones.promised_at end
+        as promised_at,
     milestones.recorded_from,
     milestones.recorded_to,
     case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
