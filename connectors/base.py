@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from connectors.deadlines import Deadline
 from registry.errors import TallymanError
 from registry.systems import System
 
@@ -160,8 +161,8 @@ class CorrectionRequest:
     expected: Mapping[str, Any]
     idempotency_key: str
     created_at: datetime
-    # After this the sender may no longer be the one who decides: the target must not be asked.
-    send_before: datetime | None = None
+    # After it the sender may no longer be the one who decides: the target must not be asked.
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True)

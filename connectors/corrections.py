@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from connectors.base import CorrectionRequest, Outcome, Result, SourceError, TargetState
+from connectors.deadlines import Deadline, TooLateError, leave, leaving_before
 from connectors.http import (
+    TOO_LATE,
     HttpClient,
     NoAnswerError,
     NotSentError,
+    http_date,
     problem_text,
     retry_after_seconds,
 )
@@ -72,8 +73,6 @@ class HttpTarget:
         self.system = system
         self.http = http
         self.actions: dict[str, Action] = {}
-        # Per thread and task: one target may serve several dispatchers.
-        self._request: ContextVar[CorrectionRequest | None] = ContextVar("request", default=None)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -88,16 +87,16 @@ class HttpTarget:
         action = self.actions.get(request.kind)
         if action is None:
             return _unsupported(self.system, request.kind)
-        self._request.set(request)
-        return self._too_late() or guarded(lambda: action.apply(request))
+        return deadline_passed(request) or guarded(lambda: action.apply(request), request.deadline)
 
     def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
         """See connectors.base.Target."""
         action = self.actions.get(request.kind)
         if action is None:
             return _unsupported(self.system, request.kind)
-        self._request.set(request)
-        return self._too_late() or guarded(lambda: action.undo(request, target_record_id))
+        return deadline_passed(request) or guarded(
+            lambda: action.undo(request, target_record_id), request.deadline
+        )
 
     def send(
         self,
@@ -108,14 +107,8 @@ class HttpTarget:
         record_of: Callable[[Any], str | None],
         headers: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Send one write exactly once. ``record_of`` picks the record's id from the answer.
-
-        Nothing leaves after the deadline of the correction that is being applied.
-        """
+        """Send one write exactly once. ``record_of`` picks the record's id from the answer."""
         crash_point("connectors.before_request")
-        late = self._too_late()
-        if late is not None:
-            return late
         try:
             response = self.http.send(
                 method,
@@ -141,31 +134,30 @@ class HttpTarget:
 
         ``items``: idempotency key -> body. The answer (207) has an item a key with its ``status``.
         """
-        late = next((o for r in requests if (o := deadline_passed(r, self.http.now()))), None)
-        if late is not None:
-            return dict.fromkeys(items, late)
         body = {"items": [{"key": key, **item} for key, item in items.items()]}
+        deadlines = [r.deadline for r in requests if r.deadline is not None]
         try:
-            response = self.http.send("POST", path, json=body)
+            with leaving_before(min(deadlines, key=lambda d: d.before, default=None)):
+                response = self.http.send("POST", path, json=body)
         except NotSentError as error:
             return dict.fromkeys(items, Outcome(Result.RETRY, error.kind, str(error)))
         except NoAnswerError as error:
             return dict.fromkeys(items, Outcome(Result.UNKNOWN, error.kind, str(error)))
         return judge_items(response, list(items), record_of)
 
-    def _too_late(self) -> Outcome | None:
-        request = self._request.get()
-        return None if request is None else deadline_passed(request, self.http.now())
-
     def judge(self, response: httpx.Response, record_of: Callable[[Any], str | None]) -> Outcome:
         """The outcome of an answer; a target whose errors come with status 200 overrides it."""
         return judge(response, record_of)
 
 
-def guarded(attempt: Callable[[], Outcome]) -> Outcome:
-    """Run the part of a write that precedes the send: when it fails, nothing was sent."""
+def guarded(attempt: Callable[[], Outcome], deadline: Deadline | None = None) -> Outcome:
+    """Run a write and what precedes it. Nothing leaves after the deadline; an error is of a step
+    before the send, so that nothing was sent."""
     try:
-        return attempt()
+        with leaving_before(deadline):
+            return attempt()
+    except TooLateError as error:
+        return _too_late(error)
     except NotRepresentableError as error:
         return Outcome(Result.REFUSED, "not_representable", str(error))
     except SourceError as error:
@@ -241,12 +233,19 @@ def _items(response: httpx.Response) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def deadline_passed(request: CorrectionRequest, now: datetime) -> Outcome | None:
+def deadline_passed(request: CorrectionRequest) -> Outcome | None:
     """The outcome when a sender was held up for so long that what it read no longer counts; None
     while there is time. Nothing was sent."""
-    if request.send_before is None or now < request.send_before:
-        return None
-    return Outcome(Result.RETRY, "too_late", "held up for too long before it was sent")
+    try:
+        with leaving_before(request.deadline):
+            leave()
+    except TooLateError as error:
+        return _too_late(error)
+    return None
+
+
+def _too_late(error: TooLateError) -> Outcome:
+    return Outcome(Result.RETRY, TOO_LATE, str(error))
 
 
 def conflict(message: str) -> Outcome:
@@ -304,11 +303,7 @@ def _record_id(response: httpx.Response, record_of: Callable[[Any], str | None])
 
 def _source_time(response: httpx.Response) -> datetime:
     """The source's present: a Retry-After date is meant on its clock, which may be minutes off."""
-    try:
-        told = parsedate_to_datetime(response.headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return datetime.now(UTC)
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return http_date(response.headers.get("Date")) or datetime.now(UTC)
 
 
 def _unsupported(system: System, kind: str) -> Outcome:

@@ -11,18 +11,21 @@ import json
 import math
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from connectors.base import ODD_ENCODING, SourceError
+from connectors.deadlines import TooLateError, leave
 from connectors.in_process import hosted
 from connectors.looks import seen
+from connectors.wire import KeptConnections
 from registry.systems import System
 
 READ_ATTEMPTS = 4
@@ -33,7 +36,14 @@ ANSWER_TIMEOUT_SECONDS = 30.0
 # Shorter than the time after which servers drop an idle connection: a request sent into one that is
 # just being closed gets no answer, and for a write that is an unknown outcome.
 KEEP_IDLE_SECONDS = 2.0
-
+# The code of a write that was kept back on its last step.
+TOO_LATE = "too_late"
+_SAID_ALWAYS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "tallyman",
+}
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -111,12 +121,9 @@ class ClockMeter:
 
     def observe(self, sent: datetime, received: datetime, date_header: str | None) -> None:
         """Add one response; one without a usable header adds nothing."""
-        try:
-            told = parsedate_to_datetime(date_header or "")
-        except (TypeError, ValueError):
+        told = http_date(date_header)
+        if told is None:
             return
-        if told.tzinfo is None:
-            told = told.replace(tzinfo=UTC)
         low = (told - received).total_seconds()
         high = (told - sent).total_seconds() + 1.0
         with self._lock:
@@ -246,28 +253,23 @@ class HttpClient:
         self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
         self._root = system.base_url.rstrip("/") + "/"
         self._base = httpx.URL(self._root)
-        self._retrying = Retrying(
-            stop=stop_after_attempt(READ_ATTEMPTS),
-            wait=_wait,
-            retry=retry_if_exception_type(TransientError),
-            sleep=sleep,
-            reraise=True,
-        )
+        self._sleep = sleep
         here = hosted(self._base.host)
         self.now = now or (here.now if here else _utc_now)
         answer_timeout = float(str(system.options.get("timeout_seconds", ANSWER_TIMEOUT_SECONDS)))
-        self._client = httpx.Client(
-            auth=auth,
-            headers={"Accept": "application/json", **(headers or {})},
-            timeout=httpx.Timeout(answer_timeout, connect=CONNECT_TIMEOUT_SECONDS),
-            limits=httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS),
-            transport=transport or (here.transport if here else None),
-            # A proxy for the outside world must not be asked for this machine's own addresses.
-            trust_env=self._base.host not in {"127.0.0.1", "localhost", "::1"},
-        )
+        self._extensions = {
+            "timeout": httpx.Timeout(answer_timeout, connect=CONNECT_TIMEOUT_SECONDS).as_dict(),
+            "trace": _trace,
+        }
+        if auth is None and self._base.username:
+            auth = httpx.BasicAuth(self._base.username, self._base.password)
+        self._auth = auth
+        self._headers = httpx.Headers({**_SAID_ALWAYS, **(headers or {})})
+        self._cookies = httpx.Cookies()
+        self._transport = transport or (here.transport if here else _transport(self._base))
 
     def close(self) -> None:
-        self._client.close()
+        self._transport.close()
 
     def get(
         self,
@@ -346,11 +348,13 @@ class HttpClient:
         """
         url = self._url(path)
         self._bucket.take()
-        request = self._client.build_request(
-            method, url, json=json, content=content, headers=dict(headers or {})
-        )
+        request = self._request(method, url, headers, json=json, content=content)
         try:
+            # Here for a transport that does not look itself, right before the first byte.
+            leave()
             return self._exchange(request)
+        except TooLateError as error:
+            raise NotSentError(TOO_LATE, f"{self.system.name}: {error}") from None
         except _NEVER_SENT as error:
             raise NotSentError("unreachable", self._unreachable(request, error)) from error
         except TokenRefusedError as error:
@@ -374,7 +378,15 @@ class HttpClient:
         body: Any,
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
-        return self._retrying(self._read_once, path, params, body, headers)
+        attempt = 1
+        while True:
+            try:
+                return self._read_once(path, params, body, headers)
+            except TransientError as error:
+                if attempt == READ_ATTEMPTS:
+                    raise
+                self._sleep(_wait(attempt, error.retry_after))
+            attempt += 1
 
     def _read_once(
         self,
@@ -386,12 +398,12 @@ class HttpClient:
         self._bucket.take()
         cleaned = {name: value for name, value in (params or {}).items() if value is not None}
         # httpx would replace the query of a link by an empty one.
-        request = self._client.build_request(
+        request = self._request(
             "GET" if body is None else "POST",
             self._url(path),
+            headers,
             params=cleaned or None,
             json=body,
-            headers=dict(headers or {}),
         )
         try:
             response = self._exchange(request)
@@ -414,10 +426,41 @@ class HttpClient:
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         sent = self.now()
-        response = self._client.send(request)
+        if self._auth is None:
+            response = self._ask(request)
+        else:
+            flow = self._auth.sync_auth_flow(request)
+            try:
+                response = self._ask(next(flow))
+                while True:
+                    response = self._ask(flow.send(response))
+            except StopIteration:
+                pass
         # With a token fetched on the way the interval would start too early; it stays true, only
         # wider, and the next response narrows it.
         self.clock.observe(sent, self.now(), response.headers.get("Date"))
+        return response
+
+    def _request(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str] | None, **content: Any
+    ) -> httpx.Request:
+        said = self._headers
+        if headers:
+            said = said.copy()
+            said.update(headers)
+        return httpx.Request(method, url, headers=said, extensions=self._extensions, **content)
+
+    def _ask(self, request: httpx.Request) -> httpx.Response:
+        """One request and its whole answer. A redirection is an answer like others."""
+        if self._cookies:
+            self._cookies.set_cookie_header(request)
+        # What an authentication asks by itself waits no longer than ours.
+        request.extensions.setdefault("timeout", self._extensions["timeout"])
+        response = self._transport.handle_request(request)
+        response.request = request
+        response.read()
+        if "set-cookie" in response.headers:
+            self._cookies.extract_cookies(response)
         return response
 
     def _url(self, path: str) -> httpx.URL:
@@ -506,12 +549,37 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _wait(state: RetryCallState) -> float:
-    """The source's own wish if it has one, else twice as long each time; no jitter: one reader."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, TransientError) and error.retry_after is not None:
-        return min(error.retry_after, LONGEST_WAIT_SECONDS)
-    return min(FIRST_WAIT_SECONDS * 2.0 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
+def _transport(base: httpx.URL) -> httpx.BaseTransport:
+    """How a system is reached: directly, or through the proxy that the environment names. A proxy
+    for the outside world must not be asked for this machine's own addresses."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(base.scheme) or proxies.get("all")
+    if proxy is None or base.host in _LOOPBACK or urllib.request.proxy_bypass(base.host):
+        return KeptConnections(KEEP_IDLE_SECONDS)
+    return httpx.HTTPTransport(proxy=proxy, limits=httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS))
+
+
+def _trace(event: str, _info: Mapping[str, Any]) -> None:
+    """What httpx's own transport calls at each step, also right before it sends."""
+    if event.endswith(("send_request_headers.started", "send_request_body.started")):
+        leave()
+
+
+def _wait(attempt: int, wish: float | None) -> float:
+    """Seconds after a failed read: the source's own wish if it has one, else twice as long each
+    time; no jitter, because there is one reader."""
+    own = FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1)
+    return min(own if wish is None else wish, LONGEST_WAIT_SECONDS)
+
+
+@lru_cache(maxsize=64)
+def http_date(text: str | None) -> datetime | None:
+    """The time of an HTTP date as an aware time; None when there is none, or it is none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None:
@@ -524,13 +592,8 @@ def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None
         return max(0.0, float(text))
     except ValueError:
         pass
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
 def _retry_after_of_problem(response: httpx.Response) -> float | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+from connectors.deadlines import Clock
 
-class Clock(Protocol):
-    def now(self) -> datetime:
-        """The present as an aware UTC time."""
-        ...
+__all__ = ["Clock", "Rng", "SystemClock", "new_token", "system_rng"]
 
 
 class Rng(Protocol):
@@ -28,6 +27,12 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        if hasattr(time, "CLOCK_BOOTTIME"):
+            # The other one stands still while the machine is suspended.
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.monotonic()
 
 
 def system_rng() -> Rng:

@@ -25,6 +25,7 @@ from connectors.base import (
     Target,
     TargetState,
 )
+from connectors.deadlines import Deadline
 from connectors.looks import one_look
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
@@ -216,6 +217,8 @@ class _Delivery:
         self.settings = settings
         self.rooms = rooms
         self.report = DeliveryReport()
+        # The end of the present lease.
+        self.deadline = Deadline.after(settings.lease, clock)
         self.writable = [
             name for name, target in sorted(targets.items()) if target.system.write_mode == "on"
         ]
@@ -278,6 +281,8 @@ class _Delivery:
     # ---- choosing --------------------------------------------------------------------------
 
     def _lease(self, conditions: Conditions, limit: int, probes: bool) -> list[Correction]:
+        # By both clocks: another process takes over by the time of day, which can be set back.
+        self.deadline = Deadline.after(self.settings.lease, self.clock)
         now = self.clock.now()
         limits: dict[str, int] = {}
         for name in self.writable:
@@ -299,7 +304,7 @@ class _Delivery:
                 limits,
                 sorted(self.targets),
                 now,
-                now + self.settings.lease,
+                self.deadline.before,
                 new_token(self.rng),
                 limit,
             )
@@ -367,7 +372,9 @@ class _Delivery:
 
     def _may_leave(self, correction: Correction) -> bool:
         """The last look at lease, gates and switches, right before the request."""
-        refusal = self.store.may_still_send(correction, self.clock.now(), self.settings.send_margin)
+        refusal = self.store.may_still_send(correction, self.clock.now())
+        if refusal is None and self.deadline.is_within(self.settings.send_margin):
+            refusal = "released: the lease was nearly over"
         if refusal is not None:
             # Nothing was tried: no attempt is counted.
             decision = Decision(Event.POSTPONE, refusal, self.clock.now())
@@ -442,7 +449,7 @@ class _Delivery:
         started = self.clock.now()
         # What was read counts for as long as the lease: a request of a sender that was stopped
         # for longer must not leave.
-        requests = [correction.request(send_before=correction.lease_until) for correction in group]
+        requests = [correction.request(self.deadline) for correction in group]
         outcomes = _asked(target, requests)
         crash_point("writeback.after_send_before_mark")
         ended = self.clock.now()

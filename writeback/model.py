@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.base import CorrectionRequest
+from connectors.deadlines import Deadline
 from writeback.canonical import digest
 from writeback.states import State
 
@@ -64,7 +65,7 @@ class Correction:
     verified_at: datetime | None
     withdrawn_at: datetime | None
 
-    def request(self, send_before: datetime | None = None) -> CorrectionRequest:
+    def request(self, deadline: Deadline | None = None) -> CorrectionRequest:
         """What the target gets; the same on every technical retry, but for its deadline."""
         old = self.old_value
         expected = old if isinstance(old, dict) else {} if old is None else {"value": old}
@@ -75,7 +76,7 @@ class Correction:
             expected=expected,
             idempotency_key=self.idempotency_key,
             created_at=self.created_at,
-            send_before=send_before,
+            deadline=deadline,
         )
 
     def due_after(self, now: datetime) -> datetime:

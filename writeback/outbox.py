@@ -246,9 +246,7 @@ class Outbox(Brakes):
             crash_point("writeback.during_expiry")
             return expired
 
-    def may_still_send(
-        self, correction: Correction, now: datetime, margin: timedelta
-    ) -> str | None:
+    def may_still_send(self, correction: Correction, now: datetime) -> str | None:
         """The last look before a request leaves: None, or the reason why it must not."""
         with self.read() as connection:
             present = connection.execute(
@@ -275,8 +273,6 @@ class Outbox(Brakes):
             failures = present.failures
             told = f"failed {failures} times in a row" if failures else "asked for a pause"
             return f"released: '{correction.target_system}' {told}"
-        if present.lease_until is None or present.lease_until - now < margin:
-            return "released: the lease was nearly over"
         return None
 
     def ready_and_due(self, system: str, now: datetime, limit: int) -> Sequence[Correction]:
@@ -537,7 +533,6 @@ def _last_look() -> sa.Select[Any]:
         sa.select(
             _c.state,
             _c.lease_token,
-            _c.lease_until,
             stop.c.engaged.label("stopped"),
             stop.c.reason.label("stop_reason"),
             stop.c.actor.label("stop_actor"),

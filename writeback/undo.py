@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from connectors.base import Outcome, Result, Target
+from connectors.deadlines import Deadline
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from writeback.clock import Clock, Rng, new_token
@@ -42,6 +43,8 @@ def undo(
     if stopped is not None:
         raise UndoError(f"nothing is sent while the kill switch is on: {stopped}")
     key = store.resolve_key(correction_key)
+    # Held up for longer than that, somebody else may have it, or have stopped all sending.
+    deadline = Deadline.after(UNDO_LEASE, clock)
     now = clock.now()
     token = new_token(rng)
     with store.write() as connection:
@@ -56,16 +59,14 @@ def undo(
         if paused is not None:
             name = correction.target_system
             raise UndoError(f"nothing is sent to '{name}' while it is paused: {paused}")
-        correction = store.claim_for_undo(connection, key, now, now + UNDO_LEASE, token)
+        correction = store.claim_for_undo(connection, key, now, deadline.before, token)
         store.log_decision(
             connection, key, actor, "undo_requested", comment, now, correction.payload_hash
         )
         crash_point("writeback.during_claim")
     crash_point("writeback.before_undo")
     try:
-        # Held up for longer than that, somebody else may have it, or have stopped all sending.
-        request = correction.request(send_before=now + UNDO_LEASE)
-        outcome = target.undo(request, correction.target_record_id)
+        outcome = target.undo(correction.request(deadline), correction.target_record_id)
     except Exception as error:
         outcome = Outcome(Result.UNKNOWN, "connector_error", f"{type(error).__name__}: {error}")
     crash_point("writeback.after_undo_before_mark")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connectors.deadlines import leave
 from registry.crash_points import crash_point
 
 LAST_CONTROL_NUMBER = 999_999_999
@@ -72,7 +73,9 @@ class Ledger:
         """Make the document of a key, or find it, and see that its file was there once.
 
         ``build`` gets the control number and the present. Raises OSError when the folder can't be
-        written or holds another file of that name, and sqlite3.Error when the ledger can't.
+        written or holds another file of that name, sqlite3.Error when the ledger can't, and
+        TooLateError when it was held up for too long (connectors.deadlines): then it is found and
+        finished another time.
         """
         with self._open() as connection:
             connection.execute("begin immediate")
@@ -81,6 +84,8 @@ class Ledger:
                 number = self._next_number(connection)
                 now = datetime.now(UTC)
                 file = f"{name}-{number:09}.edi"
+                # Before it has a number: a partner asks for the one that never came.
+                leave()
                 content = build(number, now)
                 connection.execute(
                     "insert into documents values (?, ?, ?, ?, ?, null)",
@@ -90,6 +95,7 @@ class Ledger:
             connection.commit()
             crash_point("x12.after_ledger")
             if not document.is_written:
+                leave()
                 place_file(self._outbound, document.file, document.content)
                 crash_point("x12.after_file")
                 connection.execute(

@@ -117,7 +117,7 @@ class X12Target:
                 request, request.idempotency_key, lambda now: action.write(request, now)
             )
 
-        return guarded(attempt)
+        return guarded(attempt, request.deadline)
 
     def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
         """See connectors.base.Target: a cancellation, or a replacement with the old values."""
@@ -139,7 +139,7 @@ class X12Target:
                     return conflict("the partner was told something else since")
             return self._write(request, key, lambda now: action.undo(request, now))
 
-        return guarded(attempt)
+        return guarded(attempt, request.deadline)
 
     def _write(
         self, request: CorrectionRequest, key: str, build: Callable[[datetime], NewSet]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, erp_item, is_eaches_only, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item, erp_system, is_eaches_only, wms_sku
 from sandbox.clock import local_naive
 from sandbox.tables import Document, Table
 from sandbox.views.base import Books
@@ -44,6 +44,8 @@ class ErpPurchasing(Books):
         if not is_eaches_only(data["item"]):
             return
         for location in data["locations"]:
+            if erp_system(location) != "erp":
+                continue
             balance = self.erp.stock.edit(_position(data["item"], location))
             balance["rop"] = quantity(REORDER_POINT)
             self.erp.stock.put(balance)
@@ -143,7 +145,9 @@ class ErpPurchasing(Books):
         self._touch(order, stamp)
 
     def _on_order(self, item: int, location: str, qty: int) -> None:
-        self.erp.shift_balance(erp_item(item), ERP_WAREHOUSE[location], Decimal(qty), "qoo")
+        # What it buys for others is no stock of its own.
+        if erp_system(location) == "erp":
+            self.erp.shift_balance(erp_item(item), ERP_WAREHOUSE[location], Decimal(qty), "qoo")
 
     def _add(self, line: Document, field: str, qty: int) -> None:
         line[field] = quantity(_number(line[field]) + qty)

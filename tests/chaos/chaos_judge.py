@@ -7,7 +7,7 @@ after, and when. Nothing here asks the engine what it believes, but to compare i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -52,8 +52,10 @@ def judge(
     ledger: Sequence[Effect],
     people: People,
     engine_time: Callable[[float], float],
+    moved: Set[str] = frozenset(),
 ) -> Verdict:
-    """``proposals`` by object id; ``engine_time``: of a real moment, in seconds."""
+    """``proposals`` by object id; ``engine_time``: of a real moment, in seconds; ``moved``: object
+    ids of stock that others moved after its correction was proposed."""
     verdict = Verdict()
     by_key: dict[str, list[Effect]] = defaultdict(list)
     for effect in ledger:
@@ -82,15 +84,19 @@ def judge(
                 broken("overwritten", correction, f"it replaced {effect['before']}")
             if not _replaces_the_expected(proposal, effect, "after", ""):
                 broken("false", correction, f"it left {effect['after']}")
-            moved = people.done.get((AUTHORITY, correction.object_id))
+            moved_on = people.done.get((AUTHORITY, correction.object_id))
             applied = datetime.fromisoformat(effect["applied_at"]).timestamp()
-            if moved and engine_time(applied) > engine_time(moved) + LONGEST_OLD_READ:
-                late = engine_time(applied) - engine_time(moved)
+            if moved_on and engine_time(applied) > engine_time(moved_on) + LONGEST_OLD_READ:
+                late = engine_time(applied) - engine_time(moved_on)
                 broken("false", correction, f"applied {late:.0f} s after its source moved on")
             by_hand = people.done.get((DONE_BY_HAND, correction.object_id))
             if by_hand:
                 broken("doubled", correction, "a person had done it already, or did it again")
-        if not people.touched(correction.object_id) and not _settled_well(correction, effects):
+        if people.touched(correction.object_id) or (
+            correction.object_id in moved and _gave_way(correction, effects)
+        ):
+            continue
+        if not _settled_well(correction, effects):
             broken("lost", correction, f"{len(effects)} effects: {correction.state_reason}")
     for object_id, count in per_object.items():
         if count > 1:
@@ -129,6 +135,11 @@ def _settled_well(correction: Correction, effects: Sequence[Effect]) -> bool:
     if correction.state in (State.VERIFIED, State.REVERTED):
         return len(effects) == 1
     return correction.state is State.DEAD and not effects
+
+
+def _gave_way(correction: Correction, effects: Sequence[Effect]) -> bool:
+    """Of one whose record others changed: left alone, for the next pass to propose anew."""
+    return correction.state is State.SUPERSEDED and not effects
 
 
 def _replaces_the_expected(proposal: Proposal, effect: Effect, side: str, prefix: str) -> bool:

@@ -33,6 +33,7 @@ from toxic_proxy import HTTP_FAULTS, TOXICS, Toxic, ToxicProxy
 from sandbox.server import running_sandbox
 from sandbox.settings import Settings
 from writeback.approval import replay
+from writeback.model import Correction
 from writeback.states import Event, State, sources
 
 # Between each durable step of a correction's way, and around its request.
@@ -168,6 +169,7 @@ class Story:
         self.store = store_of(folder, self.clock)
         self.people = People({name: sandbox.client(name) for name in SYSTEMS})
         self.proposals: dict[str, dict[str, Any]] = {}
+        self.seen_movements: dict[str, frozenset[int]] = {}
         self.fresh: list[dict[str, Any]] = []
         self.undo: list[str] = []
         self.proxies = {
@@ -210,6 +212,8 @@ class Story:
         expected, keys = row["expected_correction"], row["entity_keys"]
         payload = dict(expected["payload"])
         if kind == "adjust_stock":
+            # Before the look at the balance: what moves between the two counts as seen by nobody.
+            seen = frozenset(self._movements(payload))
             payload = self.sandbox.correction_of_stock(payload)
         proposal = {
             "rule_id": "chaos",
@@ -224,9 +228,28 @@ class Story:
         if proposal["object_id"] in self.proposals:
             return
         self.proposals[proposal["object_id"]] = proposal
+        if kind == "adjust_stock":
+            self.seen_movements[proposal["object_id"]] = seen
         self.fresh.append(proposal)
         if len(self.fresh) > 8:
             self.fresh.pop(0)
+
+    def _movements(self, payload: Mapping[str, Any]) -> dict[int, str | None]:
+        """What moved the stock of an adjustment: the number of each movement, and its key."""
+        found = self.sandbox.erp(
+            "stock_movements", item_no=payload["target_item"], whs=payload["target_location"]
+        )
+        return {movement["mv_no"]: movement["origin"] for movement in found}
+
+    def _moved_by_others(self, correction: Correction) -> bool:
+        """Whether stock moved after its adjustment was proposed, and not by that adjustment: a
+        shipment of the same goods is posted late, or a new order is shipped."""
+        if correction.kind != "adjust_stock":
+            return False
+        own = (correction.idempotency_key, f"{correction.idempotency_key}-undo")
+        movements = self._movements(self.proposals[correction.object_id]["payload"])
+        seen = self.seen_movements[correction.object_id]
+        return any(number not in seen and key not in own for number, key in movements.items())
 
     # ---- rounds ----------------------------------------------------------------------------
 
@@ -496,7 +519,8 @@ class Story:
         result = self.result
         corrections = list(reversed(self.store.list(limit=10_000)))
         ledger = self.sandbox.ledger()
-        verdict = judge(corrections, self.proposals, ledger, self.people, self.engine_time)
+        moved = frozenset(c.object_id for c in corrections if self._moved_by_others(c))
+        verdict = judge(corrections, self.proposals, ledger, self.people, self.engine_time, moved)
         result.broken += verdict.broken
         result.states.update(verdict.states)
         if self.store.verify_audit().problem is not None:

@@ -28,7 +28,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 from sqlalchemy.exc import OperationalError
 
 from connectors.base import Source, Target
@@ -41,7 +40,6 @@ from connectors.demo_oms.target import OmsTarget
 from connectors.demo_wms.client import WmsClient
 from connectors.demo_wms.source import WmsSource
 from connectors.demo_wms.target import WmsTarget
-from connectors.http import KEEP_IDLE_SECONDS
 from registry import crash_points
 from registry.errors import TallymanError
 from registry.systems import Policy, System
@@ -81,6 +79,9 @@ class FastClock:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.at(time.time()), UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * FACTOR + self.jumped
 
     def at(self, real: float) -> float:
         """The engine's time at a real moment since the last jump."""
@@ -174,12 +175,6 @@ def connected(life: Life, clock: FastClock) -> tuple[dict[str, Target], dict[str
             life.secrets,
             now=clock.now,
             sleep=lambda seconds: time.sleep(seconds / FACTOR),
-            # The same as the client's own, without the certificates that loopback does not need.
-            transport=httpx.HTTPTransport(
-                verify=False,
-                trust_env=False,
-                limits=httpx.Limits(keepalive_expiry=KEEP_IDLE_SECONDS),
-            ),
         )
         targets[name] = _TARGETS[name](system, client)  # type: ignore[arg-type]
         read[name] = _SOURCES[name](system, client)  # type: ignore[arg-type]

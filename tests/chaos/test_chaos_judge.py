@@ -126,6 +126,23 @@ def test_who_was_overtaken_by_a_person_after_its_effect_is_counted(correction: C
     assert (verdict.broken, verdict.overtaken) == ([], 1)
 
 
+def test_who_left_stock_alone_that_others_moved_is_not_lost(correction: Correction) -> None:
+    superseded = replace(correction, state=State.SUPERSEDED)
+    refused = replace(correction, state=State.REFUSED)
+
+    def broken(told: Correction, *effects: dict[str, Any], moved: str) -> set[str]:
+        people, proposals = People({}), {"line": PROPOSAL}
+        return names(
+            judge([told], proposals, effects, people, lambda real: real, frozenset({moved}))
+        )
+
+    assert broken(superseded, moved="line") == set()
+    assert broken(superseded, moved="another") == {"lost"}
+    assert broken(refused, moved="line") == {"lost"}
+    told = effect(correction.idempotency_key)
+    assert broken(superseded, told, moved="line") == {"lost", "disagrees"}
+
+
 def a_result() -> StoryResult:
     result = StoryResult(seed=7, broken=[("lost", "one"), ("lost", "two")])
     result.kills = Counter(dict.fromkeys((*POINTS, "at a random moment"), 1))

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -270,15 +270,21 @@ class FakeSource:
 
 
 class ManualClock:
-    """A clock that moves only when it is told to."""
+    """A clock that moves only when it is told to; ``set`` sets the time of day only."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self.time = start or datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+        self.passed = 0.0
 
     def now(self) -> datetime:
         return self.time
 
-    def advance(self, seconds: float) -> None:
-        from datetime import timedelta
+    def monotonic(self) -> float:
+        return self.passed
 
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        self.passed += seconds
+
+    def set(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)

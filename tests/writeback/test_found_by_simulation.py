@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from engine_under_test import Engine
-from fake_target import FakeTarget, system
+from fake_target import FakeTarget, ManualClock, system
 from samples import quantity_change
 
 from connectors.base import CorrectionRequest, Outcome, Result
-from connectors.corrections import Action, HttpTarget, judge
+from connectors.corrections import Action, HttpTarget, deadline_passed, judge
+from connectors.deadlines import Deadline
 from connectors.http import HttpClient
+from registry import crash_points
 from registry.systems import System
 from writeback.approval import approve
 from writeback.dispatch import BREAKER_FAILURES, DeliverySettings, deliver_due
@@ -110,55 +113,106 @@ def test_failures_that_two_dispatchers_see_are_counted_together(engine: Engine) 
 @pytest.mark.parametrize("undoing", [False, True])
 def test_the_request_carries_a_deadline(engine: Engine, undoing: bool) -> None:
     """A process that was stopped for longer must not send on what it read long ago."""
-    seen: list[Any] = []
+    seen: list[Deadline | None] = []
 
     class Noting(FakeTarget):
         def apply(self, request: CorrectionRequest) -> Outcome:
-            seen.append(request.send_before)
+            seen.append(request.deadline)
             return super().apply(request)
 
         def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
-            seen.append(request.send_before)
+            seen.append(request.deadline)
             return super().undo(request, target_record_id)
 
     engine.target = Noting(engine.world, system())
     engine.propose(quantity_change())
-    begun = engine.clock.now()
+    clock = engine.clock
+    begun, passed = clock.now(), clock.monotonic()
     engine.deliver()
-    assert seen == [begun + timedelta(seconds=180)]
+    assert seen == [Deadline(begun + timedelta(seconds=180), passed + 180, clock)]
     if undoing:
         key = engine.only().correction_key
-        undo(engine.store, {"erp": engine.target}, key, "maria", "", engine.clock, random.Random(1))
-        assert seen[1] == engine.clock.now() + UNDO_LEASE
+        undo(engine.store, {"erp": engine.target}, key, "maria", "", clock, random.Random(1))
+        assert seen[1] == Deadline.after(UNDO_LEASE, clock)
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_nothing_leaves_after_the_deadline(late: bool) -> None:
-    """Also when the time ran out while the target was being read."""
+@pytest.mark.parametrize("held_up", ["before the look", "before the request"])
+def test_a_clock_that_is_set_back_does_not_lengthen_a_deadline(
+    engine: Engine, held_up: str
+) -> None:
+    """A sender sleeps for longer than its lease, and the time of day is set back meanwhile."""
+    clock = engine.clock
+
+    def sleep() -> None:
+        if clock.passed < 1000:
+            clock.advance(1063)
+            clock.set(-3600)
+
+    class Slow(FakeTarget):
+        def apply(self, request: CorrectionRequest) -> Outcome:
+            if held_up == "before the request":
+                sleep()
+            return deadline_passed(request) or super().apply(request)
+
+    engine.target = Slow(engine.world, system())
+    engine.propose(quantity_change())
+    point = "writeback.after_look" if held_up == "before the look" else None
+    with crash_points.observed(lambda name: sleep() if name == point else None):
+        report = engine.deliver(limit=1)
+    assert (report.accepted, report.postponed) == (0, 1)
+    assert report.sent == (0 if point else 1)
+    assert engine.world.effects() == []
+
+
+def held_up_target(
+    answer: Callable[[httpx.Request], httpx.Response], clock: ManualClock, **seams: Any
+) -> tuple[HttpTarget, CorrectionRequest]:
+    """A target whose one action sends one request, and a correction with a minute to go."""
+    configured = System(
+        name="erp", role="erp", connector="x", base_url="http://erp.test", requests_per_second=1
+    )
+    target = HttpTarget(
+        configured, HttpClient(configured, transport=httpx.MockTransport(answer), **seams)
+    )
+
+    def apply(_request: CorrectionRequest) -> Outcome:
+        return target.send("POST", "/notes", {}, "key", lambda body: str(body["id"]))
+
+    target.actions["add_note"] = Action(lambda r: None, apply, lambda r, _: apply(r))  # type: ignore[arg-type,return-value]
+    deadline = Deadline.after(timedelta(seconds=60), clock)
+    return target, CorrectionRequest("add_note", "SO-1", {}, {}, "key", clock.now(), deadline)
+
+
+@pytest.mark.parametrize("set_back", [0, 3600])
+@pytest.mark.parametrize("where", ["nowhere", "while it waits its turn", "while it reads"])
+def test_nothing_leaves_after_the_deadline(where: str, set_back: float) -> None:
+    """Also when the time ran out behind the last look of the engine."""
     sent: list[httpx.Request] = []
+    clock = ManualClock()
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request)
         return httpx.Response(200, json={"id": 1})
 
-    configured = System(name="erp", role="erp", connector="x", base_url="http://erp.test")
-    http = HttpClient(configured, transport=httpx.MockTransport(answer))
-    target = HttpTarget(configured, http)
-    request = CorrectionRequest(
-        "add_note", "SO-1", {}, {}, "key", http.now(), http.now() + timedelta(seconds=60)
-    )
-    began = http.now()
+    def sleep(_seconds: float = 0) -> None:
+        clock.advance(61)
+        clock.set(-set_back)
 
-    def apply(_request: CorrectionRequest) -> Outcome:
-        if late:
-            http.now = lambda: began + timedelta(seconds=61)
-        return target.send("POST", "/notes", {}, "key", lambda body: str(body["id"]))
-
-    target.actions["add_note"] = Action(lambda r: None, apply, lambda r, _: apply(r))  # type: ignore[arg-type,return-value]
+    target, request = held_up_target(answer, clock, sleep=sleep)
+    if where == "while it waits its turn":
+        target.http.get("/")  # which takes the one request that the second allows
+        sent.clear()
+    elif where == "while it reads":
+        sends = target.actions["add_note"].apply
+        read_first = Action(lambda r: None, lambda r: (sleep(), sends(r))[1], lambda r, _: sends(r))  # type: ignore[arg-type,return-value]
+        target.actions["add_note"] = read_first
     outcome = target.apply(request)
-    assert (outcome.result, len(sent)) == ((Result.RETRY, 0) if late else (Result.OK, 1))
-    if late:
-        assert target.undo(request, None).code == "too_late"
+    if where == "nowhere":
+        assert (outcome.result, len(sent)) == (Result.OK, 1)
+        return
+    assert (outcome.result, outcome.code, sent) == (Result.RETRY, "too_late", [])
+    assert target.undo(request, None).code == "too_late"
+    assert sent == []
 
 
 @pytest.mark.parametrize(

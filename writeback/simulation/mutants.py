@@ -75,16 +75,24 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "sent_after_the_lease",
         "a process that was stopped sends on what it read long ago",
-        "connectors.corrections",
-        "if request.send_before is None or now < request.send_before:",
-        "if True:",
+        "connectors.deadlines",
+        "if deadline is not None and deadline.is_within():",
+        "if False:",
+    ),
+    Mutant(
+        "deadline_by_time_of_day",
+        "a deadline goes by the time of day only, which may be set back",
+        "connectors.deadlines",
+        "return by_day or self.clock.monotonic()",
+        "return by_day or 0.0",
+        FOUND + "test_a_clock_that_is_set_back_does_not_lengthen_a_deadline",
     ),
     Mutant(
         "no_deadline",
         "the request carries no deadline",
         "writeback.dispatch",
-        "correction.request(send_before=correction.lease_until)",
-        "correction.request()",
+        "requests = [correction.request(self.deadline) for",
+        "requests = [correction.request() for",
     ),
     Mutant(
         "retry_a_422",
@@ -207,9 +215,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "retry_after_date_ignored",
         "Retry-After is read as seconds only",
         "connectors.http",
-        "        moment = parsedate_to_datetime(text)\n    except (TypeError, ValueError):\n"
-        "        return None\n",
-        "        return None\n    except (TypeError, ValueError):\n        return None\n",
+        "    moment = http_date(text)\n    return None if",
+        "    moment = None\n    return None if",
     ),
     Mutant(
         "patience_ends_with_a_decision",

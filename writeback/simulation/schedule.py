@@ -122,7 +122,7 @@ class Schedule:
 
 
 class EngineClock:
-    """The clock of the machine on which the engine runs; ``step`` sets it wrong."""
+    """The clocks of the machine on which the engine runs; ``step`` sets the time of day wrong."""
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
@@ -130,6 +130,9 @@ class EngineClock:
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=self._schedule.now + self.offset)
+
+    def monotonic(self) -> float:
+        return self._schedule.now
 
     def step(self, seconds: float) -> None:
         self.offset += seconds

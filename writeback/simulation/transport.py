@@ -98,7 +98,7 @@ class SimulatedTarget:
         held = item.copy.at(moment)
         if not _fits(item, request, held, undo):
             return already_undone(None) if undo else conflict(f"holds {held}")
-        late = deadline_passed(request, story.clock.now())
+        late = deadline_passed(request)
         if late is not None:
             return late
         key = f"{request.idempotency_key}-undo" if undo else request.idempotency_key
