@@ -130,6 +130,21 @@ products as (
         gtin
     from {{ ref('stg_demo_oms__products') }}
     qualify row_number() over (partition by system, sku order by version_number desc) = 1
+),
+
+-- What a customer ordered by EDI is known by the customer's own number, too: its first line stands
+-- for the whole.
+objects as (
+    select
+        *,
+        unnest(
+            case
+                when channel = 'edi' and line_number = 1 and milestone in ('captured', 'cancelled')
+                    then ['order_line', 'purchase_order']
+                else ['order_line']
+            end
+        ) as object_type
+    from milestones
 )
 
 select
@@ -141,9 +156,12 @@ select
     milestones.line_status as source_status,
     milestones.line_status_mapping_method as mapping_method,
     milestones.occurred_at is not null as is_set,
-    'order_line' as object_type,
-    'order_line' as link_type,
-    milestones.order_number || '/' || milestones.line_number as link_key,
+    milestones.object_type,
+    milestones.object_type as link_type,
+    case milestones.object_type
+        when 'purchase_order' then milestones.customer_po
+        else milestones.order_number || '/' || milestones.line_number
+    end as link_key,
     milestones.system as link_system,
     milestones.order_number as document,
     milestones.order_record as own_document,
@@ -166,7 +184,7 @@ select
     milestones.seen_at,
     milestones.is_first_load,
     milestones.raw_key
-from milestones
+from objects as milestones
 left join products
     on milestones.system = products.system and milestones.sku = products.sku
 where milestones.occurred_at is not null or milestones.version_number > 1

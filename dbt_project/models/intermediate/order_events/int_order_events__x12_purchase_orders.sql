@@ -1,4 +1,5 @@
--- Purchase orders that we sent to suppliers (850, 860, ORDERS), whole and line by line.
+-- Purchase orders (850, 860, ORDERS): what we sent to suppliers, whole and line by line; and, whole,
+-- what customers sent to us, whose lines the OMS tells.
 with orders as (
     select * from {{ ref('stg_x12__purchase_orders') }}
 ),
@@ -29,6 +30,7 @@ lines as (
     from {{ ref('stg_x12__purchase_order_lines') }} as told
     left join destinations
         on told.system = destinations.system and told.po_number = destinations.po_number
+    where coalesce(told.direction, 'outbound') = 'outbound'
     window told_before as (
         partition by told.system, told.record_id order by told.version_number
         rows between unbounded preceding and 1 preceding
