@@ -174,7 +174,7 @@ class Distributor:
     def _keep_books(self, processes: Iterable[str]) -> None:
         """Give the views the documents of the business processes that this world tells of."""
         kept: dict[str, tuple[tuple[View, Books], ...]] = {
-            "purchasing": ((self.erp, ErpPurchasing()), (self.wms, WmsPurchasing())),
+            "purchasing": ((self.erp, ErpPurchasing(self.erp)), (self.wms, WmsPurchasing())),
             "transfers": ((self.erp, ErpTransfers(self.erp)), (self.wms, WmsTransfers(self.wms))),
             "counts": ((self.wms, WmsCounts()),),
             "returns": (

@@ -86,7 +86,8 @@ class Customers:
         yield engine.wait(MINUTE, 20 * MINUTE)
         yield from engine.settles(_ACCEPTANCE)
         held = self.checks_credit and engine.rng.random() < _HELD
-        accepted = writer.accepted(order, engine.now)
+        lacking = self.stock.lacking(order)
+        accepted = writer.accepted(order, engine.now, lacking)
         if held:
             accepted.told[order.erp] = {"held": True}
         engine.tell(accepted)
@@ -100,6 +101,8 @@ class Customers:
         yield engine.wait(40 * MINUTE, 12 * HOUR)
         yield self.stock.allocate(order)
         yield from engine.settles(_HANDOVER)
+        if lacking:
+            engine.tell(writer.reserved(order, engine.now, lacking))
         engine.tell(writer.handed_over(order, engine.now))
         if order.location == THIRD_PARTY:
             engine.start(self._translated(order))
