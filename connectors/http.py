@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from connectors.allowances import allowance_of
 from connectors.base import ODD_ENCODING, SourceError
 from connectors.deadlines import TooLateError, leave
 from connectors.in_process import hosted
@@ -68,35 +69,6 @@ class TransientError(SourceError):
     def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(kind, message)
         self.retry_after = retry_after
-
-
-class TokenBucket:
-    """Allows ``rate`` requests a second on average, and a burst of one second's worth."""
-
-    def __init__(
-        self,
-        rate: float,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rate = rate
-        self._capacity = max(1.0, rate)
-        self._tokens = self._capacity
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._last = monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> None:
-        """Wait until the next request is allowed."""
-        with self._lock:
-            now = self._monotonic()
-            self._tokens = min(self._capacity, self._tokens + (now - self._last) * self._rate)
-            self._last = now
-            self._tokens -= 1
-            wait = -self._tokens / self._rate if self._tokens < 0 else 0.0
-        if wait:
-            self._sleep(wait)
 
 
 @dataclass(frozen=True)
@@ -250,7 +222,7 @@ class HttpClient:
         self.clock = ClockMeter()
         # What was odd about the answers since they were last taken (connectors.reading).
         self.notices: set[str] = set()
-        self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
+        self.allowance = allowance_of(system)
         self._root = system.base_url.rstrip("/") + "/"
         self._base = httpx.URL(self._root)
         self._sleep = sleep
@@ -347,7 +319,7 @@ class HttpClient:
         NoAnswerError when it may have been (the effect is unknown).
         """
         url = self._url(path)
-        self._bucket.take()
+        self._wait_for_turn()
         request = self._request(method, url, headers, json=json, content=content)
         try:
             # Here for a transport that does not look itself, right before the first byte.
@@ -395,7 +367,7 @@ class HttpClient:
         body: Any,
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
-        self._bucket.take()
+        self._wait_for_turn()
         cleaned = {name: value for name, value in (params or {}).items() if value is not None}
         # httpx would replace the query of a link by an empty one.
         request = self._request(
@@ -449,6 +421,11 @@ class HttpClient:
             said = said.copy()
             said.update(headers)
         return httpx.Request(method, url, headers=said, extensions=self._extensions, **content)
+
+    def _wait_for_turn(self) -> None:
+        wait = self.allowance.take()
+        if wait:
+            self._sleep(wait)
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         """One request and its whole answer. A redirection is an answer like others."""

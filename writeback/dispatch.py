@@ -31,6 +31,7 @@ from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
 from writeback import decide
+from writeback.allowances import learn, tell
 from writeback.approval import APPROVAL_LIFETIME
 from writeback.brakes import Conditions
 from writeback.canonical import canonical_json
@@ -236,6 +237,8 @@ class _Delivery:
         while (room := self.rooms.take(self.settings.rows_a_lease)) > 0:
             conditions = store.conditions(self.writable)
             report.stopped = conditions.stopped
+            for name in self.writable:
+                learn(self.targets[name], conditions.allowances.get(name), self.clock.now())
             leased = [] if report.stopped is not None else self._lease(conditions, room, probes)
             self.rooms.give_back(room - len(leased))
             if not leased:
@@ -494,9 +497,12 @@ class _Delivery:
                 answer=outcome if tells else None,
             )
         except LeaseLostError:
-            # The history must show the request although another dispatcher resolves it by reading.
+            # The history must show the request although another dispatcher resolves it by reading,
+            # and what the target said of itself is true whoever has the correction.
             with self.store.write() as connection:
                 self.store.log_attempt(connection, correction, number, entry)
+                if tells:
+                    self._keep_breaker(connection, correction.target_system, outcome, ended)
             raise
         crash_point("writeback.after_mark")
 
@@ -581,8 +587,10 @@ class _Delivery:
             )
             if entry is not None:
                 self.store.log_attempt(connection, correction, number, entry)
+            system = correction.target_system
             if answer is not None:
-                self._keep_breaker(connection, correction.target_system, answer, now)
+                self._keep_breaker(connection, system, answer, now)
+            tell(self.store, connection, system, self.targets[system], now)
             crash_point("writeback.during_mark")
 
         self.store.write_together(write)

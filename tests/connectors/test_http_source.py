@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.allowances import Allowance
 from connectors.base import SourceError
 from connectors.http import (
     READ_ATTEMPTS,
@@ -23,7 +24,6 @@ from connectors.http import (
     HttpClient,
     NoAnswerError,
     NotSentError,
-    TokenBucket,
 )
 from connectors.reading import clocked_page
 from registry.systems import System
@@ -309,15 +309,11 @@ def test_a_token_endpoint_that_gives_no_token_is_named_with_what_to_check(answer
     assert asked == ["/oauth/token"] * 2
 
 
-def test_the_token_bucket_never_exceeds_its_rate():
+def test_an_allowance_is_never_exceeded():
     moment, allowed = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        moment[0] += seconds
-
-    bucket = TokenBucket(10, monotonic=lambda: moment[0], sleep=sleep)
+    allowance = Allowance(10, monotonic=lambda: moment[0])
     for _ in range(100):
-        bucket.take()
+        moment[0] += allowance.take()
         allowed.append(moment[0])
     for start in allowed:
         assert sum(start <= other < start + 1 for other in allowed) <= 20

@@ -178,11 +178,11 @@ def test_a_failed_or_crashed_gate_stops_sending_until_it_passes(
     engine: Engine, passed: bool | None
 ) -> None:
     engine.propose(quantity_change())
-    engine.store.set_gate("build-2", "erp", passed, "keys are missing")
+    engine.store.set_gates("build-2", {"erp": (passed, "keys are missing")})
     report = engine.deliver()
     assert (report.leased, report.sent) == (0, 0)
     assert "keys are missing" in report.closed_gates["erp"]
-    engine.store.set_gate("build-3", "erp", True)
+    engine.store.set_gates("build-3", {"erp": (True, "")})
     assert engine.deliver().sent == 1
 
 
@@ -202,12 +202,12 @@ def test_the_gate_of_a_system_that_is_only_relied_on_stops_it_too(engine: Engine
     row = quantity_change(1)
     row["relied_on_systems"] = ["wms"]
     engine.propose(row, quantity_change(2))
-    engine.store.set_gate("build-1", "wms", False, "feed is cut")
+    engine.store.set_gates("build-1", {"wms": (False, "feed is cut")})
     assert engine.deliver().sent == 1
     held = engine.store.list(state="ready")[0]
     assert held.object_id == "SO-100001/1"
     assert held.state_reason == "held: the gate of system 'wms' is failed: feed is cut"
-    engine.store.set_gate("build-2", "wms", True)
+    engine.store.set_gates("build-2", {"wms": (True, "")})
     engine.clock.advance(61)
     assert engine.deliver().sent == 1
 
@@ -216,7 +216,7 @@ def test_gates_opened_for_a_build_close_until_its_checks_report(engine: Engine) 
     engine.propose(quantity_change())
     engine.store.open_gates("build-2", ["erp"])
     assert engine.deliver().sent == 0
-    engine.store.set_gate("build-2", "erp", True)
+    engine.store.set_gates("build-2", {"erp": (True, "")})
     assert engine.deliver().sent == 1
 
 
@@ -224,7 +224,7 @@ def test_a_gate_that_closes_between_lease_and_send_stops_the_send(engine: Engine
     engine.propose(quantity_change(1), quantity_change(2))
 
     def close_gate(_request: CorrectionRequest) -> None:
-        engine.store.set_gate("build-2", "erp", False, "found while sending")
+        engine.store.set_gates("build-2", {"erp": (False, "found while sending")})
 
     engine.target.on_apply = close_gate
     report = engine.deliver()
@@ -390,7 +390,7 @@ def test_after_a_superseded_one_older_data_do_not_send_it_again(engine: Engine) 
 def test_a_precondition_that_cannot_be_checked_stops_the_send(
     engine: Engine, condition: dict[str, Any]
 ) -> None:
-    engine.store.set_gate("build-1", "oms", True)
+    engine.store.set_gates("build-1", {"oms": (True, "")})
     engine.propose(quantity_change(preconditions=[condition]))
     report = engine.deliver()
     assert (report.sent, report.postponed) == (0, 1)
@@ -552,7 +552,7 @@ def test_whatever_fails_each_key_has_at_most_one_effect(
     clock = ManualClock()
     world = World(folder / "world.sqlite", honours_keys=data.draw(st.booleans()))
     store = OperationsStore(f"sqlite:///{folder / 'operations.sqlite'}", clock)
-    store.set_gate("b", "erp", True)
+    store.set_gates("b", {"erp": (True, "")})
     engine = Engine(
         store,
         clock,
