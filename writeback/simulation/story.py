@@ -231,7 +231,8 @@ class Story:
 
     def seam(self, name: str, object_id: str = "") -> None:
         """A step at which a process may die or stop for a while. With ``object_id`` it is the last
-        one before a request leaves: there the world likes to move on meanwhile."""
+        one before a request leaves: there the world likes to move on meanwhile, and clocks to be
+        set back."""
         self.schedule.events += 1
         if self.schedule.current is None:
             return
@@ -246,6 +247,8 @@ class Story:
             length = LEASE_SECONDS * self.rng.uniform(1.05, 6)
             if object_id and self.rng.random() < 0.8:
                 self.schedule.after(1, lambda: self.people.change(self.truth.items[object_id]))
+            if object_id and any(self.faults.hit("clock_step") for _ in range(3)):
+                self.schedule.after(length / 2, lambda: self._set_clock(-3600))
             self.schedule.wait(length)
             self.tell("goes on", name)
 
@@ -409,9 +412,7 @@ class Story:
         if faults.hit("authority_moves"):
             self.people.business()
         if faults.hit("clock_step"):
-            self.clock.step(rng.choice((-3600, -600, -5, 5, 600, 3600)))
-            self.last_clock_step = self.now
-            self.tell("clock", f"is {self.clock.offset:+.0f} s off")
+            self._set_clock(rng.choice((-3600, -600, -5, 5, 600, 3600)))
         if faults.hit("outage"):
             target = rng.choice(list(self.truth.targets.values()))
             target.down_until = self.now + rng.uniform(60, 4000)
@@ -422,6 +423,11 @@ class Story:
             self.store.engage_kill_switch("maria", "drill")
             self.oracle.kill_switch.append((self.now, True))
             self.schedule.after(rng.uniform(300, 5000), self._release)
+
+    def _set_clock(self, seconds: float) -> None:
+        self.clock.step(seconds)
+        self.last_clock_step = self.now
+        self.tell("clock", f"is {self.clock.offset:+.0f} s off")
 
     def _release(self) -> None:
         self.store.release_kill_switch("maria", "drill is over")
