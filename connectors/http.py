@@ -32,6 +32,7 @@ from registry.systems import System
 READ_ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 20.0
+LONGEST_WISH_SECONDS = 30 * 86_400.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 ANSWER_TIMEOUT_SECONDS = 30.0
 # Shorter than the time after which servers drop an idle connection: a request sent into one that is
@@ -554,26 +555,19 @@ def http_date(text: str | None) -> datetime | None:
     """The time of an HTTP date as an aware time; None when there is none, or it is none."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None:
     """Seconds of a Retry-After header (a number or a date), or of the member ``retry_after`` of a
-    problem document; None when absent or unreadable."""
+    problem document; None when absent or unreadable. At most LONGEST_WISH_SECONDS."""
     text = response.headers.get("Retry-After")
-    if text is None:
-        return _retry_after_of_problem(response)
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    moment = http_date(text)
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    return _retry_after_of_problem(response, now) if text is None else _wish(text, now)
 
 
-def _retry_after_of_problem(response: httpx.Response) -> float | None:
+def _retry_after_of_problem(response: httpx.Response, now: datetime) -> float | None:
     """Seconds that the body asks for: an extension member of RFC 9457, by vendors' names for it."""
     try:
         problem = json.loads(response.content)
@@ -583,9 +577,24 @@ def _retry_after_of_problem(response: httpx.Response) -> float | None:
         return None
     for name in ("retry_after", "retryAfter", "retry-after"):
         value = problem.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-            return float(value)
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return _wish(value, now) or None
     return None
+
+
+def _wish(told: float | str, now: datetime) -> float | None:
+    """Seconds from now, of a number of them or of a date."""
+    try:
+        seconds = float(told)
+    except ValueError:
+        moment = http_date(str(told))
+        if moment is None:
+            return None
+        seconds = (moment - now).total_seconds()
+    except OverflowError:
+        return None
+    # Numbers can be too large for a time, and texts can say "inf".
+    return min(max(0.0, seconds), LONGEST_WISH_SECONDS) if math.isfinite(seconds) else None
 
 
 def problem_text(response: httpx.Response) -> str:
