@@ -270,6 +270,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.verify",
         'shown = bool(proof.get("effect_observed"))',
         "shown = True",
+        "tests/writeback/test_verify.py::"
+        "test_a_verdict_that_its_evidence_contradicts_is_not_believed",
     ),
     Mutant(
         "verified_by_an_old_load",
