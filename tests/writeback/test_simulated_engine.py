@@ -164,6 +164,15 @@ def test_what_was_held_is_known_for_any_time() -> None:
     assert not held.held_within(7, 0, 9)
 
 
+def test_each_property_that_held_has_its_upper_bound() -> None:
+    total = many.Sum(seeds=10, requests=300, effects=150, corrections=60, cpu_seconds=1)
+    total.broken["false"] = 1
+    bounds = many.figures(total, 1, 1)["upper_bounds"]
+    assert set(bounds) == set(PROPERTIES)
+    assert (bounds["lost"], bounds["doubled"], bounds["impatient"]) == (0.05, 0.02, 0.01)
+    assert bounds["false"] is None and bounds["unverified_claims"] is None
+
+
 def test_a_quantile_is_the_nearest_rank() -> None:
     assert many.quantile([], 0.5) is None
     assert many.quantile([3, 1, 2], 0.5) == 2
