@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from expectations.checks import ALL_SYSTEMS, Batch, Check, Expectation, NoRows, Severity, Suite
-from expectations.contract_suites import contract_checks, feeds, suite_of
+from expectations.contract_suites import contract_checks, feeds, newest_extractions, suite_of
 from expectations.engine import Outcome, Verdict, evaluate, warm_up
 from expectations.invariants import invariant_checks, invariant_suites
 from expectations.plain import evaluate as plainly
@@ -136,12 +136,16 @@ def suite_names(registry: Registry) -> list[Suite]:
     ]
 
 
-def all_checks(registry: Registry) -> list[Check]:
-    """Every check of every suite."""
-    checks = [
-        check for system, contract in feeds(registry) for check in contract_checks(system, contract)
-    ]
-    return [*checks, *invariant_checks()]
+def all_checks(
+    connection: duckdb.DuckDBPyConnection, registry: Registry
+) -> tuple[list[Check], str]:
+    """Every check of every suite, and why none of them can be made, else nothing."""
+    newest, error = {}, ""
+    try:
+        newest = newest_extractions(connection)
+    except duckdb.Error as reason:
+        error = f"the log of loads can't be read: {reason}"
+    return [*contract_checks(registry, newest), *invariant_checks()], error
 
 
 def run_gate(
@@ -158,16 +162,20 @@ def run_gate(
     ``checks`` replaces the configured ones, for tests. ``plain`` asks the same questions without
     the library, for thousands of gates in a row.
     """
-    judged = all_checks(registry) if checks is None else list(checks)
-    names = [system.name for system in registry.systems]
-    warm_up_error = ""
+    known_error = ""
     try:
         if not plain:
             warm_up()
     except Exception as error:
-        warm_up_error = f"Great Expectations can't be imported: {error}"
+        known_error = f"Great Expectations can't be imported: {error}"
     started = monotonic()
-    verdicts = _verdicts(connection, judged, warm_up_error, plainly if plain else evaluate)
+    if checks is None:
+        judged, unreadable = all_checks(connection, registry)
+        known_error = known_error or unreadable
+    else:
+        judged = list(checks)
+    names = [system.name for system in registry.systems]
+    verdicts = _verdicts(connection, judged, known_error, plainly if plain else evaluate)
     failures = [
         _failure(connection, check, verdicts[check.identity], names)
         for check in judged

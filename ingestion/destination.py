@@ -28,17 +28,13 @@ class warehouse_destination(duckdb_destination):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(credentials=connection, destination_name="warehouse")
-        self._known: dict[Any, DestinationCapabilitiesContext] = {}
 
     def capabilities(
         self, config: Any = None, naming: Any = None
     ) -> DestinationCapabilitiesContext:
-        """Asked 24 times a load, and resolved from every source of configuration each time."""
-        if config is not None:
-            return super().capabilities(config, naming)
-        if naming not in self._known:
-            self._known[naming] = super().capabilities(naming=naming)
-        return self._known[naming].copy()
+        """Asked 24 times a load. Without a configuration dlt resolves one first, from every source
+        there is, though none changes what DuckDB can do."""
+        return super().capabilities(config or self.spec(), naming)
 
     @property
     def client_class(self) -> type[DuckDbClient]:

@@ -187,7 +187,7 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
     An extraction that failed has one only if its source keeps its place (connectors.base.Source).
     """
     schema = raw_schema(system)
-    if "extractions" not in _stored_columns(connection, schema).get(schema, {}):
+    if not _columns_of(connection, schema, "extractions"):
         return {}
     rows = connection.execute(
         f"""
@@ -204,7 +204,7 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
 def last_sweeps(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, datetime]:
     """For each entity, when its last complete sweep of keys in a finished load began."""
     schema = raw_schema(system)
-    if "swept" not in _stored_columns(connection, schema).get(schema, {}).get("extractions", {}):
+    if "swept" not in _columns_of(connection, schema, "extractions"):
         return {}
     rows = connection.execute(
         f"""
@@ -221,7 +221,7 @@ def last_sweeps(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str,
 def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> set[str]:
     """The ids of all records of an entity that finished loads hold, deleted ones too."""
     schema = raw_schema(system)
-    if entity not in _stored_columns(connection, schema).get(schema, {}):
+    if not _columns_of(connection, schema, entity):
         return set()
     rows = connection.execute(
         f"""
@@ -236,7 +236,7 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
 def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:
     """The extraction ids of a system that finished loads hold."""
     schema = raw_schema(system)
-    if "extractions" not in _stored_columns(connection, schema).get(schema, {}):
+    if not _columns_of(connection, schema, "extractions"):
         return set()
     rows = connection.execute(
         f"""
@@ -251,8 +251,7 @@ def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> se
 def refused_entities(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:
     """The entities with rows in quarantine that hold what it takes to judge them again."""
     schema = raw_schema(system)
-    stored = _stored_columns(connection, schema).get(schema, {})
-    if "fields" not in stored.get("quarantine", {}):
+    if "fields" not in _columns_of(connection, schema, "quarantine"):
         return set()
     rows = connection.execute(
         f"select distinct entity from {schema}.quarantine where fields is not null"
@@ -270,9 +269,8 @@ def refused_otherwise(
     ``refused_entities``.
     """
     schema = raw_schema(system)
-    stored = _stored_columns(connection, schema).get(schema, {})
     landed = f"select _extraction_id, _sequence from {schema}.{contract.entity}"
-    if contract.entity not in stored:
+    if not _columns_of(connection, schema, contract.entity):
         landed = "select null as _extraction_id, null as _sequence where false"
     finished = f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
     return (
@@ -415,18 +413,24 @@ def _replace_view(connection: duckdb.DuckDBPyConnection, name: str, select: str)
     connection.execute(f"create or replace view landing.{name} as {select}")
 
 
+def _columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[str]:
+    """The columns of a raw table; none when there is no such table."""
+    # Not asked of duckdb_columns(), which goes through every view and table of the warehouse.
+    try:
+        return {name for name, *_ in connection.execute(f"describe {schema}.{table}").fetchall()}
+    except duckdb.CatalogException:
+        return set()
+
+
 def _stored_columns(
-    connection: duckdb.DuckDBPyConnection, schema: str | None = None
+    connection: duckdb.DuckDBPyConnection,
 ) -> dict[str, dict[str, dict[str, str]]]:
     rows = connection.execute(
         """
         select schema_name, table_name, column_name, data_type
         from duckdb_columns()
-        where database_name = current_database()
-            and starts_with(schema_name, 'raw_')
-            and (?::varchar is null or schema_name = ?)
-        """,
-        [schema, schema],
+        where database_name = current_database() and starts_with(schema_name, 'raw_')
+        """
     ).fetchall()
     stored: dict[str, dict[str, dict[str, str]]] = {}
     for schema_name, table, column, kind in rows:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ class SandboxError(TallymanError):
 
 
 TEMPLATE = PROJECT_ROOT / "examples" / "demo" / "systems.toml"
+HOME_SYSTEMS = ("oms", "erp")
+"""What serves the home region only, where there is another one."""
+DROPS_EVERY_SECONDS = 60.0
+"""How often files are dropped where somebody waits for them in real time."""
 PARTNER_TEMPLATES = PROJECT_ROOT / "examples" / "full"
 
 
@@ -34,17 +39,29 @@ PROCESS_ENTITIES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class Drops:
+    """Folders into which systems drop files and carriers push scans, by their names, and how often
+    files are dropped, in seconds."""
+
+    folders: dict[str, Path]
+    pushes: dict[str, Path]
+    every: float
+
+
 def write_configuration(
     home: Path,
     urls: dict[str, str],
     credentials: dict[str, str],
     partners: dict[str, dict[str, Path]] | None = None,
     processes: Iterable[str] = (),
+    drops: Drops | None = None,
 ) -> Settings:
     """Write the systems file and pretend secrets of a running sandbox; returns the settings.
 
     ``partners``: by kind and name the folder of each that exchanges X12 files; it gets a profile.
-    ``processes``: the business processes of the world, of which systems tell more.
+    ``processes``: the business processes of the world, of which systems tell more. ``drops``: the
+    ERPs of other regions; then what serves the home region says so.
     """
     home.mkdir(parents=True, exist_ok=True)
     text = TEMPLATE.read_text(encoding="utf-8")
@@ -57,6 +74,12 @@ def write_configuration(
     for kind, folders in (partners or {}).items():
         for partner, folder in folders.items():
             text += _partner(home, kind, partner, folder)
+    for name, folder in (drops.folders if drops else {}).items():
+        for system in HOME_SYSTEMS:
+            text = text.replace(f'name = "{system}"\n', f'name = "{system}"\nregion = "home"\n', 1)
+        text += _dropping(home, name, folder, drops.every)
+    for name, folder in (drops.pushes if drops else {}).items():
+        text += _dropping(home, f"carrier_{name}", folder, drops.every)
     (home / "systems.toml").write_text(text, encoding="utf-8")
     secrets = home / "secrets.env"
     secrets.write_text(
@@ -83,6 +106,18 @@ def _partner(home: Path, kind: str, partner: str, folder: Path) -> str:
     return texts["toml"]
 
 
+def _dropping(home: Path, name: str, folder: Path, every: float) -> str:
+    """Put the mappings of a system that drops files beside the systems file; returns its entry."""
+    for mapping in PARTNER_TEMPLATES.glob(f"{name}_*.mapping.yaml"):
+        shutil.copyfile(mapping, home / mapping.name)
+    text = (PARTNER_TEMPLATES / f"{name}.toml").read_text(encoding="utf-8")
+    values = {"name": name, "folder": str(folder)}
+    for key, value in values.items():
+        text = text.replace(f'"{{{key}}}"', json.dumps(value))
+    # A file that is due may take a moment; a push comes within half an hour of its scan.
+    return text.replace("{settle_seconds}", f"{every + 60:g}")
+
+
 def secrets_of(credentials: Any) -> dict[str, str]:
     """The sandbox's credentials under the names that the systems file refers to."""
     return {f"TALLYMAN_DEMO_{name.upper()}": value for name, value in asdict(credentials).items()}
@@ -101,12 +136,19 @@ def pretend_distributor(
     from sandbox.worldfile import read_world
 
     with _told():
-        choices = read_world(world, **changes)
+        choices = read_world(world, drop_seconds=DROPS_EVERY_SECONDS, **changes)
     with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
         secrets = secrets_of(handle.credentials)
         yield (
-            write_configuration(home, handle.urls, secrets, handle.partners, handle.processes),
+            write_configuration(
+                home,
+                handle.urls,
+                secrets,
+                handle.partners,
+                handle.processes,
+                Drops(handle.drops, handle.pushes, choices.drop_seconds),
+            ),
             handle,
         )
 

@@ -11,7 +11,11 @@ LOCATIONS = ("EAST", "WEST")
 THIRD_PARTY = "SOUTH"
 """The warehouse of a logistics provider, in worlds that have it."""
 
-ERP_WAREHOUSE = {"EAST": "E1", "WEST": "W1", "SOUTH": "S1"}
+NORTH = "NORTH"
+"""The warehouse of the region north, in worlds that have it. It has no store: its office takes the
+orders, and enters them in the region's own ERP."""
+
+ERP_WAREHOUSE = {"EAST": "E1", "WEST": "W1", "SOUTH": "S1", "NORTH": "N1"}
 SUPPLIERS = ("V10", "V20", "V30", "V40")
 
 _NOUNS = (
@@ -74,6 +78,11 @@ def supplier_of(item: int) -> str:
 def warehouse_system(location: str) -> str:
     """The system that knows what happens at a location."""
     return "threepl" if location == THIRD_PARTY else "wms"
+
+
+def erp_system(location: str) -> str:
+    """The ERP that keeps the orders and the stock of a location."""
+    return "erp_north" if location == NORTH else "erp"
 
 
 def oms_sku(item: int) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 from sandbox import clock
 from sandbox.catalogue import SUPPLIERS, Item, draw_items
 from sandbox.disturbances import EVENT_KINDS, Behaviour, Disturbances
+from sandbox.drops import DropBox
 from sandbox.events import Event
+from sandbox.inbox import Inbox
 from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
 from sandbox.scene import NothingLeftError, Scene
@@ -26,9 +28,13 @@ from sandbox.views.carrier import CarrierView
 from sandbox.views.channels import OmsChannels
 from sandbox.views.counts import WmsCounts
 from sandbox.views.erp import ErpView
+from sandbox.views.north import NAME as NORTH_NAME
+from sandbox.views.north import NorthErpView
 from sandbox.views.oms import OmsView
 from sandbox.views.partners import PartnersView
 from sandbox.views.periods import ErpPeriods
+from sandbox.views.pushes import NAME as PUSHES_NAME
+from sandbox.views.pushes import PushesView
 from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
 from sandbox.views.settlements import ErpSettlements
@@ -59,6 +65,16 @@ TRADERS = {"suppliers": SUPPLIERS, "threepl": (THIRD_PARTY_NAME,)}
 def partner_folders(home: Path, partners: Iterable[str]) -> dict[str, dict[str, Path]]:
     """The folder of each trading partner of a state folder, by its kind and name."""
     return {kind: folders_of(home / "partners", TRADERS[kind]) for kind in partners}
+
+
+def drop_folders(home: Path, regions: Iterable[str]) -> dict[str, Path]:
+    """Into which folder the ERP of each region of a state folder drops its files, by its name."""
+    return {NORTH_NAME: home / "drops" / NORTH_NAME} if "north" in regions else {}
+
+
+def push_folders(home: Path, carriers: Iterable[str]) -> dict[str, Path]:
+    """Where what the carriers of a state folder push is left, by the name of who receives it."""
+    return {PUSHES_NAME: home / PUSHES_NAME} if list(carriers) else {}
 
 
 class Distributor:
@@ -92,6 +108,17 @@ class Distributor:
         self.processes = tuple(choices["processes"])
         self.channels = OmsChannels(self.wms)
         self.settlements = ErpSettlements(self.numbers)
+        self.drops: dict[str, DropBox] = {}
+        for name, folder in drop_folders(home, choices["regions"]).items():
+            north = self.views[name] = NorthErpView(self.numbers)
+            every = choices["drop_seconds"]
+            self.drops[name] = DropBox(folder, north, self.store, every)
+        self.pushes = PushesView(self.numbers)
+        self.push_folders = push_folders(home, choices["carriers"])
+        self._inboxes: list[Inbox] = []
+        for name, folder in self.push_folders.items():
+            self.views[name] = self.pushes
+            self._inboxes.append(Inbox(folder, self.pushes.scans, self.store))
         self._keep_books(self.processes)
         self._mailboxes = self._trade_with(home / "partners", choices["partners"])
         with _no_garbage_collection():
@@ -100,6 +127,8 @@ class Distributor:
             else:
                 self._take_back()
         self._deliver()
+        for box in self.drops.values():
+            box.write_if_due(clock.now())
         for view in self.views.values():
             for table in view.tables.values():
                 table.on_write = self._recorder(view.system)
@@ -108,6 +137,16 @@ class Distributor:
     def partner_folders(self) -> dict[str, dict[str, Path]]:
         """The folder of each partner with whom X12 files are exchanged, by its kind and name."""
         return {kind: mailbox.folders for kind, mailbox in self._mailboxes.items()}
+
+    @property
+    def drop_folders(self) -> dict[str, Path]:
+        """The folder of each ERP that drops files, by its name."""
+        return {name: box.folder for name, box in self.drops.items()}
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether files are to appear also while nobody asks."""
+        return self.is_live or bool(self.drops) or bool(self._inboxes)
 
     @property
     def is_live(self) -> bool:
@@ -129,6 +168,8 @@ class Distributor:
     def _deliver(self) -> None:
         for mailbox in self._mailboxes.values():
             mailbox.deliver()
+        for inbox in self._inboxes:
+            inbox.deliver()
 
     def _keep_books(self, processes: Iterable[str]) -> None:
         """Give the views the documents of the business processes that this world tells of."""
@@ -146,8 +187,11 @@ class Distributor:
             "channels": ((self.oms, self.channels),),
             "payments": ((self.erp, self.settlements),),
         }
+        for name in self.drops:
+            north = self.views[name]
+            kept["payments"] += ((north, ErpSettlements(self.numbers)),)
         # Two processes may share books.
-        wanted = {id(books): (view, books) for name in processes for view, books in kept[name]}
+        wanted = {id(books): (view, books) for name in processes for view, books in kept.get(name, ())}
         for view, books in wanted.values():
             view.keep(books)
 
@@ -178,6 +222,8 @@ class Distributor:
             self.views[system].hear(event, shown, shown)
             self.store.mark_heard(event_id, system)
         self.commit()
+        for box in self.drops.values():
+            box.write_if_due(now)
 
     def commit(self) -> None:
         """Make durable what has changed since the last commit."""

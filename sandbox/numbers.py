@@ -5,9 +5,11 @@ from __future__ import annotations
 _FORMATS = {
     "order": "{:d}",
     "extra_doc": "E{:d}",
+    "north_order": "{:d}",
     "extra_wms_order": "W{:d}",
     "shipment": "SHP-{:06d}",
     "tracking": "TRK{:07d}",
+    "pushed_parcel": "{:d}",
     "fulfilment": "F{:d}",
     "invoice": "I{:d}",
     "adjustment": "ADJ-{:06d}",

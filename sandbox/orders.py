@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.catalogue import LOCATIONS, THIRD_PARTY, Item, warehouse_system
+from sandbox.carriers import BY_SCAC, HOUSE, Carrier, tracking_number
+from sandbox.catalogue import LOCATIONS, NORTH, THIRD_PARTY, Item, erp_system, warehouse_system
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.numbers import Numbers
@@ -17,6 +18,7 @@ ORIGIN_ZONE = {
     "EAST": "America/New_York",
     "WEST": "America/Los_Angeles",
     "SOUTH": "America/Chicago",
+    "NORTH": "America/Toronto",
 }
 DESTINATION_ZONES = (
     "America/New_York",
@@ -54,11 +56,15 @@ class Shipment:
     fulfilment: str
     invoice: str
     lines: list[Line]
+    carrier: str = HOUSE.scac
 
 
 @dataclass
 class Order:
-    """One order: its number in each system, its lines, and its events so far."""
+    """One order: its number in each system, its lines, and its events so far.
+
+    ``host_order``: how the warehouse is told to call it where that is not the ERP's number.
+    """
 
     order: str
     doc_no: str
@@ -70,11 +76,22 @@ class Order:
     lines: list[Line]
     events: list[Event] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
+    host_order: str | None = None
 
     @property
     def header(self) -> dict[str, Any]:
         """What every event of the order tells."""
-        return {"order": self.order, "doc_no": self.doc_no, "wms_order": self.wms_order}
+        named = {"order": self.order, "doc_no": self.doc_no, "wms_order": self.wms_order}
+        return named | ({"host_order": self.host_order} if self.host_order else {})
+
+    @property
+    def erp(self) -> str:
+        """The ERP that has it."""
+        return erp_system(self.location)
+
+    def heard_by_oms(self, moment: float) -> dict[str, float]:
+        """The OMS hears at a moment, if it has the order at all."""
+        return {} if self.location == NORTH else {"oms": moment}
 
     def find(self, kind: str) -> Event:
         """The first event of a kind. Raises LookupError."""
@@ -140,6 +157,18 @@ class OrderWriter:
             lines=lines,
         )
 
+    def in_north(self, order: Order, doc_no: str | None = None) -> Order:
+        """An order without events becomes one of the region north, whose ERP counts for itself.
+
+        So its number is one that the other ERP has given to another order, like as not. To the
+        warehouse, which serves both, it is named with its region.
+        """
+        order.location = NORTH
+        order.order = order.order.replace("SO-", "NO-")
+        order.doc_no = doc_no or f"E{500_000 + int(self.numbers.next('north_order'))}"
+        order.host_order = f"N1-{order.doc_no}"
+        return order
+
     def _line(self, position: int, item: Item, in_cases: bool) -> Line:
         rng = self.rng
         if in_cases or (not item.eaches_only and rng.random() < 0.1):
@@ -175,7 +204,7 @@ class OrderWriter:
             order,
             at,
             "order_placed",
-            self.hears(at, "oms", "oms"),
+            order.heard_by_oms(at + lag(self.rng, "oms")),
             customer=order.customer,
             po=order.po,
             channel=order.channel,
@@ -184,13 +213,13 @@ class OrderWriter:
         return at
 
     def accepted(self, order: Order, at: float) -> Event:
-        """The OMS has accepted it and tells the ERP."""
+        """The OMS, if it has it, has accepted it and tells the ERP."""
         oms = at + lag(self.rng, "oms")
         return self.add(
             order,
             at,
             "order_accepted",
-            {"oms": oms, "erp": oms + lag(self.rng, "erp_order")},
+            order.heard_by_oms(oms) | {order.erp: oms + lag(self.rng, "erp_order")},
             customer=order.customer,
             po=order.po,
             lines=order.lines,
@@ -203,7 +232,7 @@ class OrderWriter:
             order,
             at,
             "order_released",
-            {"erp": erp, warehouse_system(order.location): erp + lag(self.rng, "wms_order")},
+            {order.erp: erp, warehouse_system(order.location): erp + lag(self.rng, "wms_order")},
             location=order.location,
             lines=order.lines,
         )
@@ -216,15 +245,22 @@ class OrderWriter:
         seen = {} if order.location == THIRD_PARTY else self.hears(at, "wms", "wms")
         return self.add(order, at, kind, seen)
 
-    def parcel(self, order: Order, lines: list[Line] | None = None, last: bool = True) -> Shipment:
+    def parcel(
+        self,
+        order: Order,
+        lines: list[Line] | None = None,
+        last: bool = True,
+        carrier: Carrier = HOUSE,
+    ) -> Shipment:
         """A parcel with its numbers in all systems. ``lines``: part of the order."""
         numbers = self.numbers
         parcel = Shipment(
             shipment=numbers.next("shipment"),
-            tracking=numbers.next("tracking"),
+            tracking=tracking_number(carrier, numbers),
             fulfilment=numbers.next("fulfilment"),
             invoice=numbers.next("invoice"),
             lines=[{**line, "last": line.get("last", last)} for line in lines or order.lines],
+            carrier=carrier.scac,
         )
         order.shipments.append(parcel)
         return parcel
@@ -243,11 +279,12 @@ class OrderWriter:
             "shipped",
             {
                 warehouse_system(order.location): wms,
-                "erp": wms + lag(self.rng, "erp_posting"),
-                "oms": wms + lag(self.rng, "oms_status"),
-            },
+                order.erp: wms + lag(self.rng, "erp_posting"),
+            }
+            | order.heard_by_oms(wms + lag(self.rng, "oms_status")),
             shipment=parcel.shipment,
             tracking=parcel.tracking,
+            carrier=parcel.carrier,
             fulfilment=parcel.fulfilment,
             location=order.location,
             lines=parcel.lines,
@@ -261,7 +298,7 @@ class OrderWriter:
             order,
             at,
             "invoiced",
-            {"erp": at},
+            {order.erp: at},
             invoice=shipment.invoice,
             shipment=shipment.shipment,
             lines=shipment.lines,
@@ -283,8 +320,13 @@ class OrderWriter:
             order,
             at,
             "parcel_scanned",
-            {"carrier": at + lag(self.rng, "carrier") if reported is None else reported},
+            {
+                BY_SCAC[shipment.carrier].system: (
+                    at + lag(self.rng, "carrier") if reported is None else reported
+                )
+            },
             tracking=shipment.tracking,
+            carrier=shipment.carrier,
             shipment=shipment.shipment,
             code=code,
             zone=zone,
@@ -296,7 +338,8 @@ class OrderWriter:
     def dropped(self, order: Order, at: float, zone: str, parcel: int = -1) -> Event:
         """The carrier has delivered a parcel, and the OMS is told."""
         event = self.scan(order, at, "DL", zone, parcel)
-        event.seen["oms"] = event.seen["carrier"] + lag(self.rng, "oms_status")
+        (told,) = event.seen.values()
+        event.seen |= order.heard_by_oms(told + lag(self.rng, "oms_status"))
         return event
 
     # Steps whose delay is drawn. Each returns the moment at which it happened.
@@ -380,11 +423,11 @@ class OrderWriter:
         lines: list[int] | None = None,
     ) -> float:
         """Lines are cancelled in the OMS, which tells the others."""
-        seen = {"oms": at + 1.0}
+        seen = order.heard_by_oms(at + 1.0)
         if "erp" in systems:
-            seen["erp"] = seen["oms"] + lag(self.rng, "erp_order")
+            seen[order.erp] = at + 1.0 + lag(self.rng, "erp_order")
         if "wms" in systems:
-            seen["wms"] = seen["erp"] + lag(self.rng, "wms_order")
+            seen["wms"] = seen[order.erp] + lag(self.rng, "wms_order")
         self.add(
             order,
             at,

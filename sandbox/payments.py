@@ -24,7 +24,7 @@ def paid(
         order,
         at,
         "paid",
-        {"erp": at},
+        {order.erp: at},
         payment=number,
         invoice=shipment.invoice,
         customer=order.customer,

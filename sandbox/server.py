@@ -35,7 +35,8 @@ class SandboxHandle:
     """A running sandbox. ``urls``: base URLs by service (admin, oms, erp, wms, carrier).
 
     ``partners``: the folder of each partner with whom X12 files are exchanged, by kind and name;
-    ``processes``: the business processes that the world tells of.
+    ``processes``: the business processes that the world tells of; ``drops``: the folder of each ERP
+    that drops files, by its name; ``pushes``: the folder of what carriers push, likewise.
     """
 
     home: Path
@@ -43,6 +44,8 @@ class SandboxHandle:
     credentials: Credentials
     partners: dict[str, dict[str, Path]] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
+    drops: dict[str, Path] = field(default_factory=dict)
+    pushes: dict[str, Path] = field(default_factory=dict)
 
     def wait_ready(self, timeout: float = 15.0) -> None:
         """Return when every service answers its health check. Raises SandboxError."""
@@ -184,6 +187,8 @@ class _Fleet:
             settings.credentials,
             self._distributor.partner_folders,
             self._distributor.processes,
+            self._distributor.drop_folders,
+            self._distributor.push_folders,
         )
         (home / "endpoints.json").write_text(json.dumps(urls, indent=2) + "\n")
 
@@ -202,8 +207,8 @@ class _Fleet:
             self._distributor.close()
 
     async def _live(self) -> None:
-        """Let a live world go on while nobody asks: files appear without a request."""
-        while self._distributor.is_live:
+        """Let a world go on while nobody asks: files appear without a request."""
+        while self._distributor.is_watched:
             self._distributor.advance()
             await asyncio.sleep(_TICK_SECONDS)
 

@@ -17,11 +17,18 @@ PROCESSES = (
     "periods",
     "channels",
     "payments",
+    "credit",
 )
 """Business processes that a world may tell of beside order to cash, in this order."""
 
 PARTNERS = ("suppliers", "threepl")
 """Trading partners with whom a world may exchange X12 files."""
+
+REGIONS = ("north",)
+"""Regions that a world may have beside the home one, each with an ERP of its own."""
+
+CARRIERS = ("ups", "usps")
+"""Carriers that a world may have beside the house carrier; they push their scans."""
 
 SERVICES = ("admin", *SYSTEMS)
 
@@ -51,7 +58,8 @@ class Settings:
     after it (0: it stops at its first start). ``faults_per_kind`` and ``decoys_per_kind`` say how
     many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
-    ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS.
+    ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS; ``regions``: which
+    of REGIONS; ``carriers``: which of CARRIERS. ``drop_seconds``: how often the ERP of such a region writes what has changed.
     ``hang_seconds``: how long a request that is never answered keeps its connection.
     """
 
@@ -67,6 +75,9 @@ class Settings:
     mix: Mapping[str, int] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()
+    drop_seconds: float = 3600.0
     live_after_seconds: float = 15.0
     live_spread_seconds: float = 10.0
     requests_per_second: float = 200.0
@@ -79,15 +90,18 @@ class Settings:
             "mix": dict(self.mix),
             "processes": list(self.processes),
             "partners": list(self.partners),
+            "regions": list(self.regions),
+            "carriers": list(self.carriers),
         }
 
     @classmethod
     def of_world(cls, choices: Mapping[str, Any]) -> Settings:
         """Settings with the ``world_choices`` of a state folder."""
-        lists = {name: tuple(choices[name]) for name in ("processes", "partners")}
+        lists = {name: tuple(choices[name]) for name in _LISTS}
         return cls(**{**choices, **lists})
 
 
+_LISTS = ("processes", "partners", "regions", "carriers")
 _WORLD = (
     "seed",
     "orders",
@@ -100,4 +114,5 @@ _WORLD = (
     "decoys_per_kind",
     "live_after_seconds",
     "live_spread_seconds",
+    "drop_seconds",
 )

@@ -43,7 +43,7 @@ create table if not exists answers (
 """
 
 
-FORMAT = 2
+FORMAT = 3
 """Of the state folder. Another one is not read: worlds are cheap to make again."""
 
 

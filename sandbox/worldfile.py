@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sandbox.errors import SandboxError
-from sandbox.settings import PARTNERS, PROCESSES, Settings
+from sandbox.settings import CARRIERS, PARTNERS, PROCESSES, REGIONS, Settings
 from sandbox.world import KINDS
 
 _WORLDS = Path(__file__).parent / "worlds"
@@ -29,6 +29,7 @@ _CHOICES: dict[tuple[str | None, str], _Choice] = {
     (None, "items"): _Choice("items", least=10),
     (None, "days"): _Choice("days", whole=False, least=1),
     (None, "live"): _Choice("live", whole=False),
+    (None, "drop_seconds"): _Choice("drop_seconds", whole=False, least=1),
     ("peaks", "days"): _Choice("peak_days"),
     ("peaks", "factor"): _Choice("peak_factor", whole=False, least=1),
     ("faults", "each"): _Choice("faults_per_kind"),
@@ -38,6 +39,8 @@ _CHOICES: dict[tuple[str | None, str], _Choice] = {
 _LISTS: dict[tuple[str | None, str], tuple[str, ...]] = {
     (None, "processes"): PROCESSES,
     (None, "partners"): PARTNERS,
+    (None, "regions"): REGIONS,
+    (None, "carriers"): CARRIERS,
 }
 
 

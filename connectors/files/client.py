@@ -130,8 +130,10 @@ def list_drops(folder: Path, pattern: str, known: dict[str, FileState]) -> list[
 
 def inspect(path: Path, name: str, mapping: FileMapping, known: FileState | None) -> Drop:
     """Compare a file with what was read of it. Raises SourceError when it cannot be opened."""
-    # A Parquet file ends in its index: bytes after it do not continue it, they replace it.
-    change, state, seen = compare(path, name, known, mapping.format != "parquet")
+    # A Parquet file ends in its index and others in their trailer: bytes after it do not continue
+    # the file, they replace it.
+    may_grow = mapping.format != "parquet" and mapping.trailer is None
+    change, state, seen = compare(path, name, known, may_grow)
     return Drop(path, name, mapping, change, state, seen, is_anew(change, state, known))
 
 

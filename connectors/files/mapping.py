@@ -90,6 +90,21 @@ class ColumnMapping(BaseModel):
         return self
 
 
+class Trailer(BaseModel):
+    """The last row of a file, which says what the file must hold.
+
+    It has ``value`` in ``column``; ``rows`` is the column with the number of rows before it, and
+    ``totals`` names for each column that is summed the one that holds the sum.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    value: str
+    rows: str
+    totals: dict[str, str] = {}
+
+
 class FileMapping(BaseModel):
     """One kind of file. Shapes and defaults are described in docs/add-a-file-feed.md."""
 
@@ -106,6 +121,7 @@ class FileMapping(BaseModel):
     blank: tuple[str, ...] = ("",)
     record_id: str
     reference: str | None = None
+    trailer: Trailer | None = None
     columns: dict[str, ColumnMapping]
 
     @field_validator("encoding")
@@ -127,6 +143,9 @@ class FileMapping(BaseModel):
         """Every source column that the mapping needs, each once, in order of first use."""
         named = [column.source for column in self.columns.values() if column.source]
         named += _PLACEHOLDER.findall(self.record_id) + _PLACEHOLDER.findall(self.reference or "")
+        if self.trailer:
+            named += [self.trailer.column, self.trailer.rows]
+            named += [name for pair in self.trailer.totals.items() for name in pair]
         return tuple(dict.fromkeys(named))
 
 

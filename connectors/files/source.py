@@ -13,6 +13,7 @@ from connectors.base import Page, Record, SourceError
 from connectors.files.client import Batch, Drop, inspect, list_drops
 from connectors.files.mapping import Mapper, load_mapping
 from connectors.files.progress import Cursor, FolderPass
+from connectors.files.trailer import proven
 from connectors.reading import unknown_entity, unknown_key
 from registry.contracts import contract_of
 from registry.errors import ConfigurationError
@@ -97,7 +98,10 @@ class FilesSource:
         if drop.change == "rewritten":
             self._notice(f"{name} was rewritten: all of it is read again")
         if drop.change != "unchanged":
-            for batch in drop.batches():
+            batches = drop.batches()
+            if mapper.mapping.trailer:
+                batches = iter(proven(drop, mapper.mapping.trailer, list(batches)))
+            for batch in batches:
                 progress.advance(name, batch.state, drop.is_anew)
                 yield progress.page(_records(mapper, drop, batch))
         progress.end(name, drop.state, drop.is_anew)

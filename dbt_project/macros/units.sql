@@ -63,3 +63,36 @@
             then try_cast(cast({{ quantity }} as decimal(38, 6)) * {{ factor }} as decimal(18, 6))
     end
 {%- endmacro %}
+
+{#
+    The one as an exact fraction of the other in lowest terms, like 5/6. Null where one of them is
+    nothing, where both are alike, and where one is not known.
+#}
+{% macro exact_ratio(quantity, whole) -%}
+    case
+            when {{ quantity }} > 0 and {{ whole }} > 0 and {{ quantity }} <> {{ whole }}
+                then concat(
+                    {{ _millionths(quantity) }}
+                    // gcd({{ _millionths(quantity) }}, {{ _millionths(whole) }}),
+                    '/',
+                    {{ _millionths(whole) }}
+                    // gcd({{ _millionths(quantity) }}, {{ _millionths(whole) }})
+                )
+        end
+{%- endmacro %}
+
+{# Whether two quantities are one in units of which one is `unit` times the other: by products, never
+   by a quotient, because a third of a pack is no number of digits. #}
+{% macro are_apart_by(quantity, other, unit) -%}
+    {{ _millionths(quantity) }} * {{ unit }}.denominator
+                            = {{ _millionths(other) }} * {{ unit }}.numerator
+                            or {{ _millionths(other) }} * {{ unit }}.denominator
+                            = {{ _millionths(quantity) }} * {{ unit }}.numerator
+{%- endmacro %}
+
+{# Whether a quantity is a whole number of units that are larger than the base unit. #}
+{% macro is_whole_number_of(quantity, unit) -%}
+    {{ unit }}.numerator > {{ unit }}.denominator
+                            and {{ _millionths(quantity) }} * {{ unit }}.denominator
+                            % (1000000 * {{ unit }}.numerator) = 0
+{%- endmacro %}

@@ -2,7 +2,7 @@
 
 {#
     `known` is the anti join that drops the codes that are known, `condition` what else must hold.
-    `code_kind` says what the code is: status, movement_type, location, item, party or unit. A code is cleared
+    `code_kind` says what the code is: status, movement_type, location, item, party, unit or document. A code is cleared
     once every record that told it has told something else since. `least`: of how many records it
     takes to be wrong.
 #}
@@ -142,4 +142,39 @@
     {{ _unmapped(
         connector, entity, field, 'unit', condition='landed.' ~ translation ~ ' is null'
     ) }}
+{%- endmacro %}
+
+{#
+    Numbers by which a system names a document of another one that can't be meant: two systems have
+    given it to different things, or the one that has keeps nothing at the place in question.
+    `place_field` is that place. A system of which no place is known may keep things anywhere.
+#}
+{% macro doubtful_documents(connector, entity, field, line_field, place_field) -%}
+    {% set known -%}
+        inner join {{ ref('location_map') }} as here
+            on
+                here.connector = '{{ connector }}'
+                and landed.{{ place_field }} = here.source_location
+        semi join {{ ref('int_object_links') }} as named
+            on
+                named.object_type = 'host_line'
+                and landed.{{ field }} || '/' || landed.{{ line_field }} = named.object_key
+        anti join (
+            select
+                links.object_key,
+                places.location_id
+            from {{ ref('int_object_links') }} as links
+            inner join {{ ref('dim_systems') }} as systems
+                on links.system = systems.system
+            left join {{ ref('location_map') }} as places
+                on systems.connector = places.connector
+            where links.object_type = 'host_line'
+            group by links.object_key, places.location_id
+            having min(links.target_key) = max(links.target_key)
+        ) as meant
+            on
+                landed.{{ field }} || '/' || landed.{{ line_field }} = meant.object_key
+                and here.location_id = coalesce(meant.location_id, here.location_id)
+    {%- endset %}
+    {{ _unmapped(connector, entity, field, 'document', known) }}
 {%- endmacro %}

@@ -15,10 +15,10 @@ import httpx
 from starlette.types import ASGIApp, Message
 
 from connectors.in_process import Hosted, hosting
-from orchestration.pretend import SandboxError, secrets_of, write_configuration
+from orchestration.pretend import Drops, SandboxError, secrets_of, write_configuration
 from registry.settings import Settings
 from sandbox import clock
-from sandbox.distributor import Distributor, partner_folders
+from sandbox.distributor import Distributor, drop_folders, partner_folders, push_folders
 from sandbox.server import build_apps
 from sandbox.settings import SERVICES
 from sandbox.settings import Settings as World
@@ -132,8 +132,13 @@ URLS = {service: f"http://{host(service)}" for service in SERVICES}
 def configuration(home: Path, world: World) -> Settings:
     """Our settings, kept in ``home``, for such a world in this process."""
     folders = partner_folders(home / "sandbox", world.partners)
+    drops = Drops(
+        drop_folders(home / "sandbox", world.regions),
+        push_folders(home / "sandbox", world.carriers),
+        world.drop_seconds,
+    )
     secrets = secrets_of(world.credentials)
-    return write_configuration(home, URLS, secrets, folders, world.processes)
+    return write_configuration(home, URLS, secrets, folders, world.processes, drops)
 
 
 @contextmanager
@@ -147,6 +152,13 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
         for service, app in build_apps(distributor).items()
     }
     time = SandboxClock()
+
+    def skip(seconds: float) -> None:
+        clock.skip(seconds)
+        # Whoever writes files does so at its times, and not when somebody asks another system.
+        with lock:
+            distributor.advance()
+
     try:
         hosts = {name: Hosted(app, time.now) for name, app in transports.items()}
         with clock.skips_forgotten(), hosting(hosts):
@@ -154,7 +166,7 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
                 settings=configuration(home, choices),
                 clock=time,
                 admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
-                skip=clock.skip,
+                skip=skip,
             )
     finally:
         distributor.close()

@@ -169,6 +169,21 @@ def held_and_checked(scene: Scene) -> Truth:
     )
 
 
+def number_in_both(scene: Scene) -> Truth:
+    first, before = scene.order(OLD)
+    scene.write.delivered(first, before)
+    order, placed = scene.order(OLD)
+    scene.write.in_north(order, first.doc_no)
+    at = scene.write.delivered(order, placed)
+    return decoy(
+        "number_in_both",
+        ["erp", "erp_north"],
+        keys_of(order, order.shipments[0]) | {"other_order": first.order},
+        at,
+        "two ERPs count for themselves; to the warehouse the north names its orders with its region",
+    )
+
+
 KINDS = (
     Kind(
         "cancelled_after_shipping",
@@ -184,4 +199,10 @@ KINDS = (
     Kind("released_at_once", "Released a minute after it was accepted", released_at_once),
     Kind("cancelled_before_erp", "Cancelled before the ERP saw it", cancelled_before_erp),
     Kind("held_and_checked", "Booked once its credit was checked", held_and_checked),
+    Kind(
+        "number_in_both",
+        "One document number in both ERPs, for two orders",
+        number_in_both,
+        needs=("north",),
+    ),
 )

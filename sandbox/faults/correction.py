@@ -35,7 +35,7 @@ def field_dropped(scene: Scene) -> Truth:
         systems=["carrier", "oms"],
         keys=keys_of(order, order.shipments[0]),
         since=delivery.seen["carrier"],
-        expected=[("S05", name) for name in order.objects()],
+        expected=[(rule, name) for rule in ("S05", "C01") for name in order.objects()],
         values={
             "carrier": "delivered",
             "oms": "shipped",
@@ -100,6 +100,7 @@ def ignored(scene: Scene) -> Truth:
     assert truth.correction is not None
     record = truth.correction["payload"]["order_record"]
     scene.behave("oms", "ignore", record, times=None, entity="orders")
+    truth.expected.append(("C01", truth.expected[0][1]))
     return _not_kept(truth, "X4", "says yes and keeps the old price", ("unproven",))
 
 

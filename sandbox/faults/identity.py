@@ -184,12 +184,41 @@ def pack_differs(scene: Scene) -> Truth:
     )
 
 
+def number_without_region(scene: Scene) -> Truth:
+    """The warehouse is told of an order of the north by its bare number, which the other ERP has
+    given to another order."""
+    other, before = scene.order(OLD)
+    scene.write.delivered(other, before)
+    order, placed = scene.order(RECENT)
+    scene.write.in_north(order, other.doc_no)
+    scene.write.released(order, placed, pace=0.2)
+    released = order.find("order_released")
+    released.told["wms"] = {"host_order": order.doc_no}
+    return Truth(
+        kind="M7",
+        systems=["erp_north", "wms"],
+        keys=keys_of(order) | {"wms_order": order.wms_order, "other_order": other.order},
+        since=released.seen["wms"],
+        expected=[
+            ("M01", f"wms.order_lines.host_order={order.doc_no}"),
+            *(("O06", name) for name in order.objects()),
+        ],
+        values={"wms": order.doc_no, "real": order.host_order, "erp": f"is {other.order}"},
+    )
+
+
 KINDS = (
     Kind("M1", "The OMS sells an item that no system knows", item_unmapped),
     Kind("M2", "The OMS writes an item number in another way", item_variant),
     Kind("M3", "The WMS keeps one item under two numbers", item_twice),
     Kind("M4", "The WMS calls a warehouse by another name", location_alias, undated=True),
     Kind("M5", "The ERP booked cases as eaches", cases_for_eaches, undated=True),
+    Kind(
+        "M7",
+        "The WMS names an order of the north by a number that the other ERP has given, too",
+        number_without_region,
+        needs=("north",),
+    ),
     Kind("M8", "The ERP keeps a customer under a second number", customer_twice),
     Kind(
         "M9",

@@ -23,7 +23,7 @@ class Kind:
     ``undated``: nothing in it carries a date of its own, only the last change does. So one that is
     injected later begins at its injection and falls due a grace period after it.
     ``takes_free_stock``: needs items or positions that no other kind uses, so it is staged first.
-    ``needs``: business processes and trading partners without which a world can't hold it.
+    ``needs``: business processes, trading partners and regions without which a world can't hold it.
     ``mixed``: every history has some of it; else it is injected only (it falls due so long after it
     was read, or keeps a target waiting so long, that a demo would not see its end).
     ``whole_feed``: the feed (``erp.stock``) or system that all of it disturbs for a while, and so
@@ -41,7 +41,7 @@ class Kind:
 
     def missing(self, settings: Settings) -> tuple[str, ...]:
         """What of its needs a world of these settings has not."""
-        there = {*settings.processes, *settings.partners}
+        there = {*settings.processes, *settings.partners, *settings.regions}
         return tuple(need for need in self.needs if need not in there)
 
     @property

@@ -67,12 +67,12 @@ def unknown_scan_code(scene: Scene) -> Truth:
 
 
 def posted_when_printed(scene: Scene) -> Truth:
-    """One change of meaning, several orders: the ERP calls posted what it only printed."""
+    """One change of meaning, and all that one run printed: the ERP calls it posted."""
     orders = [scene.order(RECENT) for _ in range(3)]
+    printed_at = max(scene.write.released(order, placed, pace=0.2) for order, placed in orders)
     phantoms = []
-    for order, placed in orders:
-        released = scene.write.released(order, placed, pace=0.2)
-        scene.write.ship(order, released, pace=0.0)
+    for order, _ in orders:
+        scene.write.ship(order, printed_at, pace=0.0)
         printed = order.find("shipped")
         printed.seen = {"erp": printed.at}
         phantoms.append(printed)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count
 
-from sandbox.catalogue import LOCATIONS, THIRD_PARTY, Item
+from sandbox.catalogue import LOCATIONS, NORTH, THIRD_PARTY, Item, erp_system
 from sandbox.clock import DAY, HOUR
 from sandbox.events import Event
 from sandbox.numbers import LIVE_NUMBERS_FROM, Numbers
@@ -60,13 +60,19 @@ class Company:
         writer = OrderWriter(rng, numbers, items)
         told = frozenset(settings.processes)
         third_party = "threepl" in settings.partners
-        self.locations = (*LOCATIONS, THIRD_PARTY) if third_party else LOCATIONS
+        self.locations = (
+            *LOCATIONS,
+            *([NORTH] if "north" in settings.regions else []),
+            *([THIRD_PARTY] if third_party else []),
+        )
         a_day = settings.orders / settings.days
         here = a_day / len(self.locations)
         self.stock = Stock(self.engine)
         billing = Billing(self.engine, writer, "payments" in told)
         warehouses = {
-            location: Warehouse(self.engine, writer, self.stock, billing, here)
+            location: Warehouse(
+                self.engine, writer, self.stock, billing, here, settings.carriers
+            )
             for location in self.locations
         }
         carriers = {
@@ -79,7 +85,9 @@ class Company:
         purchasing = Purchasing(self.engine, numbers, items, self.stock, daily, frozenset(hear))
         finds = max(5, len(items) // 2)
         returns = Returns(self.engine, writer, self.stock) if "returns" in told else None
-        customers = Customers(self.engine, writer, self.stock, warehouses, carriers, returns)
+        customers = Customers(
+            self.engine, writer, self.stock, warehouses, carriers, returns, "credit" in told
+        )
 
         self._open(items, purchasing, sorted(staged, key=lambda event: event.at))
         self.stock.when_low = purchasing.replenish
@@ -161,6 +169,7 @@ class Company:
 
 
 def _created(item: Item, locations: tuple[str, ...]) -> Event:
+    erps = {erp_system(location) for location in locations}
     return Event(
         OPENING,
         "item_created",
@@ -174,5 +183,5 @@ def _created(item: Item, locations: tuple[str, ...]) -> Event:
             "price": item.price,
             "locations": list(locations),
         },
-        {"erp": OPENING, "oms": OPENING + 1.0, "wms": OPENING + 2.0},
+        dict.fromkeys(erps, OPENING) | {"oms": OPENING + 1.0, "wms": OPENING + 2.0},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import Item, warehouse_system
+from sandbox.catalogue import Item, erp_system, warehouse_system
 from sandbox.events import Event
 from sandbox.numbers import Numbers
 from sandbox.orders import lag
@@ -75,6 +75,9 @@ class Counts:
                 "stock_adjusted",
                 ref,
                 {"ref": ref, "item": item, "location": location, "qty": qty, "reason": reason},
-                {warehouse_system(location): wms, "erp": wms + lag(engine.rng, "erp_stock")},
+                {
+                    warehouse_system(location): wms,
+                    erp_system(location): wms + lag(engine.rng, "erp_stock"),
+                },
             )
         )

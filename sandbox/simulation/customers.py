@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from typing import Any
 
-from sandbox.catalogue import THIRD_PARTY
+import simpy
+
+from sandbox.catalogue import NORTH, THIRD_PARTY
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.orders import LAGS, Order, OrderWriter
@@ -28,6 +31,12 @@ _CANCELLATION = longest("erp_order", "wms_order")
 # Shares of orders that are cancelled at once, once booked, and once they are in the warehouse.
 _REGRETTED, _CANCELLED, _CANCELLED_LATE = 0.01, 0.035, 0.015
 
+_HELD, _REFUSED = 0.06, 0.1
+"""Share of the orders that wait for a check of the customer's credit, and of those that fail it."""
+
+_IN_NORTH = 0.15
+"""Share of the orders that the region north takes, where there is one."""
+
 _AT_THIRD_PARTY = 0.2
 """Share of the orders that a third-party warehouse ships, where there is one."""
 
@@ -43,6 +52,7 @@ class Customers:
         warehouses: dict[str, Warehouse],
         carriers: dict[str, Carrier],
         returns: Returns | None,
+        checks_credit: bool = False,
     ) -> None:
         self.engine = engine
         self.writer = writer
@@ -50,6 +60,7 @@ class Customers:
         self.warehouses = warehouses
         self.carriers = carriers
         self.returns = returns
+        self.checks_credit = checks_credit
 
     def order(self, arrivals: Iterable[tuple[int, float]]) -> Process:
         """One order after the other."""
@@ -58,6 +69,8 @@ class Customers:
             order = self.writer.start(number)
             if THIRD_PARTY in self.warehouses and self.engine.rng.random() < _AT_THIRD_PARTY:
                 order.location = THIRD_PARTY
+            elif NORTH in self.warehouses and self.engine.rng.random() < _IN_NORTH:
+                self.writer.in_north(order)
             self.writer.place(order, self.engine.now)
             self.engine.tell(order.find("order_placed"))
             self.engine.start(self._life(order))
@@ -72,7 +85,13 @@ class Customers:
             return
         yield engine.wait(MINUTE, 20 * MINUTE)
         yield from engine.settles(_ACCEPTANCE)
-        engine.tell(writer.accepted(order, engine.now))
+        held = self.checks_credit and engine.rng.random() < _HELD
+        accepted = writer.accepted(order, engine.now)
+        if held:
+            accepted.told[order.erp] = {"held": True}
+        engine.tell(accepted)
+        if held and not (yield from self._credit_is_good(order)):
+            return
         if fate < _REGRETTED + _CANCELLED:
             yield engine.wait(25 * MINUTE, 13 * MINUTE)
             yield from engine.settles(_CANCELLATION)
@@ -92,8 +111,22 @@ class Customers:
             return
         yield from self.warehouses[order.location].handle(order)
         yield from self.carriers[order.location].carry(order)
-        if self.returns is not None:
+        # What the region north takes back, its office settles without a document.
+        if self.returns is not None and order.location != NORTH:
             self.returns.delivered(order)
+
+    def _credit_is_good(self, order: Order) -> Generator[simpy.Event, Any, bool]:
+        """Somebody looks at what the customer owes; whose credit fails, whose order is cancelled."""
+        engine = self.engine
+        yield engine.wait(30 * MINUTE, 9 * HOUR)
+        if engine.rng.random() < _REFUSED:
+            yield from engine.settles(_CANCELLATION)
+            self._cancel(order, "oms", "erp")
+            return False
+        yield from engine.settles(1.0)
+        seen = {order.erp: engine.now}
+        engine.tell(self.writer.add(order, engine.now, "credit_checked", seen))
+        return True
 
     def _translated(self, order: Order) -> Process:
         """The third party's translator has the release, and says so."""

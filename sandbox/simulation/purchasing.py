@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.catalogue import Item, supplier_of, warehouse_system
+from sandbox.catalogue import Item, erp_system, supplier_of, warehouse_system
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.numbers import Numbers
@@ -178,5 +178,8 @@ def receipt(engine: Engine, numbers: Numbers, at: float, position: Position, qty
         "stock_received",
         ref,
         {"ref": ref, "item": item, "location": location, "qty": qty},
-        {warehouse_system(location): wms, "erp": wms + lag(engine.rng, "erp_stock")},
+        {
+            warehouse_system(location): wms,
+            erp_system(location): wms + lag(engine.rng, "erp_stock"),
+        },
     )

@@ -6,6 +6,7 @@ import math
 
 import simpy
 
+from sandbox.carriers import HOUSE, PUSHING
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.orders import LAGS, Order, OrderWriter
 from sandbox.simulation.billing import Billing
@@ -29,7 +30,10 @@ def _hands(orders_a_day: float, seconds_each: float) -> int:
 
 
 class Warehouse:
-    """One of the distributor's own warehouses, staffed for ``orders_a_day``."""
+    """One of the distributor's own warehouses, staffed for ``orders_a_day``.
+
+    ``carriers``: who takes parcels there beside the house carrier.
+    """
 
     def __init__(
         self,
@@ -38,11 +42,13 @@ class Warehouse:
         stock: Stock,
         billing: Billing,
         orders_a_day: float,
+        carriers: tuple[str, ...] = (),
     ) -> None:
         self.engine = engine
         self.writer = writer
         self.stock = stock
         self.billing = billing
+        self.carriers = tuple(PUSHING[name] for name in carriers)
         picking = _LINES * (_PICK_LINE[0] + _PICK_LINE[1] / 2)
         packing = _PACK_ORDER[0] + _PACK_ORDER[1] / 2
         self.pickers = simpy.Resource(engine.env, _hands(orders_a_day, picking))
@@ -58,7 +64,9 @@ class Warehouse:
         yield from self._work(self.packers, order, "order_packed", _PACK_ORDER)
         yield engine.wait(5 * MINUTE, 2 * HOUR)
         yield from engine.settles(SHIPPING_SETTLES)
-        writer.parcel(order)
+        carriers = (HOUSE, *self.carriers)
+        # Nothing is drawn where there is nothing to choose.
+        writer.parcel(order, carrier=engine.rng.choice(carriers) if self.carriers else HOUSE)
         engine.tell(writer.labelled(order, engine.now))
         yield engine.wait(3 * MINUTE)
         engine.tell(writer.left(order, engine.now))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, erp_item
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item, erp_system
 from sandbox.clock import local_naive
 from sandbox.numbers import Numbers
 from sandbox.tables import Document, Table
@@ -369,6 +369,8 @@ class ErpView(View):
             }
         )
         for location in data["locations"]:
+            if erp_system(location) != self.system:
+                continue
             self.stock.put(
                 {
                     "item_no": item_no,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import LOCATIONS, wms_sku
+from sandbox.carriers import HOUSE
+from sandbox.catalogue import THIRD_PARTY, wms_sku
 from sandbox.numbers import Numbers
 from sandbox.settings import WMS_CLOCK_FAST_SECONDS
 from sandbox.tables import Document, Table
@@ -148,7 +149,9 @@ class WmsView(View):
                 "UpdatedMs": clock_ms(stamp),
             }
         )
-        for location in LOCATIONS:
+        for location in data["locations"]:
+            if location == THIRD_PARTY:
+                continue
             self.inventory.put(
                 {"Sku": sku, "Whse": location, "OnHand": 0, "Allocated": 0, "Damaged": 0}
             )
@@ -174,7 +177,9 @@ class WmsView(View):
             }
             for line in data["lines"]
         ]
-        self.create_order(data["wms_order"], data["doc_no"], data["location"], lines, when, stamp)
+        self.create_order(
+            data["wms_order"], _host_order(data), data["location"], lines, when, stamp
+        )
 
     def on_order_picked(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(data["wms_order"])
@@ -198,12 +203,12 @@ class WmsView(View):
             {
                 "ShipNbr": data["shipment"],
                 "OrderNbr": data["wms_order"],
-                "HostOrder": data["doc_no"],
+                "HostOrder": order["HostOrder"],
                 "Whse": data["location"],
                 "Status": "SHIPPED",
                 "ShippedMs": clock_ms(data.get("shipped_at", when)),
                 "TrackingNbr": data["tracking"],
-                "Carrier": "SWFT",
+                "Carrier": data.get("carrier", HOUSE.scac),
                 "UpdatedMs": clock_ms(stamp),
                 "Version": 1,
                 "Lines": [
@@ -251,3 +256,9 @@ class WmsView(View):
 
     def on_stock_drifted(self, data: dict[str, Any], when: float, stamp: float) -> None:
         self._shift(wms_sku(data["item"]), data["location"], on_hand=data["qty"])
+
+
+def _host_order(data: dict[str, Any]) -> str:
+    """How the ERP calls the order towards the warehouse: by its number, unless it says more."""
+    number: str = data.get("host_order") or data["doc_no"]
+    return number

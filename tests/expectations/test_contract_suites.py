@@ -7,8 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from expectations.checks import Check
-from expectations.contract_suites import contract_checks, feeds
+from expectations.contract_suites import contract_checks, feeds, newest_extractions
 from expectations.gate import GateReport, run_gate
 from registry.contracts import contract_of
 from registry.systems import Registry, System
@@ -34,13 +33,8 @@ BALANCE: dict[str, Any] = {
 
 
 def judge(connection: duckdb.DuckDBPyConnection, registry: Registry) -> GateReport:
-    return run_gate(connection, registry, "build-1", contract_checks_of(registry))
-
-
-def contract_checks_of(registry: Registry) -> list[Check]:
-    return [
-        check for system, contract in feeds(registry) for check in contract_checks(system, contract)
-    ]
+    checks = list(contract_checks(registry, newest_extractions(connection)))
+    return run_gate(connection, registry, "build-1", checks)
 
 
 def test_empty_feeds_pass(connection, registry) -> None:

@@ -172,6 +172,14 @@ def test_every_announced_suite_is_reported(connection, registry) -> None:
     assert all(suite.checks for suite in report.suites)
 
 
+def test_without_the_log_of_loads_every_system_is_stopped(connection, registry) -> None:
+    connection.execute("drop view landing.extractions")
+    report = run_gate(connection, registry, "b")
+    assert {suite.outcome for suite in report.suites} == {"crashed"}
+    assert {verdict.outcome for verdict in report.systems.values()} == {"crashed"}
+    assert "log of loads can't be read" in report.systems["wms"].reason
+
+
 def test_the_lock_is_released_and_the_connection_still_works(settings, registry, events) -> None:
     run_gate(events, registry, "b", [check(NotNull("event_id"))])
     assert events.execute("select count(*) from core.events").fetchone() == (2,)

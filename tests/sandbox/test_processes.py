@@ -152,7 +152,7 @@ def test_customers_pay_what_was_billed(opened: Distributor) -> None:
 
 
 def test_an_order_on_hold_is_booked_once_its_credit_was_checked(tmp_path: Path) -> None:
-    choices = replace(FULL, orders=150, mix={"O10": 1, "held_and_checked": 1})
+    choices = replace(FULL, orders=150, processes=(), mix={"O10": 1, "held_and_checked": 1})
     distributor = Distributor(tmp_path, choices)
     held = [row for row in documents(distributor, "erp", "sales_orders") if row["held"]]
     assert sorted(row["validated"] is not None for row in held) == [False, True]
@@ -179,6 +179,29 @@ def accrued_at(events: list[Event], moment: float) -> int:
         elif event.kind == "supplier_invoiced":
             accrued -= sum(line["qty"] * line["cost"] for line in event.data["lines"])
     return accrued
+
+
+def test_of_orders_on_hold_most_go_on_and_the_others_are_cancelled(
+    events: list[Event], opened: Distributor
+) -> None:
+    held = {
+        event.subject: event
+        for event in events
+        if event.kind == "order_accepted" and event.as_told_to("erp").get("held")
+    }
+    checked = by(events, ("credit_checked",), "order")
+    released = by(events, ("order_released",), "order")
+    cancelled = by(events, ("lines_cancelled",), "order")
+    assert 40 < len(held) < 150
+    assert set(checked) <= set(held)
+    for number in set(held) & set(released):
+        assert checked[number][0].at <= released[number][0].at
+    refused = [number for number in held if number in cancelled and number not in checked]
+    assert 0 < len(refused) < len(checked) / 4
+    for document in documents(opened, "erp", "sales_orders"):
+        if document["ext_ref"] in held:
+            assert document["held"]
+            assert bool(document["booked"]) == bool(document["validated"])
 
 
 def test_a_month_is_closed_with_what_was_received_and_not_billed() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.errors import SandboxError
-from sandbox.settings import PARTNERS, PROCESSES, Settings
+from sandbox.settings import CARRIERS, PARTNERS, PROCESSES, REGIONS, Settings
 from sandbox.worldfile import read_world
 
 
@@ -17,8 +18,9 @@ def test_the_demo_is_the_default() -> None:
 
 def test_worlds_by_name_add_processes_and_partners() -> None:
     full, threepl = read_world("full"), read_world("threepl")
-    assert full == Settings(processes=PROCESSES, partners=("suppliers",))
-    assert threepl == Settings(processes=PROCESSES, partners=PARTNERS)
+    more: dict[str, Any] = {"processes": PROCESSES, "regions": REGIONS, "carriers": CARRIERS}
+    assert full == Settings(partners=("suppliers",), **more)
+    assert threepl == Settings(partners=PARTNERS, **more)
 
 
 def test_a_file_chooses_and_the_command_line_changes(tmp_path: Path) -> None:

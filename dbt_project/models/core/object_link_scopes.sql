@@ -7,7 +7,8 @@ select
     object_type,
     object_key,
     order_line_id,
-    quantity
+    quantity,
+    cast(null as varchar) as told_by
 from {{ ref('object_links') }}
 qualify row_number() over (
         partition by system, object_type, object_key, order_line_id order by quantity
@@ -18,9 +19,13 @@ select
     object_type,
     object_key,
     order_line_id,
-    quantity
+    quantity,
+    case
+        when min(system) over same_link = max(system) over same_link then system
+    end as told_by
 from {{ ref('object_links') }}
 where certainty = 'certain'
+window same_link as (partition by object_type, object_key, order_line_id)
 qualify row_number() over (
         partition by object_type, object_key, order_line_id order by system, quantity
     ) = 1

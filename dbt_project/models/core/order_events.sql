@@ -214,24 +214,45 @@ flattened as (
         on told.system = systems.system
 ),
 
+-- Who keeps nothing at a place can't be meant by what happens there: two ERPs may have given one
+-- number. Of whom no place is known, any may be.
+places as (
+    select
+        system,
+        list(distinct location_id) as kept_places
+    from {{ ref('dim_locations') }}
+    group by system
+),
+
+links as (
+    select
+        links.*,
+        places.kept_places
+    from {{ ref('object_link_scopes') }} as links
+    left join places
+        on links.told_by = places.system
+),
+
 linked as (
     select
         flattened.*,
         case
             when flattened.link_type = 'order_line' then flattened.link_key
-            else links.order_line_id
+            when coalesce(list_contains(links.kept_places, flattened.location_id), true)
+                then links.order_line_id
         end as order_line_id,
         case
             -- What is linked as what it is names itself: a package, a message, a whole order.
             when flattened.link_type in (flattened.object_type, 'order_line')
                 then flattened.link_key
-            else links.order_line_id
+            when coalesce(list_contains(links.kept_places, flattened.location_id), true)
+                then links.order_line_id
         end as object_id,
         -- A carrier knows packages, not lines: the packing list says how much of a line it carries.
         coalesce(flattened.quantity, links.quantity) as linked_quantity
     from flattened
     -- What is no line has none to look for.
-    left join {{ ref('object_link_scopes') }} as links
+    left join links
         on
             case
                 when flattened.link_type not in (flattened.object_type, 'order_line')

@@ -13,7 +13,7 @@
     ]),
     ('demo_carrier', ['tracking_events']),
     ('carrier_tracking', ['tracking_events']),
-    ('files', ['purchase_order_lines']),
+    ('files', ['purchase_order_lines', 'erp_document_lines', 'erp_stock']),
     ('sap_odata', [
         'products', 'sales_order_items', 'delivery_items', 'billing_items', 'purchase_order_items',
     ]),

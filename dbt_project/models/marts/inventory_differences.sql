@@ -88,13 +88,28 @@ graces as (
     group by role, milestone
 ),
 
-packs as (
+-- By what an item can be miscounted where one unit is taken for another: the size of each unit that
+-- a system uses, in base units, as an exact fraction.
+unit_sizes as (
+    select distinct
+        items.item_id,
+        units.numerator * case when units.is_pack then items.pack_numerator else 1 end as numerator,
+        units.denominator * case when units.is_pack then items.pack_denominator else 1 end
+            as denominator
+    from {{ ref('dim_items') }} as items
+    inner join {{ ref('dim_systems') }} as systems
+        on items.system = systems.system
+    inner join {{ ref('units') }} as units
+        on systems.connector = units.connector
+),
+
+factors as (
     select
-        object_id as item_id,
-        list(distinct value) as pack_quantities
-    from {{ ref('attribute_versions') }}
-    where field = 'pack_quantity' and valid_to_latest is null and value > 1
-    group by object_id
+        item_id,
+        list(struct_pack(numerator := numerator, denominator := denominator)) as unit_factors
+    from unit_sizes
+    where numerator <> denominator
+    group by item_id
 ),
 
 parts as (
@@ -122,19 +137,14 @@ parts as (
             when documents.is_status_change then 'wrong_state'
             when documents.copy_movements = 0 then 'lost'
             when documents.authority_movements = 0 then 'unbacked'
-            -- By a product, never by a quotient: a third of a pack is no number of digits.
             when
                 documents.copy_movements = documents.authority_movements
                 and list_contains(
-                    list_concat(
-                        list_transform(
-                            packs.pack_quantities,
-                            lambda pack: pack * documents.authority_change = documents.copy_change
-                        ),
-                        list_transform(
-                            packs.pack_quantities,
-                            lambda pack: pack * documents.copy_change = documents.authority_change
-                        )
+                    list_transform(
+                        factors.unit_factors,
+                        lambda unit: {{ are_apart_by(
+                            'documents.copy_change', 'documents.authority_change', 'unit'
+                        ) }}
                     ),
                     true
                 )
@@ -159,8 +169,8 @@ parts as (
             documents.last_role = graces.role
             and case documents.last_kind when 'shipment' then 'shipped' else documents.last_kind end
             = graces.milestone
-    left join packs
-        on documents.item_id = packs.item_id
+    left join factors
+        on documents.item_id = factors.item_id
     union all by name
     select
         judged.rule_id,
@@ -178,8 +188,8 @@ parts as (
             when
                 list_contains(
                     list_transform(
-                        packs.pack_quantities,
-                        lambda pack: judged.residual_quantity % pack = 0
+                        factors.unit_factors,
+                        lambda unit: {{ is_whole_number_of('judged.residual_quantity', 'unit') }}
                     ),
                     true
                 )
@@ -187,8 +197,8 @@ parts as (
             else 'residual'
         end as cause
     from judged
-    left join packs
-        on judged.item_id = packs.item_id
+    left join factors
+        on judged.item_id = factors.item_id
     where judged.residual_quantity <> 0
 )
 

@@ -1,6 +1,6 @@
 -- What is wrong with feeds and codes, from when until when, by the log of extractions, the
--- quarantine, the codes that no mapping knows, when carriers reported what, and values that come
--- back again and again. What the rules of the family feed are about.
+-- quarantine, the codes that no mapping knows, when carriers reported what, values that come back
+-- again and again, and corrections that nobody saw. What the rules of the family feed are about.
 {% set signals = {
     'failing': ('not is_complete', 'is_complete'),
     'empty': ('is_complete and told_count = 0', 'is_complete and told_count > 0'),
@@ -282,6 +282,23 @@ turns as (
     group by system, entity, object_id
 ),
 
+-- What a target accepted and two complete extractions did not show: until a later one does, it is
+-- taken back, or it is tried once more.
+unseen_corrections as (
+    select
+        *,
+        least(
+            lead(updated_at) over (partition by correction_key order by version_number),
+            min(created_at) over (
+                partition by proposal_key
+                order by created_at
+                range between interval 1 microsecond following and unbounded following
+            )
+        ) as ended_at
+    from {{ ref('stg_tallyman__corrections') }}
+    qualify state = 'unproven'
+),
+
 codes as (
     select
         *,
@@ -369,6 +386,23 @@ troubles as (
     from turns
     left join {{ ref('feed_watermarks') }} as watermarks
         on turns.system = watermarks.system and turns.entity = watermarks.entity
+    union all
+    select
+        'unseen_correction' as signal,
+        null as error_kind,
+        corrections.target_system as system,
+        cast(null as varchar) as entity,
+        corrections.object_id,
+        0 as run,
+        corrections.kind || ' ' || corrections.correction_key || ': ' || corrections.state_reason
+            as observed,
+        corrections.updated_at as begun_at,
+        corrections.ended_at as ended_from,
+        corrections.ended_at as ended_to,
+        corrections.raw_key
+    from unseen_corrections as corrections
+    inner join {{ ref('dim_systems') }} as systems
+        on corrections.target_system = systems.system
 )
 
 select

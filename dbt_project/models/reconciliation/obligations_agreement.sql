@@ -225,6 +225,25 @@ last_right as (
             and disagreements.object_key = segments.object_key
             and disagreements.first_position > segments.position
     group by all
+),
+
+-- Where what a document tells took place, if that is one place: its goods moved there and nowhere
+-- else.
+places as (
+    select
+        events.order_line_id,
+        events.document,
+        case when count(distinct events.location_id) = 1 then any_value(events.location_id) end
+            as location_id
+    from {{ ref('order_events') }} as events
+    inner join (
+        select distinct
+            order_line_id,
+            document
+        from disagreements
+    ) as told
+        on events.order_line_id = told.order_line_id and events.document = told.document
+    group by events.order_line_id, events.document
 )
 
 select
@@ -242,7 +261,7 @@ select
     cast(null as varchar) as line_record,
     disagreements.field,
     case when disagreements.object_type = 'item' then disagreements.object_id end as item_id,
-    cast(null as varchar) as location_id,
+    places.location_id,
     abs(disagreements.authority_value - disagreements.copy_value) as quantity,
     cast(disagreements.authority_value as varchar) as expected_value,
     cast(disagreements.copy_value as varchar) as observed_value,
@@ -267,3 +286,7 @@ left join last_right
         and disagreements.field = last_right.field
         and disagreements.object_key = last_right.object_key
         and disagreements.island = last_right.island
+left join places
+    on
+        disagreements.order_line_id = places.order_line_id
+        and disagreements.document = places.document

@@ -6,6 +6,7 @@
     'int_order_events__demo_carrier',
     'int_order_events__carrier_tracking',
     'int_order_events__files',
+    'int_order_events__files_erp',
     'int_order_events__sap_odata',
     'int_order_events__x12_purchase_orders',
     'int_order_events__x12_suppliers',

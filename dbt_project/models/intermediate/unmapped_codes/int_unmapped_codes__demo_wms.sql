@@ -23,6 +23,8 @@ union all
 union all
 {{ unmapped_items('demo_wms', 'transactions', 'sku') }}
 union all
+{{ doubtful_documents('demo_wms', 'order_lines', 'host_order', 'host_line', 'whse') }}
+union all
 {{ ambiguous_items('demo_wms', 'items', 'gtin') }}
 union all
 {{ unmapped_units('demo_wms', 'order_lines', 'uom') }}

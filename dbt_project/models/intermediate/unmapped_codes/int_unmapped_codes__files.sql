@@ -1,4 +1,4 @@
--- Values of purchase order lines from files that have no translation.
+-- Values in files that have no translation, and codes of an ERP in files that no seed knows.
 select
     'files' as connector,
     methods.system,
@@ -16,3 +16,13 @@ inner join {{ ref('stg_files__purchase_order_lines') }} as lines
     on methods.raw_key = lines.raw_key
 where methods.method = 'unmapped' and methods.source_value is not null
 group by methods.system, methods.entity, methods.column_name, methods.source_value
+union all
+{{ unmapped_statuses('files', 'erp_document_lines', 'status') }}
+union all
+{{ unmapped_movement_types('files', 'erp_document_lines', 'movement_type') }}
+union all
+{{ unmapped_locations('files', 'erp_document_lines', 'place') }}
+union all
+{{ unmapped_locations('files', 'erp_stock', 'place') }}
+union all
+{{ unmapped_units('files', 'erp_document_lines', 'uom') }}

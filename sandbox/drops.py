@@ -1,0 +1,74 @@
+"""Batch files of a legacy ERP: at most every so many seconds it writes out what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sandbox.clock import HOUR, local_naive
+from sandbox.store import Store
+from sandbox.views.north import COLUMNS, STOCK_COLUMNS, Line, NorthErpView, total
+
+_OVERLAP = 2 * HOUR
+"""How far a file reaches back before the last one: its clock shows an hour twice in autumn."""
+_LAST = "dropped_at"
+
+
+class DropBox:
+    """The folder into which an ERP drops its files.
+
+    Semicolons, decimal commas, Windows' letters. ``docs/DOCS_<UTC>.csv`` has the lines of all
+    documents that changed since the file before, ``stock/STOCK_<UTC>.csv`` what is on hand. The
+    last line of each is a trailer (``T``): the number of lines before it, and the sum of their
+    quantities. A file appears whole.
+    """
+
+    def __init__(self, folder: Path, view: NorthErpView, store: Store, every: float) -> None:
+        self.folder = folder
+        self.view = view
+        self.store = store
+        self.every = every
+        self._last: float | None = store.get(_LAST)
+        for name in ("docs", "stock"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def write_if_due(self, now: float) -> None:
+        """Write the files of this moment, if one of the times for it has passed since the last."""
+        last = self._last
+        if last is not None and now // self.every == last // self.every:
+            return
+        since = "" if last is None else local_naive(last - _OVERLAP)
+        as_of = local_naive(now)
+        name = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        self._write("docs", f"DOCS_{name}", COLUMNS, self.view.lines_since(since), "QTY")
+        self._write("stock", f"STOCK_{name}", STOCK_COLUMNS, self.view.balances(as_of), "QOH")
+        self._last = now
+        self.store.begin()
+        self.store.set(_LAST, now)
+        self.store.commit()
+
+    def _write(
+        self, kind: str, name: str, columns: Sequence[str], lines: Iterable[Line], summed: str
+    ) -> None:
+        rows = list(lines)
+        trailer: Line = {columns[0]: "T", columns[1]: len(rows), summed: total(rows, summed)}
+        text = "".join(
+            ";".join(_written(row.get(column)) for column in columns) + "\r\n"
+            for row in (dict(zip(columns, columns, strict=True)), *rows, trailer)
+        )
+        target = self.folder / kind / f"{name}.csv"
+        draft = target.with_suffix(".tmp")
+        draft.write_text(text, encoding="cp1252", newline="")
+        draft.replace(target)
+
+
+def _written(value: str | int | None) -> str:
+    """A field as it writes it: numbers with a comma, moments and names as they are."""
+    text = "" if value is None else str(value)
+    return text.replace(".", ",") if _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    whole, point, fraction = text.removeprefix("-").partition(".")
+    return bool(point) and whole.isdigit() and fraction.isdigit()
