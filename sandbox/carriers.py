@@ -25,7 +25,9 @@ class Carrier:
 
 
 HOUSE = Carrier("SWFT", "carrier", {})
-UPS = Carrier("UPSN", "pushes", {"OC": "M", "PU": "P", "DP": "I", "AR": "I", "OD": "O", "DL": "D"})
+UPS = Carrier(
+    "UPSN", "pushes", {"OC": "M", "PU": "P", "DP": "I", "AR": "I", "OD": "O", "DL": "D"}
+)
 USPS = Carrier(
     "USPS", "pushes", {"OC": "GX", "PU": "03", "DP": "EF", "AR": "07", "OD": "OF", "DL": "01"}
 )

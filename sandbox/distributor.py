@@ -191,9 +191,7 @@ class Distributor:
             north = self.views[name]
             kept["payments"] += ((north, ErpSettlements(self.numbers)),)
         # Two processes may share books.
-        wanted = {
-            id(books): (view, books) for name in processes for view, books in kept.get(name, ())
-        }
+        wanted = {id(books): (view, books) for name in processes for view, books in kept.get(name, ())}
         for view, books in wanted.values():
             view.keep(books)
 

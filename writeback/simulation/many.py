@@ -145,12 +145,7 @@ def figures(total: Sum, first_seed: int, wall_seconds: float) -> dict[str, Any]:
         "effects": total.effects,
         "verified": total.verified,
         **{name: total.broken[name] for name in PROPERTIES},
-        "upper_bounds": {
-            name: 3 / exposed
-            if (exposed := getattr(total, of)) and not total.broken[name]
-            else None
-            for name, of in EXPOSED.items()
-        },
+        "upper_bounds": {name: _bound(total, name) for name in EXPOSED},
         "convergence_p50": quantile(total.convergence, 0.5),
         "convergence_p95": quantile(total.convergence, 0.95),
         "convergence_max": quantile(total.convergence, 1.0),
@@ -165,6 +160,11 @@ def figures(total: Sum, first_seed: int, wall_seconds: float) -> dict[str, Any]:
         "cpu_seconds": round(total.cpu_seconds, 1),
         "wall_seconds": round(wall_seconds, 1),
     }
+
+
+def _bound(total: Sum, name: str) -> float | None:
+    exposed: int = getattr(total, EXPOSED[name])
+    return 3 / exposed if exposed and not total.broken[name] else None
 
 
 def is_clean(result: dict[str, Any]) -> bool:
