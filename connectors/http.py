@@ -65,7 +65,7 @@ class NoAnswerError(SourceError):
 
 
 class TransientError(SourceError):
-    """A read that may succeed when it is repeated; ``retry_after`` is the source's own wish."""
+    """A read that may succeed when it is repeated."""
 
     def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(kind, message)
@@ -356,7 +356,8 @@ class HttpClient:
             try:
                 return self._read_once(path, params, body, headers)
             except TransientError as error:
-                if attempt == READ_ATTEMPTS:
+                # Who wants to be left alone for longer than we wait here is: another time.
+                if attempt == READ_ATTEMPTS or (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
                     raise
                 self._sleep(_wait(attempt, error.retry_after))
             attempt += 1

@@ -40,15 +40,15 @@ def undo(
     """
     if not actor.strip():
         raise UndoError("an undo needs the name of the person who wants it")
-    stopped = store.kill_switch_reason()
-    if stopped is not None:
-        raise UndoError(f"nothing is sent while the kill switch is on: {stopped}")
     key = store.resolve_key(correction_key)
     # Held up for longer than that, somebody else may have it, or have stopped all sending.
     deadline = Deadline.after(UNDO_LEASE, clock)
     now = clock.now()
     token = new_token(rng)
     with store.write() as connection:
+        stopped = store.kill_reason_in(connection)
+        if stopped is not None:
+            raise UndoError(f"nothing is sent while the kill switch is on: {stopped}")
         correction = store.one(connection, key)
         target = targets.get(correction.target_system)
         if target is None or target.system.write_mode != "on":

@@ -98,13 +98,20 @@ def test_a_read_survives_technical_trouble():
         ("3", 3.0),
         (format_datetime(NOW + timedelta(seconds=7), usegmt=True), 7.0),
         ("soon", 0.25),
-        ("86400", 20.0),
+        ("20", 20.0),
     ],
 )
 def test_the_sources_wish_to_wait_is_honoured_within_reason(header, expected):
     rig = Rig(httpx.Response(429, headers={"Retry-After": header}), httpx.Response(200, json={}))
     rig.client.get_json("x")
     assert rig.slept == [expected]
+
+
+def test_a_source_that_wants_to_be_left_alone_for_long_is_not_asked_again():
+    rig = Rig(httpx.Response(429, headers={"Retry-After": "21"}))
+    error = failure(lambda: rig.client.get_json("x"))
+    assert (error.kind, error.retry_after) == ("rate_limited", 21.0)
+    assert (len(rig.requests), rig.slept) == (1, [])
 
 
 @pytest.mark.parametrize(

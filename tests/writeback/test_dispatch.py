@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import invoice, quantity_change
 
-from connectors.base import CorrectionRequest
+from connectors.base import CorrectionRequest, SourceError, TargetState
 from writeback.approval import approve
 from writeback.dispatch import BREAKER_FAILURES, deliver_due
 
@@ -489,6 +490,48 @@ def test_the_breaker_leaves_a_failing_target_alone_and_then_probes(engine: Engin
     engine.clock.advance(HOUR)
     assert engine.deliver().sent == 20
     assert engine.store.breaker("erp") == (0, None)
+
+
+def test_a_target_that_can_not_be_read_is_left_alone_too(engine: Engine) -> None:
+    """Each look at a system that is down takes as long as a request to it."""
+    engine.target.unreadable = True
+    engine.propose(*[quantity_change(n) for n in range(1, 21)])
+    report = engine.deliver()
+    assert (engine.target.reads, report.sent) == (BREAKER_FAILURES, 0)
+    assert engine.store.breaker("erp")[0] == BREAKER_FAILURES
+    assert "erp" in engine.deliver().open_breakers
+    engine.clock.advance(61)
+    engine.deliver()
+    assert engine.target.reads == BREAKER_FAILURES + 1
+    engine.target.unreadable = False
+    engine.clock.advance(HOUR)
+    assert engine.deliver().accepted == 20
+    assert engine.store.breaker("erp") == (0, None)
+
+
+def test_a_source_that_can_not_be_read_is_no_failure_of_the_target(engine: Engine) -> None:
+    engine.source.unreadable = True
+    engine.propose(*[quantity_change(n) for n in range(1, 8)])
+    assert engine.deliver().postponed == 7
+    assert engine.store.breaker("erp") == (0, None)
+
+
+def test_what_a_target_asks_for_when_it_is_read_holds_too(engine: Engine) -> None:
+    class Busy(FakeTarget):
+        def read(self, request: CorrectionRequest) -> TargetState:
+            self.reads += 1
+            error = SourceError("rate_limited", "wants fewer requests")
+            error.retry_after = 900
+            raise error
+
+    engine.target = Busy(engine.world, system())
+    engine.propose(quantity_change(1), quantity_change(2))
+    begun = engine.clock.now()
+    engine.deliver()
+    assert engine.store.breaker("erp") == (1, begun + timedelta(seconds=900))
+    assert engine.target.reads == 1
+    asked = max(c.next_attempt_at for c in engine.store.list() if c.next_attempt_at)
+    assert asked >= begun + timedelta(seconds=900)
 
 
 def test_a_dispatcher_that_slept_past_its_lease_cannot_write(engine: Engine) -> None:

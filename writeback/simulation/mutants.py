@@ -249,6 +249,22 @@ MUTANTS: tuple[Mutant, ...] = (
         DISPATCH + "test_the_breaker_leaves_a_failing_target_alone_and_then_probes",
     ),
     Mutant(
+        "failed_looks_uncounted",
+        "a target that can't be read is looked at on and on",
+        "writeback.dispatch",
+        "if target_failed and _code(error) in _FAILED_LOOKS:",
+        "if False:",
+        DISPATCH + "test_a_target_that_can_not_be_read_is_left_alone_too",
+    ),
+    Mutant(
+        "allowance_of_each_process",
+        "a restart forgets how often the target was asked",
+        "writeback.allowances",
+        "if isinstance(target, Limited) and target.allowance.should_tell:",
+        "if False:",
+        "tests/writeback/test_allowances.py::test_a_restart_forgets_nothing_that_was_asked",
+    ),
+    Mutant(
         "attempts_without_end",
         "technical retries go on for ever",
         "writeback.decide",
