@@ -85,6 +85,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "connectors.deadlines",
         "return by_day or self.clock.monotonic()",
         "return by_day or 0.0",
+        FOUND + "test_a_clock_that_is_set_back_does_not_lengthen_a_deadline",
     ),
     Mutant(
         "no_deadline",
