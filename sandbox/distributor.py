@@ -187,10 +187,10 @@ class Distributor:
             "channels": ((self.oms, self.channels),),
             "payments": ((self.erp, self.settlements),),
         }
-        for name in self.drops:
-            north = self.views[name]
+        for box in self.drops.values():
+            north = box.view
             kept["payments"] += ((north, ErpSettlements(self.numbers)),)
-            kept["purchasing"] += ((north, ErpPurchasing()),)
+            kept["purchasing"] += ((north, ErpPurchasing(north)),)
         # Two processes may share books.
         told = [pair for name in processes for pair in kept.get(name, ())]
         wanted = {id(books): (view, books) for view, books in told}

@@ -44,7 +44,7 @@ class ErpPurchasing(Books):
         if not is_eaches_only(data["item"]):
             return
         for location in data["locations"]:
-            if erp_system(location) != "erp":
+            if erp_system(location) != self.erp.system:
                 continue
             balance = self.erp.stock.edit(_position(data["item"], location))
             balance["rop"] = quantity(REORDER_POINT)
@@ -146,7 +146,7 @@ class ErpPurchasing(Books):
 
     def _on_order(self, item: int, location: str, qty: int) -> None:
         # What it buys for others is no stock of its own.
-        if erp_system(location) == "erp":
+        if erp_system(location) == self.erp.system:
             self.erp.shift_balance(erp_item(item), ERP_WAREHOUSE[location], Decimal(qty), "qoo")
 
     def _add(self, line: Document, field: str, qty: int) -> None:
