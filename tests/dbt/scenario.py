@@ -230,7 +230,7 @@ class Scenario:
         connection.execute(
             "create table config.systems (system varchar, role varchar, connector varchar, "
             "region varchar, legal_entity varchar, time_zone varchar, settle_seconds double, "
-            "write_mode varchar)"
+            "write_mode varchar, locations varchar)"
         )
         connection.execute(
             "create table config.feeds (system varchar, entity varchar, settle_seconds double)"
@@ -248,7 +248,7 @@ class Scenario:
             _insert(
                 connection,
                 "config.systems",
-                [(system, role, connector, settings.get("region", "*"), "*", zone, 2.0, "on")],
+                [(system, role, connector, settings.get("region", "*"), "*", zone, 2.0, "on", "")],
             )
             _insert(
                 connection,
