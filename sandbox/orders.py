@@ -353,7 +353,7 @@ class OrderWriter:
 
         ``expected``: when it will be there.
         """
-        more = {} if expected is None else {"expected_at": expected}
+        more: dict[str, Any] = {} if expected is None else {"expected_at": expected}
         event = self.scan(order, at, "EX", zone, reason=reason, **more)
         (told,) = event.seen.values()
         event.seen |= order.heard_by_oms(told + MINUTE)
