@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.loopback_oms import OLD_QUANTITY, RIGHT_QUANTITY
+from connectors.allowances import sharing
 from connectors.base import Source
 from connectors.demo_oms.client import OmsClient
 from connectors.demo_oms.source import OmsSource
@@ -95,7 +96,7 @@ def _system(name: str, url: str, threads: int = 1) -> System:
         settle_seconds=0,
         write_mode="on",
         write_threads=threads,
-        requests_per_second=1e6,
+        requests_per_second=10_000,
         secrets={"token": "TOKEN"},
     )
 
@@ -158,11 +159,12 @@ class Engine:
         self.clock = SystemClock()
         self.store = OperationsStore(f"sqlite:///{folder / 'operations.sqlite'}", self.clock)
         system = _system("oms", url, threads)
-        self.target = OmsTarget(system, OmsClient(system, ENVIRONMENT))
-        self.sources: dict[str, Source] = {
-            "oms": _source(system),
-            "hq": _source(_system("hq", f"{url}/hq")),
-        }
+        with sharing({}):
+            self.target = OmsTarget(system, OmsClient(system, ENVIRONMENT))
+            self.sources: dict[str, Source] = {
+                "oms": _source(system),
+                "hq": _source(_system("hq", f"{url}/hq")),
+            }
         self.policy = Policy(max_corrections_per_run=ROUND)
         self.cursor: str | None = None
         self.helped: list[tuple[float, float]] = []

@@ -16,6 +16,7 @@ from registry.systems import System
 TOLD_AGAIN = "told again"
 ODD_ENCODING = "odd encoding"
 TIME_CUT_OFF = "time cut off"
+DAYS_ONLY = "days without a time"
 OUT_OF_ORDER = "out of order"
 
 
@@ -60,7 +61,10 @@ class Page:
 
 
 class SourceError(TallymanError):
-    """A source could not be read. ``kind`` is a stable code for the log of extractions."""
+    """A source could not be read. ``kind`` is a stable code for the log of extractions;
+    ``retry_after``: how many seconds it wants to be left alone, if it said so."""
+
+    retry_after: float | None = None
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

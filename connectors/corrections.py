@@ -72,6 +72,7 @@ class HttpTarget:
     def __init__(self, system: System, http: HttpClient) -> None:
         self.system = system
         self.http = http
+        self.allowance = http.allowance
         self.actions: dict[str, Action] = {}
 
     @property

@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from connectors.allowances import allowance_of
 from connectors.base import ODD_ENCODING, SourceError
 from connectors.deadlines import TooLateError, leave
 from connectors.in_process import hosted
@@ -31,6 +32,7 @@ from registry.systems import System
 READ_ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 20.0
+LONGEST_WISH_SECONDS = 30 * 86_400.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 ANSWER_TIMEOUT_SECONDS = 30.0
 # Shorter than the time after which servers drop an idle connection: a request sent into one that is
@@ -63,40 +65,11 @@ class NoAnswerError(SourceError):
 
 
 class TransientError(SourceError):
-    """A read that may succeed when it is repeated; ``retry_after`` is the source's own wish."""
+    """A read that may succeed when it is repeated."""
 
     def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(kind, message)
         self.retry_after = retry_after
-
-
-class TokenBucket:
-    """Allows ``rate`` requests a second on average, and a burst of one second's worth."""
-
-    def __init__(
-        self,
-        rate: float,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rate = rate
-        self._capacity = max(1.0, rate)
-        self._tokens = self._capacity
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._last = monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> None:
-        """Wait until the next request is allowed."""
-        with self._lock:
-            now = self._monotonic()
-            self._tokens = min(self._capacity, self._tokens + (now - self._last) * self._rate)
-            self._last = now
-            self._tokens -= 1
-            wait = -self._tokens / self._rate if self._tokens < 0 else 0.0
-        if wait:
-            self._sleep(wait)
 
 
 @dataclass(frozen=True)
@@ -250,7 +223,7 @@ class HttpClient:
         self.clock = ClockMeter()
         # What was odd about the answers since they were last taken (connectors.reading).
         self.notices: set[str] = set()
-        self._bucket = TokenBucket(system.requests_per_second, sleep=sleep)
+        self.allowance = allowance_of(system)
         self._root = system.base_url.rstrip("/") + "/"
         self._base = httpx.URL(self._root)
         self._sleep = sleep
@@ -347,7 +320,7 @@ class HttpClient:
         NoAnswerError when it may have been (the effect is unknown).
         """
         url = self._url(path)
-        self._bucket.take()
+        self._wait_for_turn()
         request = self._request(method, url, headers, json=json, content=content)
         try:
             # Here for a transport that does not look itself, right before the first byte.
@@ -383,7 +356,8 @@ class HttpClient:
             try:
                 return self._read_once(path, params, body, headers)
             except TransientError as error:
-                if attempt == READ_ATTEMPTS:
+                # Who wants to be left alone for longer than we wait here is: another time.
+                if attempt == READ_ATTEMPTS or (error.retry_after or 0) > LONGEST_WAIT_SECONDS:
                     raise
                 self._sleep(_wait(attempt, error.retry_after))
             attempt += 1
@@ -395,7 +369,7 @@ class HttpClient:
         body: Any,
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
-        self._bucket.take()
+        self._wait_for_turn()
         cleaned = {name: value for name, value in (params or {}).items() if value is not None}
         # httpx would replace the query of a link by an empty one.
         request = self._request(
@@ -449,6 +423,11 @@ class HttpClient:
             said = said.copy()
             said.update(headers)
         return httpx.Request(method, url, headers=said, extensions=self._extensions, **content)
+
+    def _wait_for_turn(self) -> None:
+        wait = self.allowance.take()
+        if wait:
+            self._sleep(wait)
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         """One request and its whole answer. A redirection is an answer like others."""
@@ -577,26 +556,19 @@ def http_date(text: str | None) -> datetime | None:
     """The time of an HTTP date as an aware time; None when there is none, or it is none."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def retry_after_seconds(response: httpx.Response, now: datetime) -> float | None:
     """Seconds of a Retry-After header (a number or a date), or of the member ``retry_after`` of a
-    problem document; None when absent or unreadable."""
+    problem document; None when absent or unreadable. At most LONGEST_WISH_SECONDS."""
     text = response.headers.get("Retry-After")
-    if text is None:
-        return _retry_after_of_problem(response)
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    moment = http_date(text)
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    return _retry_after_of_problem(response, now) if text is None else _wish(text, now)
 
 
-def _retry_after_of_problem(response: httpx.Response) -> float | None:
+def _retry_after_of_problem(response: httpx.Response, now: datetime) -> float | None:
     """Seconds that the body asks for: an extension member of RFC 9457, by vendors' names for it."""
     try:
         problem = json.loads(response.content)
@@ -606,9 +578,24 @@ def _retry_after_of_problem(response: httpx.Response) -> float | None:
         return None
     for name in ("retry_after", "retryAfter", "retry-after"):
         value = problem.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-            return float(value)
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return _wish(value, now) or None
     return None
+
+
+def _wish(told: float | str, now: datetime) -> float | None:
+    """Seconds from now, of a number of them or of a date."""
+    try:
+        seconds = float(told)
+    except ValueError:
+        moment = http_date(str(told))
+        if moment is None:
+            return None
+        seconds = (moment - now).total_seconds()
+    except OverflowError:
+        return None
+    # Numbers can be too large for a time, and texts can say "inf".
+    return min(max(0.0, seconds), LONGEST_WISH_SECONDS) if math.isfinite(seconds) else None
 
 
 def problem_text(response: httpx.Response) -> str:

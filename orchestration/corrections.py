@@ -6,11 +6,12 @@ correctness, and a doubled one finds nothing to do.
 
 import random
 from datetime import timedelta
+from enum import Enum
 
 import dagster as dg
 from pydantic import Field
 
-from orchestration.decisions import ON_ONE, decide, decide_for_target, revert
+from orchestration.decisions import LOOKS, ON_ONE, decide, decide_for_target, look, revert
 from orchestration.installation import Installation
 from orchestration.names import DECISION_JOB, DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
 from registry.errors import ConfigurationError
@@ -115,37 +116,62 @@ def delivery_job() -> None:
     send_due_corrections()
 
 
-class Decision(dg.Config):
-    """A decision as the launchpad asks for it. ``keys`` for what is decided about corrections,
-    ``target`` (empty: all) for what is decided about a target."""
+class Action(Enum):
+    """What the launchpad offers: to look, or one of the decisions of orchestration.decisions."""
 
-    action: str
-    actor: str
-    comment: str = ""
-    keys: list[str] = Field(default_factory=list)
-    target: str = ""
+    list = "list"
+    show = "show"
+    approve = "approve"
+    reject = "reject"
+    hold = "hold"
+    retry = "retry"
+    revert = "revert"
+    replay = "replay"
+    pause = "pause"
+    resume = "resume"
+    release_brake = "release_brake"
+
+
+class Decision(dg.Config):
+    """A decision as the launchpad asks for it."""
+
+    action: Action = Field(
+        default=Action.list,
+        description="list or show corrections; approve, reject, hold, retry or revert those of "
+        "`keys`; pause, resume or replay `target`, or every target; release_brake",
+    )
+    actor: str = Field(default="", description="Who decides. Not needed to look.")
+    comment: str = Field(default="", description="Why.")
+    keys: list[str] = Field(
+        default_factory=list,
+        description="Keys of corrections, or enough of them; KEY@HASH, as `show` tells it, to "
+        "approve only what you saw",
+    )
+    target: str = Field(default="", description="A system; empty: all of them.")
+    state: str = Field(default="awaiting_approval", description="What to list; empty: everything.")
 
 
 @dg.op(
-    description="Take a decision: approve, reject, hold, retry or revert corrections by their keys;"
-    " pause, resume or replay a target, or all when none is named; release_brake."
+    description="Look at corrections, or take a decision: about corrections by their keys, or about"
+    " a target, or all when none is named. What came of it is in the metadata of the output."
 )
 def take_decision(
     context: dg.OpExecutionContext, config: Decision, installation: dg.ResourceParam[Installation]
 ) -> None:
     store, actor, comment = installation.store, config.actor, config.comment
-    if config.action not in ON_ONE:
-        target = config.target or None
-        told = [
-            decide_for_target(store, installation.registry, config.action, target, actor, comment)
-        ]
-    elif not config.keys:
-        raise ConfigurationError(f"'{config.action}' needs the keys of corrections")
-    elif config.action == "revert":
-        told = [revert(installation, key, actor, comment) for key in config.keys]
+    action, registry = config.action.value, installation.registry
+    if action in (*ON_ONE, "show") and not config.keys:
+        raise ConfigurationError(f"'{action}' needs the keys of corrections")
+    if action in LOOKS:
+        told = look(store, config.keys if action == "show" else [], config.state)
+    elif action not in ON_ONE:
+        told = decide_for_target(store, registry, action, config.target or None, actor, comment)
+    elif action == "revert":
+        told = "\n".join(revert(installation, key, actor, comment) for key in config.keys)
     else:
-        told = [decide(store, config.action, key, actor, comment) for key in config.keys]
-    context.add_output_metadata({"told": "\n".join(told)})
+        told = "\n".join(decide(store, action, key, actor, comment) for key in config.keys)
+    context.log.info(told)
+    context.add_output_metadata({"told": dg.MetadataValue.md(f"```\n{told}\n```")})
 
 
 @dg.job(name=DECISION_JOB, executor_def=dg.in_process_executor)

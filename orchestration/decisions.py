@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+
+from rich.console import Console
 
 from orchestration.installation import Installation
 from registry.errors import ConfigurationError
 from registry.systems import Registry
+from reporting.lists import print_correction, print_corrections
 from writeback import approval
 from writeback.clock import system_rng
 from writeback.store import OperationsStore
@@ -29,11 +33,34 @@ ON_TARGETS = {
 }
 
 
+# What is only looked at.
+LOOKS = ("list", "show")
+MOST_LISTED = 200
+
+
+def look(store: OperationsStore, keys: list[str], state: str) -> str:
+    """What the commands list and show tell: the corrections of a state (empty: all), or everything
+    about those with these keys, each with its key and the hash of its content as ``decide`` takes
+    them."""
+    console = Console(file=io.StringIO(), record=True, width=140, color_system=None)
+    if not keys:
+        print_corrections(store.list(state=state or None, limit=MOST_LISTED), console)
+    for key in keys:
+        detail = store.get(key.partition("@")[0])
+        correction = detail.correction
+        console.print(f"{correction.correction_key}@{correction.payload_hash[:12]}", soft_wrap=True)
+        print_correction(detail, console)
+    return console.export_text()
+
+
 def decide(store: OperationsStore, action: str, key: str, actor: str, comment: str) -> str:
     """Take a decision about one correction and say what came of it; ``revert`` has its own.
 
-    Raises ConfigurationError for an action that there is not, and what the action itself raises.
+    ``key`` may be followed by ``@`` and the hash, or its beginning, of the content that the person
+    saw: then nothing else is approved. Raises ConfigurationError for an action that there is not,
+    and what the action itself raises.
     """
+    key, _, seen = key.partition("@")
     key = store.resolve_key(key)
     if action == "retry":
         return f"{key}: tried again as {approval.retry(store, key, actor, comment)}"
@@ -44,14 +71,19 @@ def decide(store: OperationsStore, action: str, key: str, actor: str, comment: s
     }
     if action not in deeds:
         raise ConfigurationError(f"no decision '{action}'; there are: {', '.join(ON_ONE)}")
-    deeds[action](store, key, actor, comment)
+    if action == "approve" and seen:
+        content = store.get(key).correction.payload_hash
+        seen = content if content.startswith(seen) else seen
+        approval.approve(store, key, actor, comment, payload_hash=seen)
+    else:
+        deeds[action](store, key, actor, comment)
     return f"{key}: {action} by {actor}; {ON_ONE[action]}"
 
 
 def revert(installation: Installation, key: str, actor: str, comment: str) -> str:
     """Take an applied correction back and say what the target answered. Raises UndoError."""
     store = installation.store
-    key = store.resolve_key(key)
+    key = store.resolve_key(key.partition("@")[0])
     target_system = store.get(key).correction.target_system
     target = installation.target(installation.registry.system(target_system))
     targets = {} if target is None else {target_system: target}
@@ -70,6 +102,8 @@ def decide_for_target(
 ) -> str:
     """Take a decision about a target, or about all of them. Raises ConfigurationError, also for a
     target that is not in the systems file: a name with a typing error would stop nothing."""
+    if not actor.strip():
+        raise ConfigurationError(f"'{action}' needs the name of the person who wants it")
     if target is not None:
         registry.system(target)
     where = target or "every target"

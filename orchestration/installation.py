@@ -10,6 +10,7 @@ from functools import cached_property
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from connectors.allowances import Allowance, sharing
 from connectors.base import Source, Target
 from connectors.factory import make_source, make_target
 from registry.errors import ConfigurationError
@@ -48,6 +49,7 @@ class Installation:
     registry: Registry
     progress: Callable[[str], None] = field(default=_silent)
     clock: Clock = field(default_factory=SystemClock)
+    _allowances: dict[str, Allowance] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def load(
@@ -74,10 +76,12 @@ class Installation:
         return OperationsStore(self.settings.operations_url, self.clock)
 
     def source(self, system: System) -> Source:
-        return make_source(system, self.source_environment)
+        with sharing(self._allowances):
+            return make_source(system, self.source_environment)
 
     def target(self, system: System) -> Target | None:
-        return make_target(system, self.source_environment)
+        with sharing(self._allowances):
+            return make_target(system, self.source_environment)
 
     @property
     def writable_systems(self) -> list[str]:

@@ -26,10 +26,14 @@ _NEW_ENTRY = sa.insert(t.audit)
 
 @dataclass(frozen=True)
 class AuditReport:
-    """``entries`` checked from the first on; ``problem``: where the chain breaks, or None."""
+    """``entries`` checked from the first on; ``problem``: where the chain breaks, or None.
+    ``head``: hash of the last one. Whoever keeps it elsewhere can tell later that nothing was cut
+    off at the end.
+    """
 
     entries: int
     problem: str | None
+    head: str = GENESIS
 
 
 class Audit(Database):
@@ -58,10 +62,11 @@ class Audit(Database):
         }
         connection.execute(_NEW_ENTRY, {**entry, "entry_hash": digest(entry)})
 
-    def verify_audit(self) -> AuditReport:
+    def verify_audit(self, known_head: str = GENESIS) -> AuditReport:
         """Recompute the chain: an entry that was changed, removed or put in breaks it, and so does
-        a decision without its entry."""
+        a decision without its entry, or that ``known_head``, once its last entry, is not in it."""
         previous, count = GENESIS, 0
+        is_known = known_head == GENESIS
         decided = 0
         with self.read() as connection:
             for row in connection.execute(sa.select(t.audit).order_by(t.audit.c.sequence)):
@@ -73,10 +78,13 @@ class Audit(Database):
                 if entry["previous_hash"] != previous or digest(entry) != told:
                     return AuditReport(count, f"entry {count} ({row.action} of {row.subject})")
                 previous = told
+                is_known = is_known or told == known_head
                 decided += entry["detail"].get("decision_id") is not None
             decisions = connection.execute(
                 sa.select(sa.func.count()).select_from(t.decisions)
             ).scalar_one()
         if decisions != decided:
             return AuditReport(count, f"{decisions} decisions, {decided} of them in the log")
-        return AuditReport(count, None)
+        if not is_known:
+            return AuditReport(count, f"its end: there is no entry {known_head} any more")
+        return AuditReport(count, None, previous)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -55,9 +55,9 @@ def _latest_gates(systems: int) -> sa.Select[Any]:
     return sa.select(t.gates).where(t.gates.c.gate_id.in_(of_each))
 
 
-_BREAKER = sa.select(t.breakers.c.failures, t.breakers.c.open_until).where(
-    t.breakers.c.system == sa.bindparam("of_system")
-)
+_BREAKER = sa.select(t.breakers).where(t.breakers.c.system == sa.bindparam("of_system"))
+# Nobody takes more in one go. Where more is missing, the clock was set back.
+LONGEST_DEBT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -86,20 +86,22 @@ class Conditions:
 
     ``stopped``: why nothing at all is sent, or None. ``closed``: gates that are not open, by
     system. ``paused``: why a person paused a target, by system. ``breakers``: consecutive failures,
-    and until when a target is left alone, by system.
+    and until when a target is left alone, by system. ``allowances``: when all that a target allows
+    at once may be asked again, by system.
     """
 
     stopped: str | None
     closed: dict[str, Gate]
     paused: dict[str, str]
     breakers: dict[str, tuple[int, datetime | None]]
+    allowances: dict[str, datetime | None]
 
 
 class Brakes(Audit):
     """Gates are kept per build and system; only the latest of a system counts."""
 
     def open_gates(self, build: str, systems: Iterable[str]) -> None:
-        """Begin a build's checks: until ``set_gate`` reports, these systems count as crashed.
+        """Begin a build's checks: until ``set_gates`` reports, these systems count as crashed.
 
         Call it before the checks run, so that a check that dies stops corrections instead of
         leaving the previous build's result in force.
@@ -107,12 +109,9 @@ class Brakes(Audit):
         reason = "the checks of this build have not reported yet"
         self.set_gates(build, dict.fromkeys(systems, (None, reason)))
 
-    def set_gate(self, build: str, system: str, passed: bool | None, reason: str = "") -> None:
-        """Record a gate result; ``passed=None`` means that the check itself crashed."""
-        self.set_gates(build, {system: (passed, reason)})
-
     def set_gates(self, build: str, results: Mapping[str, tuple[bool | None, str]]) -> None:
-        """Record gate results of several systems: (passed, reason) by system."""
+        """Record gate results: (passed, reason) by system; ``passed=None`` means that the check
+        itself crashed."""
         now = self.clock.now()
         rows = [
             {
@@ -128,6 +127,7 @@ class Brakes(Audit):
             with self.write() as connection:
                 connection.execute(_NEW_GATE, rows)
                 crash_point("writeback.during_gates")
+            crash_point("writeback.after_gates")
 
     def gate(self, system: str) -> Gate:
         """The latest result for a system; ``missing`` when there is none."""
@@ -142,14 +142,14 @@ class Brakes(Audit):
                 row.target_system: standing(row.engaged, row.reason, row.actor)
                 for row in connection.execute(_LATEST_PAUSES)
             }
-            breakers = {
-                row.system: (row.failures, row.open_until) for row in connection.execute(_BREAKERS)
-            }
+            rows = {row.system: row for row in connection.execute(_BREAKERS)}
+            breakers = {name: (row.failures, row.open_until) for name, row in rows.items()}
             return Conditions(
                 self.kill_reason_in(connection),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
                 {name: why for name in names if (why := paused.get(name)) is not None},
                 {name: breakers.get(name, (0, None)) for name in names},
+                {name: row.allowance_full_at for name, row in rows.items()},
             )
 
     def engage_kill_switch(self, actor: str, reason: str) -> None:
@@ -203,12 +203,30 @@ class Brakes(Audit):
     def set_breaker(
         self, connection: Connection, system: str, failures: int, open_until: datetime | None
     ) -> None:
-        values = {"failures": failures, "open_until": open_until}
+        self._keep(connection, system, {"failures": failures, "open_until": open_until})
+
+    def allowance_in(self, connection: Connection, system: str) -> datetime | None:
+        """When all that a target allows at once may be asked again."""
+        row = connection.execute(_BREAKER, {"of_system": system}).one_or_none()
+        return None if row is None else row.allowance_full_at
+
+    def take_allowance(
+        self, connection: Connection, system: str, seconds: float, now: datetime
+    ) -> datetime:
+        """Note that requests were made that the target allows in so many seconds; returns when all
+        that it allows at once may be asked again."""
+        known = self.allowance_in(connection, system) or now
+        full_at = min(max(known, now), now + LONGEST_DEBT) + timedelta(seconds=seconds)
+        self._keep(connection, system, {"allowance_full_at": full_at})
+        return full_at
+
+    def _keep(self, connection: Connection, system: str, values: Mapping[str, Any]) -> None:
         changed = connection.execute(
             sa.update(t.breakers).where(t.breakers.c.system == system).values(**values)
         ).rowcount
         if not changed:
-            connection.execute(sa.insert(t.breakers).values(system=system, **values))
+            row = {"system": system, "failures": 0, **values}
+            connection.execute(sa.insert(t.breakers).values(**row))
 
     def latest_gate(self, connection: Connection, system: str, known: dict[str, Gate]) -> Gate:
         if system not in known:

@@ -31,6 +31,7 @@ from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
 from writeback import decide
+from writeback.allowances import learn, tell
 from writeback.approval import APPROVAL_LIFETIME
 from writeback.brakes import Conditions
 from writeback.canonical import canonical_json
@@ -49,7 +50,9 @@ BREAKER_PAUSE = timedelta(seconds=60)
 # Retry-After of an answer that is about the sender and not about one record holds for all that goes
 # to the target, up to this long: a typing error there must not stop it for a day.
 LONGEST_PAUSE = timedelta(hours=1)
-_MEANS_THE_SENDER = frozenset({"rate_limited", "unavailable"})
+_MEANS_THE_SENDER = frozenset({"rate_limited", "unavailable", "server_error"})
+# Failed looks at a target that say that it is not well, and not that we asked wrongly.
+_FAILED_LOOKS = frozenset({"unreachable", "timeout", "server_error", "rate_limited", "bad_page"})
 # A rehearsed correction is looked at again after this long, in case the write mode was changed.
 DRY_RUN_PAUSE = timedelta(hours=1)
 
@@ -217,6 +220,8 @@ class _Delivery:
         self.settings = settings
         self.rooms = rooms
         self.report = DeliveryReport()
+        # Until when targets that failed are not asked, as far as this worker learnt it.
+        self.left_alone: dict[str, datetime] = {}
         # The end of the present lease.
         self.deadline = Deadline.after(settings.lease, clock)
         self.writable = [
@@ -236,6 +241,8 @@ class _Delivery:
         while (room := self.rooms.take(self.settings.rows_a_lease)) > 0:
             conditions = store.conditions(self.writable)
             report.stopped = conditions.stopped
+            for name in self.writable:
+                learn(self.targets[name], conditions.allowances.get(name), self.clock.now())
             leased = [] if report.stopped is not None else self._lease(conditions, room, probes)
             self.rooms.give_back(room - len(leased))
             if not leased:
@@ -346,7 +353,7 @@ class _Delivery:
     def _still_applies(self, correction: Correction) -> bool:
         """Whether it is to be sent by what is read now; else it is settled or put off."""
         target = self.targets[correction.target_system]
-        if self._hold_if_unapproved(correction):
+        if self._is_left_alone(correction) or self._hold_if_unapproved(correction):
             return False
         if correction.kind not in target.kinds:
             known = ", ".join(sorted(target.kinds))
@@ -360,6 +367,9 @@ class _Delivery:
                 verdict = self._look_before_sending(correction, target)
         except LeaseLostError:
             raise
+        except _TargetUnreadError as error:
+            self._put_off_unread(correction, error.cause, started, target_failed=True)
+            return False
         except Exception as error:
             # Also what a connector did not foresee: one odd record must not stop the others.
             self._put_off_unread(correction, error, started)
@@ -368,6 +378,15 @@ class _Delivery:
         if verdict is not None:
             self._settle(correction, *verdict)
             return False
+        return True
+
+    def _is_left_alone(self, correction: Correction) -> bool:
+        """Whether its target failed so often during this lease that it is not even read."""
+        now, system = self.clock.now(), correction.target_system
+        until = self.left_alone.get(system)
+        if until is None or now >= until:
+            return False
+        self._settle(correction, Decision(Event.POSTPONE, f"released: '{system}' fails", now))
         return True
 
     def _may_leave(self, correction: Correction) -> bool:
@@ -427,7 +446,10 @@ class _Delivery:
         self, correction: Correction, target: Target
     ) -> tuple[Decision, str | None] | None:
         """None when it should be sent; else what became of it without sending, and the record."""
-        state = target.read(correction.request())
+        try:
+            state = target.read(correction.request())
+        except SourceError as error:
+            raise _TargetUnreadError(error) from error
         if state.applied:
             ours = state.applied_by_key or (
                 state.applied_by_key is None and correction.possibly_sent
@@ -494,19 +516,33 @@ class _Delivery:
                 answer=outcome if tells else None,
             )
         except LeaseLostError:
-            # The history must show the request although another dispatcher resolves it by reading.
+            # The history must show the request although another dispatcher resolves it by reading,
+            # and what the target said of itself is true whoever has the correction.
             with self.store.write() as connection:
                 self.store.log_attempt(connection, correction, number, entry)
+                if tells:
+                    self._keep_breaker(connection, correction.target_system, outcome, ended)
             raise
         crash_point("writeback.after_mark")
 
-    def _put_off_unread(self, correction: Correction, error: Exception, started: datetime) -> None:
+    def _put_off_unread(
+        self,
+        correction: Correction,
+        error: Exception,
+        started: datetime,
+        target_failed: bool = False,
+    ) -> None:
+        """``target_failed``: the target could not be read; else a source, or the code is wrong."""
         now = self.clock.now()
         number = correction.attempts + 1
         reason = f"not sent, because it could not be checked: {_told(error)}"
-        decision = decide.after_failure(reason, number, now, self.rng, self.settings.schedule)
+        wish = error.retry_after if isinstance(error, SourceError) else None
+        decision = decide.after_failure(reason, number, now, self.rng, self.settings.schedule, wish)
         entry = AttemptEntry("check", "retry", _code(error), started, now, message=_told(error))
-        self._settle(correction, decision, entry=entry)
+        answer = None
+        if target_failed and _code(error) in _FAILED_LOOKS:
+            answer = Outcome(Result.RETRY, _code(error), retry_after_seconds=wish)
+        self._settle(correction, decision, entry=entry, answer=answer)
 
     # ---- resolving -------------------------------------------------------------------------
 
@@ -556,7 +592,7 @@ class _Delivery:
         """Move the correction, log the attempt and keep the breaker, in one commit.
 
         ``counts``: whether the entry is one of the correction's attempts. ``answer``: what the
-        target answered to a request; None when it was not asked.
+        target answered to a request, or that a look at it failed; None when it was not asked.
         """
         now = self.clock.now()
         number = correction.attempts + (1 if entry is not None and counts else 0)
@@ -581,8 +617,10 @@ class _Delivery:
             )
             if entry is not None:
                 self.store.log_attempt(connection, correction, number, entry)
+            system = correction.target_system
             if answer is not None:
-                self._keep_breaker(connection, correction.target_system, answer, now)
+                self._keep_breaker(connection, system, answer, now)
+            tell(self.store, connection, system, self.targets[system], now)
             crash_point("writeback.during_mark")
 
         self.store.write_together(write)
@@ -605,6 +643,8 @@ class _Delivery:
         if answer.code in _MEANS_THE_SENDER and answer.retry_after_seconds:
             pauses.append(now + min(timedelta(seconds=answer.retry_after_seconds), LONGEST_PAUSE))
         self.store.set_breaker(connection, system, failures, max(pauses, default=None))
+        if pauses:
+            self.left_alone[system] = max(pauses)
 
 
 def _asked(target: Target, requests: Sequence[CorrectionRequest]) -> Mapping[str, Outcome]:
@@ -620,6 +660,14 @@ def _asked(target: Target, requests: Sequence[CorrectionRequest]) -> Mapping[str
         return {request.idempotency_key: broken for request in requests}
     silence = Outcome(Result.UNKNOWN, "item_missing", "the answer says nothing of this item")
     return {r.idempotency_key: told.get(r.idempotency_key, silence) for r in requests}
+
+
+class _TargetUnreadError(Exception):
+    """The target itself could not be read, and not one of the sources."""
+
+    def __init__(self, cause: SourceError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 def _code(error: Exception) -> str:

@@ -233,6 +233,8 @@ breakers = Table(
     Column("system", String(60), primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("open_until", UtcDateTime),
+    # When all that may be asked at once may be asked again, by what all processes asked.
+    Column("allowance_full_at", UtcDateTime),
 )
 
 # Which version of the tables this is: one row (writeback/migrations).

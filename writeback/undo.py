@@ -9,6 +9,7 @@ from connectors.base import Outcome, Result, Target
 from connectors.deadlines import Deadline
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
+from writeback.allowances import learn, tell
 from writeback.clock import Clock, Rng, new_token
 from writeback.states import Event
 from writeback.store import AttemptEntry, OperationsStore
@@ -39,15 +40,15 @@ def undo(
     """
     if not actor.strip():
         raise UndoError("an undo needs the name of the person who wants it")
-    stopped = store.kill_switch_reason()
-    if stopped is not None:
-        raise UndoError(f"nothing is sent while the kill switch is on: {stopped}")
     key = store.resolve_key(correction_key)
     # Held up for longer than that, somebody else may have it, or have stopped all sending.
     deadline = Deadline.after(UNDO_LEASE, clock)
     now = clock.now()
     token = new_token(rng)
     with store.write() as connection:
+        stopped = store.kill_reason_in(connection)
+        if stopped is not None:
+            raise UndoError(f"nothing is sent while the kill switch is on: {stopped}")
         correction = store.one(connection, key)
         target = targets.get(correction.target_system)
         if target is None or target.system.write_mode != "on":
@@ -59,6 +60,7 @@ def undo(
         if paused is not None:
             name = correction.target_system
             raise UndoError(f"nothing is sent to '{name}' while it is paused: {paused}")
+        learn(target, store.allowance_in(connection, correction.target_system), now)
         correction = store.claim_for_undo(connection, key, now, deadline.before, token)
         store.log_decision(
             connection, key, actor, "undo_requested", comment, now, correction.payload_hash
@@ -90,6 +92,7 @@ def undo(
         else:
             reason = f"undo by {actor}: {outcome.result} ({outcome.code}: {outcome.message})"
             store.release_claim(connection, key, token, ended, reason)
+        tell(store, connection, correction.target_system, target, ended)
         crash_point("writeback.during_undo_mark")
     crash_point("writeback.after_undo")
     return outcome

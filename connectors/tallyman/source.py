@@ -1,4 +1,4 @@
-"""Our own operations store as a source: corrections (one row a version) and decisions."""
+"""Our own operations store as a source: corrections (one row a version), attempts, decisions."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from orchestration.cli.application import (
     writeback_app,
 )
 from registry.settings import Settings, load_settings
+from writeback.audit import GENESIS
 
 Actor = Annotated[str, typer.Option("--as", help="Who decides.", default_factory=getpass.getuser)]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Why.")]
@@ -60,15 +61,15 @@ def _agree(question: str, yes: bool) -> None:
         typer.confirm(question, abort=True)
 
 
-def _show_before(store: Any, action: str, key: str, consequence: str) -> str:
-    """Say what is decided about, and what will happen; the whole key."""
+def _show_before(store: Any, action: str, key: str, consequence: str) -> tuple[str, str]:
+    """Say what is decided about, and what will happen; the whole key and the content's hash."""
     correction = store.get(key).correction
     say(
         f"{correction.kind} of {correction.object_id} in {correction.target_system}, now "
         f"{correction.state}: {correction.old_value} becomes {correction.new_value}"
     )
     say(f"{action}: {consequence}")
-    return str(correction.correction_key)
+    return correction.correction_key, correction.payload_hash
 
 
 def _decide_for_target(
@@ -93,9 +94,9 @@ def _add_decision(action: str, meaning: str) -> None:
         from orchestration.decisions import ON_ONE, decide
 
         store = _store(load_settings(home))
-        whole_key = _show_before(store, action, key, ON_ONE[action])
+        whole_key, content = _show_before(store, action, key, ON_ONE[action])
         _agree("Go on?", yes)
-        say(decide(store, action, whole_key, actor, comment))
+        say(decide(store, action, f"{whole_key}@{content}", actor, comment))
 
 
 for _action, _meaning in {
@@ -122,7 +123,7 @@ def corrections_revert(
     from orchestration.installation import Installation
 
     installation = Installation.load(load_settings(home, systems))
-    key = _show_before(installation.store, "revert", key, ON_ONE["revert"])
+    key, _ = _show_before(installation.store, "revert", key, ON_ONE["revert"])
     _agree("Go on?", yes)
     say(take_back(installation, key, actor, comment))
 
@@ -142,13 +143,18 @@ def corrections_replay(
 
 
 @corrections_app.command("audit")
-def corrections_audit(home: Home = None) -> None:
+def corrections_audit(
+    home: Home = None,
+    known: Annotated[
+        str, typer.Option(help="The hash that an earlier check told: its entry must be there yet.")
+    ] = GENESIS,
+) -> None:
     """Check that no entry of the log of decisions was changed, removed or put in."""
-    report = _store(load_settings(home)).verify_audit()
+    report = _store(load_settings(home)).verify_audit(known)
     if report.problem is not None:
         errors.print(f"[red]the audit log is broken[/red] at {report.problem}")
         raise typer.Exit(1)
-    say(f"the audit log is whole: {report.entries:,} entries")
+    say(f"the audit log is whole: {report.entries:,} entries, the last is {report.head}")
 
 
 @writeback_app.command("pause")

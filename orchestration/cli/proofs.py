@@ -117,7 +117,12 @@ def simulate(
         seeds, first_seed, workers, lambda done, bad: say(f"{done:,} seeds, {bad} broken")
     )
     reliability.print_simulation(result, console)
-    verdicts = run_mutants(workers=workers) if mutants else []
+    verdicts = []
+    if mutants:
+        verdicts = run_mutants(
+            workers=workers,
+            progress=lambda v: say(f"mutant {v.name}: {v.killed_by or 'survived'}"),
+        )
     if mutants:
         result["mutants"] = as_rows(verdicts)
         reliability.print_mutants(result["mutants"], console)

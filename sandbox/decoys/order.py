@@ -197,7 +197,7 @@ def number_in_both(scene: Scene) -> Truth:
         ["erp", "erp_north"],
         keys_of(order, order.shipments[0]) | {"other_order": first.order},
         at,
-        "two ERPs count for themselves; to the warehouse the north names its orders with its region",
+        "each ERP counts for itself; to the warehouse the north names its orders with its region",
     )
 
 

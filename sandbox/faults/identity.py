@@ -227,11 +227,9 @@ def number_without_region(scene: Scene) -> Truth:
         systems=["erp_north", "wms"],
         keys=keys_of(order) | {"wms_order": order.wms_order, "other_order": other.order},
         since=released.seen["wms"],
-        expected=[
-            ("M01", f"wms.order_lines.host_order={order.doc_no}"),
-            *(("O06", name) for name in order.objects()),
-        ],
-        values={"wms": order.doc_no, "real": order.host_order, "erp": f"is {other.order}"},
+        # That the warehouse lacks the order nobody can say: what it has may well be it.
+        expected=[("M01", f"wms.order_lines.host_order={order.doc_no}")],
+        values={"wms": order.doc_no, "real": order.host_order, "other_order": other.order},
     )
 
 

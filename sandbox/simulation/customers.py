@@ -119,7 +119,7 @@ class Customers:
             self.returns.delivered(order)
 
     def _credit_is_good(self, order: Order) -> Generator[simpy.Event, Any, bool]:
-        """Somebody looks at what the customer owes; whose credit fails, whose order is cancelled."""
+        """Somebody looks at what the customer owes; if it is too much, the order is cancelled."""
         engine = self.engine
         yield engine.wait(30 * MINUTE, 9 * HOUR)
         if engine.rng.random() < _REFUSED:

@@ -119,6 +119,7 @@ class OmsView(View):
                         "cancelledAt": None,
                         "exceptionAt": None,
                         "deliveredAt": None,
+                        **{key: line[key] for key in ("replaces",) if key in line},
                     }
                     for line in data["lines"]
                 ],

@@ -141,7 +141,7 @@ class ErpPurchasing(Books):
 
     def _on_order(self, item: int, location: str, qty: int) -> None:
         # What it buys for others is no stock of its own.
-        if erp_system(location) == "erp":
+        if erp_system(location) == self.erp.system:
             self.erp.shift_balance(erp_item(item), ERP_WAREHOUSE[location], Decimal(qty), "qoo")
 
     def _add(self, line: Document, field: str, qty: int) -> None:

@@ -39,6 +39,7 @@ from writeback.states import Event, State, sources
 # Between each durable step of a correction's way, and around its request.
 POINTS = (
     "writeback.during_gates",
+    "writeback.after_gates",
     "writeback.during_enqueue",
     "writeback.after_enqueue",
     "writeback.during_approval",

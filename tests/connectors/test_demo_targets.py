@@ -208,7 +208,7 @@ def test_the_engine_finds_a_lost_answer_by_reading(
     clock = SystemClock()
     store = OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}", clock)
     for system in sandbox.systems:
-        store.set_gate("build", system, True)
+        store.set_gates("build", {system: (True, "")})
     proposal = {
         "rule_id": "X",
         "object_id": "object",
@@ -240,7 +240,7 @@ def test_preconditions_are_read_in_both_systems(sandbox: Sandbox, tmp_path: Path
     clock = SystemClock()
     store = OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}", clock)
     for system in sandbox.systems:
-        store.set_gate("build", system, True)
+        store.set_gates("build", {system: (True, "")})
     proposal = {
         "rule_id": "S01",
         "object_id": fault["expected"][0]["object"],
@@ -329,7 +329,7 @@ def test_the_engine_sends_adjustments_together_and_reads_when_no_answer_comes(
     clock = SystemClock()
     store = OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}", clock)
     for system in sandbox.systems:
-        store.set_gate("build", system, True)
+        store.set_gates("build", {system: (True, "")})
     proposals = [
         {
             "rule_id": "I04",
@@ -412,7 +412,7 @@ def test_the_command_takes_back_what_was_applied(sandbox: Sandbox, home: Path, k
     clock, policy = SystemClock(), Policy(approval_kinds=())
     store = OperationsStore(load_settings(home).operations_url, clock)
     for system in sandbox.systems:
-        store.set_gate("build", system, True)
+        store.set_gates("build", {system: (True, "")})
     proposal = {
         "rule_id": "X",
         "object_id": f"taken back: {kind}",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.allowances import Allowance
 from connectors.base import SourceError
 from connectors.http import (
     READ_ATTEMPTS,
@@ -23,7 +24,6 @@ from connectors.http import (
     HttpClient,
     NoAnswerError,
     NotSentError,
-    TokenBucket,
 )
 from connectors.reading import clocked_page
 from registry.systems import System
@@ -98,13 +98,20 @@ def test_a_read_survives_technical_trouble():
         ("3", 3.0),
         (format_datetime(NOW + timedelta(seconds=7), usegmt=True), 7.0),
         ("soon", 0.25),
-        ("86400", 20.0),
+        ("20", 20.0),
     ],
 )
 def test_the_sources_wish_to_wait_is_honoured_within_reason(header, expected):
     rig = Rig(httpx.Response(429, headers={"Retry-After": header}), httpx.Response(200, json={}))
     rig.client.get_json("x")
     assert rig.slept == [expected]
+
+
+def test_a_source_that_wants_to_be_left_alone_for_long_is_not_asked_again():
+    rig = Rig(httpx.Response(429, headers={"Retry-After": "21"}))
+    error = failure(lambda: rig.client.get_json("x"))
+    assert (error.kind, error.retry_after) == ("rate_limited", 21.0)
+    assert (len(rig.requests), rig.slept) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -309,15 +316,11 @@ def test_a_token_endpoint_that_gives_no_token_is_named_with_what_to_check(answer
     assert asked == ["/oauth/token"] * 2
 
 
-def test_the_token_bucket_never_exceeds_its_rate():
+def test_an_allowance_is_never_exceeded():
     moment, allowed = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        moment[0] += seconds
-
-    bucket = TokenBucket(10, monotonic=lambda: moment[0], sleep=sleep)
+    allowance = Allowance(10, monotonic=lambda: moment[0])
     for _ in range(100):
-        bucket.take()
+        moment[0] += allowance.take()
         allowed.append(moment[0])
     for start in allowed:
         assert sum(start <= other < start + 1 for other in allowed) <= 20

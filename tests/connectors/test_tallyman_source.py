@@ -17,7 +17,7 @@ from connectors.tallyman.source import TallymanSource
 from ingestion.typing import BatchTyper, ReceivedRecord
 from registry.contracts import contract_of
 from registry.systems import System
-from writeback.tables import corrections, decisions, metadata
+from writeback.tables import attempts, corrections, decisions, metadata
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -79,7 +79,7 @@ def read(
     return [record for page in pages for record in page.records], pages[-1].cursor
 
 
-@pytest.mark.parametrize("entity", ["corrections", "decisions"])
+@pytest.mark.parametrize("entity", ["corrections", "attempts", "decisions"])
 def test_a_store_that_does_not_exist_yet_is_empty_complete_and_not_created(
     source, entity, tmp_path
 ):
@@ -104,7 +104,25 @@ def test_rows_satisfy_their_contract(source, store):
                 }
             ],
         )
-    for entity in ("corrections", "decisions"):
+        connection.execute(
+            sa.insert(attempts),
+            [
+                {
+                    "correction_key": "c1",
+                    "attempt": 1,
+                    "phase": "send",
+                    "result": "ok",
+                    "code": "http_200",
+                    "message": "",
+                    "response": "{}",
+                    "idempotency_key": "k1",
+                    "payload_hash": "h",
+                    "started_at": NOW - timedelta(seconds=1),
+                    "ended_at": NOW,
+                }
+            ],
+        )
+    for entity in ("corrections", "attempts", "decisions"):
         records, _ = read(source, entity, None)
         received = [ReceivedRecord(record, NOW, NOW) for record in records]
         with BatchTyper("tallyman", ZoneInfo("UTC")) as typer:
@@ -117,6 +135,8 @@ def test_rows_satisfy_their_contract(source, store):
             assert row["accepted_at"] == NOW and row["verified_at"] is None
             assert row["payload"] == '{"lines":[{"quantity":5}],"order_record":"E1"}'
             assert records[0].reference == "SO-1/1"
+        else:
+            assert records[0].reference == "c1"
 
 
 def test_each_version_is_read_once_it_changes_and_the_cursor_overlaps(source, store):

@@ -21,7 +21,7 @@ from connectors.corrections import (
     whole,
 )
 from connectors.demo_oms.target import make_target
-from connectors.http import HttpClient
+from connectors.http import LONGEST_WISH_SECONDS, HttpClient
 from registry.systems import System
 
 SYSTEM = System(
@@ -123,6 +123,15 @@ THEIR_NOW = datetime(2026, 11, 21, 9, 2, 30, tzinfo=UTC)
         ("-5", 0.0),
         (format_datetime(THEIR_NOW + timedelta(seconds=90), usegmt=True), 90.0),
         (format_datetime(THEIR_NOW - timedelta(seconds=90), usegmt=True), 0.0),
+        # The two older forms of a date that HTTP allows.
+        ("Saturday, 21-Nov-26 09:04:00 GMT", 90.0),
+        ("Sat Nov 21 09:04:00 2026", 90.0),
+        ("99999999999999999999", LONGEST_WISH_SECONDS),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_WISH_SECONDS),
+        ("Sat, 21 Nov 2026 99999999999999999999:00:00 GMT", None),
+        ("1e400", None),
+        ("inf", None),
+        ("nan", None),
         ("soon", None),
         ("", None),
         (None, None),

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from orchestration.cli import app
-from orchestration.corrections import decision_job
+from orchestration.corrections import Action, decision_job
+from orchestration.decisions import LOOKS, ON_ONE, ON_TARGETS
 from orchestration.installation import Installation
 from registry.errors import TallymanError
 from registry.settings import load_settings
@@ -141,24 +143,63 @@ def test_a_target_with_a_typing_error_is_named_and_stops_nothing(home: Path) -> 
 def test_the_job_for_the_ui_decides_the_same(home: Path, store: OperationsStore) -> None:
     installation = Installation.load(load_settings(home))
 
-    def run(**config: Any) -> bool:
-        return decision_job.execute_in_process(
+    def run(**config: Any) -> str:
+        """What the run told; empty when it failed."""
+        result = decision_job.execute_in_process(
             run_config={"ops": {"take_decision": {"config": {"actor": "maria", **config}}}},
             resources={"installation": installation},
             raise_on_error=False,
-        ).success
+        )
+        if not result.success:
+            return ""
+        (output,) = result.filter_events(lambda event: event.is_successful_output)
+        told: str = output.step_output_data.metadata["told"].value
+        return told
 
     key = only(store).correction_key
     assert run(action="hold", keys=[key])
     assert only(store).state == "awaiting_approval"
-    assert run(action="approve", keys=[key])
+    assert key[:12] in run(actor="")
+    assert "No corrections" in run(action="list", state="dead")
+    shown = run(action="show", keys=[key[:12]])
+    seen = f"{key}@{only(store).payload_hash[:12]}"
+    assert seen in shown and "line_record" in shown and "held" in shown
+    assert not run(action="approve", keys=[f"{key}@0000"])
+    assert run(action="approve", keys=[seen])
     assert only(store).state == "ready"
+    assert not run(action="pause", target="partner", actor="")
     assert run(action="pause", target="partner")
     assert store.conditions(["partner"]).paused == {"partner": " (maria)"}
     assert not run(action="approve")
     assert not run(action="revert", keys=[key])
-    assert not run(action="burn", keys=[key])
+    with pytest.raises(dg.DagsterInvalidConfigError, match="burn"):
+        run(action="burn", keys=[key])
     installation.store.close()
+
+
+def test_the_job_offers_all_that_there_is() -> None:
+    assert {action.value for action in Action} == {*LOOKS, *ON_ONE, *ON_TARGETS}
+
+
+def test_the_command_approves_what_it_showed(
+    home: Path, store: OperationsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The content changes while the person reads the question."""
+    key = only(store).correction_key
+    tallyman(home, "corrections", "hold", key)
+
+    def changes_meanwhile(*_: Any) -> None:
+        changed = proposal(1)
+        changed["payload"] = {"order_record": "E1", "line_record": "20"}
+        enqueue(store, [changed], Policy(), SystemClock())
+
+    monkeypatch.setattr("orchestration.cli.corrections._agree", changes_meanwhile)
+    with pytest.raises(TallymanError, match="has changed since it was shown"):
+        tallyman(home, "corrections", "approve", key)
+    assert only(store).state == "awaiting_approval"
+    monkeypatch.undo()
+    tallyman(home, "corrections", "approve", key)
+    assert only(store).state == "ready"
 
 
 # ---- the audit log -----------------------------------------------------------------------------
@@ -176,6 +217,22 @@ def test_every_decision_is_in_the_chain(home: Path, decided: OperationsStore) ->
     assert decided.verify_audit().entries == 3
     result = CliRunner().invoke(app, ["corrections", "audit", "--home", str(home)])
     assert "whole: 3 entries" in result.output
+
+
+def test_an_end_that_was_cut_off_is_found_by_who_kept_its_hash(
+    home: Path, decided: OperationsStore
+) -> None:
+    head = decided.verify_audit().head
+    arguments = ["corrections", "audit", "--home", str(home), "--known", head]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    tallyman(home, "writeback", "resume")
+    assert decided.verify_audit(head).problem is None
+    with decided.write() as connection:
+        connection.execute(sa.text("drop trigger audit_no_delete"))
+        connection.execute(sa.text("delete from audit where sequence >= 3"))
+    assert decided.verify_audit().problem is None
+    assert "its end" in str(decided.verify_audit(head).problem)
+    assert CliRunner().invoke(app, arguments).exit_code == 1
 
 
 def test_the_log_can_not_be_edited(decided: OperationsStore) -> None:

@@ -56,7 +56,7 @@ def engine(tmp_path: Path, store_url: str) -> Iterator[Engine]:
     clock = ManualClock()
     world = World(tmp_path / "world.sqlite")
     store = OperationsStore(store_url, clock)
-    store.set_gate("build-1", "erp", True)
+    store.set_gates("build-1", {"erp": (True, "")})
     for number in range(1, 21):
         world.set_line(f"E5{number:05}/10", 5)
     yield Engine(store, clock, world, FakeTarget(world, system()), FakeSource(world))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import invoice, quantity_change
 
-from connectors.base import CorrectionRequest
+from connectors.base import CorrectionRequest, SourceError, TargetState
 from writeback.approval import approve
 from writeback.dispatch import BREAKER_FAILURES, deliver_due
 
@@ -178,11 +179,11 @@ def test_a_failed_or_crashed_gate_stops_sending_until_it_passes(
     engine: Engine, passed: bool | None
 ) -> None:
     engine.propose(quantity_change())
-    engine.store.set_gate("build-2", "erp", passed, "keys are missing")
+    engine.store.set_gates("build-2", {"erp": (passed, "keys are missing")})
     report = engine.deliver()
     assert (report.leased, report.sent) == (0, 0)
     assert "keys are missing" in report.closed_gates["erp"]
-    engine.store.set_gate("build-3", "erp", True)
+    engine.store.set_gates("build-3", {"erp": (True, "")})
     assert engine.deliver().sent == 1
 
 
@@ -202,12 +203,12 @@ def test_the_gate_of_a_system_that_is_only_relied_on_stops_it_too(engine: Engine
     row = quantity_change(1)
     row["relied_on_systems"] = ["wms"]
     engine.propose(row, quantity_change(2))
-    engine.store.set_gate("build-1", "wms", False, "feed is cut")
+    engine.store.set_gates("build-1", {"wms": (False, "feed is cut")})
     assert engine.deliver().sent == 1
     held = engine.store.list(state="ready")[0]
     assert held.object_id == "SO-100001/1"
     assert held.state_reason == "held: the gate of system 'wms' is failed: feed is cut"
-    engine.store.set_gate("build-2", "wms", True)
+    engine.store.set_gates("build-2", {"wms": (True, "")})
     engine.clock.advance(61)
     assert engine.deliver().sent == 1
 
@@ -216,7 +217,7 @@ def test_gates_opened_for_a_build_close_until_its_checks_report(engine: Engine) 
     engine.propose(quantity_change())
     engine.store.open_gates("build-2", ["erp"])
     assert engine.deliver().sent == 0
-    engine.store.set_gate("build-2", "erp", True)
+    engine.store.set_gates("build-2", {"erp": (True, "")})
     assert engine.deliver().sent == 1
 
 
@@ -224,7 +225,7 @@ def test_a_gate_that_closes_between_lease_and_send_stops_the_send(engine: Engine
     engine.propose(quantity_change(1), quantity_change(2))
 
     def close_gate(_request: CorrectionRequest) -> None:
-        engine.store.set_gate("build-2", "erp", False, "found while sending")
+        engine.store.set_gates("build-2", {"erp": (False, "found while sending")})
 
     engine.target.on_apply = close_gate
     report = engine.deliver()
@@ -390,7 +391,7 @@ def test_after_a_superseded_one_older_data_do_not_send_it_again(engine: Engine) 
 def test_a_precondition_that_cannot_be_checked_stops_the_send(
     engine: Engine, condition: dict[str, Any]
 ) -> None:
-    engine.store.set_gate("build-1", "oms", True)
+    engine.store.set_gates("build-1", {"oms": (True, "")})
     engine.propose(quantity_change(preconditions=[condition]))
     report = engine.deliver()
     assert (report.sent, report.postponed) == (0, 1)
@@ -491,6 +492,48 @@ def test_the_breaker_leaves_a_failing_target_alone_and_then_probes(engine: Engin
     assert engine.store.breaker("erp") == (0, None)
 
 
+def test_a_target_that_can_not_be_read_is_left_alone_too(engine: Engine) -> None:
+    """Each look at a system that is down takes as long as a request to it."""
+    engine.target.unreadable = True
+    engine.propose(*[quantity_change(n) for n in range(1, 21)])
+    report = engine.deliver()
+    assert (engine.target.reads, report.sent) == (BREAKER_FAILURES, 0)
+    assert engine.store.breaker("erp")[0] == BREAKER_FAILURES
+    assert "erp" in engine.deliver().open_breakers
+    engine.clock.advance(61)
+    engine.deliver()
+    assert engine.target.reads == BREAKER_FAILURES + 1
+    engine.target.unreadable = False
+    engine.clock.advance(HOUR)
+    assert engine.deliver().accepted == 20
+    assert engine.store.breaker("erp") == (0, None)
+
+
+def test_a_source_that_can_not_be_read_is_no_failure_of_the_target(engine: Engine) -> None:
+    engine.source.unreadable = True
+    engine.propose(*[quantity_change(n) for n in range(1, 8)])
+    assert engine.deliver().postponed == 7
+    assert engine.store.breaker("erp") == (0, None)
+
+
+def test_what_a_target_asks_for_when_it_is_read_holds_too(engine: Engine) -> None:
+    class Busy(FakeTarget):
+        def read(self, request: CorrectionRequest) -> TargetState:
+            self.reads += 1
+            error = SourceError("rate_limited", "wants fewer requests")
+            error.retry_after = 900
+            raise error
+
+    engine.target = Busy(engine.world, system())
+    engine.propose(quantity_change(1), quantity_change(2))
+    begun = engine.clock.now()
+    engine.deliver()
+    assert engine.store.breaker("erp") == (1, begun + timedelta(seconds=900))
+    assert engine.target.reads == 1
+    asked = max(c.next_attempt_at for c in engine.store.list() if c.next_attempt_at)
+    assert asked >= begun + timedelta(seconds=900)
+
+
 def test_a_dispatcher_that_slept_past_its_lease_cannot_write(engine: Engine) -> None:
     """A process stopped between send and mark wakes up after another one took over."""
     engine.propose(quantity_change())
@@ -552,7 +595,7 @@ def test_whatever_fails_each_key_has_at_most_one_effect(
     clock = ManualClock()
     world = World(folder / "world.sqlite", honours_keys=data.draw(st.booleans()))
     store = OperationsStore(f"sqlite:///{folder / 'operations.sqlite'}", clock)
-    store.set_gate("b", "erp", True)
+    store.set_gates("b", {"erp": (True, "")})
     engine = Engine(
         store,
         clock,

@@ -110,6 +110,21 @@ def test_failures_that_two_dispatchers_see_are_counted_together(engine: Engine) 
     assert sent == [2, BREAKER_FAILURES - 2]
 
 
+def test_who_lost_its_lease_still_heeds_what_the_target_asked_for(engine: Engine) -> None:
+    """The answer came so late that the correction is somebody else's; the patience is for all."""
+
+    class Late(Patient):
+        def apply(self, request: CorrectionRequest) -> Outcome:
+            engine.clock.advance(600)
+            engine.store.expire_leases(engine.clock.now())
+            return super().apply(request)
+
+    engine.target = Late(engine.world, system())
+    engine.propose(quantity_change())
+    assert engine.deliver().lost_leases == 1
+    assert engine.store.breaker("erp") == (1, engine.clock.now() + timedelta(seconds=600))
+
+
 @pytest.mark.parametrize("undoing", [False, True])
 def test_the_request_carries_a_deadline(engine: Engine, undoing: bool) -> None:
     """A process that was stopped for longer must not send on what it read long ago."""
@@ -221,6 +236,9 @@ def test_nothing_leaves_after_the_deadline(where: str, set_back: float) -> None:
         ({"title": "Later", "retry_after": 30}, 30),
         ({"retryAfter": 2.5}, 2.5),
         ({"retry_after": "soon"}, None),
+        ({"retry_after": "45"}, 45),
+        ({"retry_after": 10**400}, None),
+        ({"retry_after": float("inf")}, None),
         ({"retry_after": True}, None),
         ([1], None),
     ],

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(1, 61):
         world.set_line(f"E5{number:05}/10", 5)
     store = OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}")
-    store.set_gate("build-1", "erp", True)
+    store.set_gates("build-1", {"erp": (True, "")})
     store.close()
     set_clock(tmp_path, START)
     return tmp_path

@@ -77,7 +77,7 @@ class Lifecycle(RuleBasedStateMachine):
         from writeback.store import OperationsStore
 
         store = OperationsStore(f"sqlite:///{home / 'operations.sqlite'}", clock)
-        store.set_gate("build", "erp", True)
+        store.set_gates("build", {"erp": (True, "")})
         for number in OBJECTS:
             world.set_line(f"E5{number:05}/10", OLD)
         target, source = FakeTarget(world, system()), FakeSource(world)
@@ -154,7 +154,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(passed=st.booleans())
     def the_gate_reports(self, passed: bool) -> None:
-        self.engine.store.set_gate("build", "erp", passed, "as drawn")
+        self.engine.store.set_gates("build", {"erp": (passed, "as drawn")})
         self.model.gate_open = passed
 
     # ---- delivery --------------------------------------------------------------------------

@@ -44,6 +44,7 @@ def old_url(store_url: str) -> str:
     with store.write() as connection:
         for table in ("audit", "pauses", "store_version"):
             connection.exec_driver_sql(f"drop table {table}")
+        connection.exec_driver_sql("alter table breakers drop column allowance_full_at")
     store.close()
     return store_url
 
@@ -115,7 +116,7 @@ def test_work_goes_on_in_an_old_store(tmp_path: Path, opened: OperationsStore) -
     for number in range(1, 5):
         world.set_line(f"E5{number:05}/10", 5)
     clock = ManualClock()
-    opened.set_gate("build-2", "erp", True)
+    opened.set_gates("build-2", {"erp": (True, "")})
     engine = Engine(opened, clock, world, FakeTarget(world, system()), FakeSource(world))
     for waiting in opened.list(state="awaiting_approval"):
         approve(opened, waiting.correction_key, "maria", "")

@@ -238,7 +238,7 @@ def test_the_limit_for_two_is_not_below_the_one_for_one() -> None:
 
 def test_a_paused_target_gets_nothing_and_the_others_go_on(engine: Engine) -> None:
     other = FakeTarget(engine.world, system("erp_eu"))
-    engine.store.set_gate("build-1", "erp_eu", True)
+    engine.store.set_gates("build-1", {"erp_eu": (True, "")})
     engine.propose(quantity_change(1), quantity_change(2, target_system="erp_eu", preconditions=[]))
     engine.store.pause("erp", "maria", "period close")
 

@@ -41,15 +41,6 @@ def test_some_seeds_are_clean() -> None:
     assert result["effects"] > 0 and sum(result["faults"].values()) > 0
 
 
-# Seeds that once showed a fault of the engine, and what it was.
-FOUND = {1259: "a clock was set back while a sender slept, and its deadline seemed still ahead"}
-
-
-@pytest.mark.parametrize("seed", FOUND)
-def test_a_seed_that_once_showed_a_fault_stays_clean(seed: int) -> None:
-    assert run_story(seed).violations == []
-
-
 @pytest.mark.simulation
 @pytest.mark.timeout(1800)
 def test_five_hundred_seeds_are_clean_and_every_family_of_faults_fires() -> None:
@@ -171,6 +162,15 @@ def test_what_was_held_is_known_for_any_time() -> None:
     assert (held.at(9.9), held.at(10), held.value) == (5, 7, 7)
     assert held.held_within(5, 0, 3) and held.held_within(7, 9, 11)
     assert not held.held_within(7, 0, 9)
+
+
+def test_each_property_that_held_has_its_upper_bound() -> None:
+    total = many.Sum(seeds=10, requests=300, effects=150, corrections=60, cpu_seconds=1)
+    total.broken["false"] = 1
+    bounds = many.figures(total, 1, 1)["upper_bounds"]
+    assert set(bounds) == set(PROPERTIES)
+    assert (bounds["lost"], bounds["doubled"], bounds["impatient"]) == (0.05, 0.02, 0.01)
+    assert bounds["false"] is None and bounds["unverified_claims"] is None
 
 
 def test_a_quantile_is_the_nearest_rank() -> None:

@@ -208,15 +208,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "retry_after_of_problem_ignored",
         "Retry-After is read from the header only",
         "connectors.http",
-        "return _retry_after_of_problem(response)",
-        "return None",
+        "return _retry_after_of_problem(response, now) if text is None else _wish(text, now)",
+        "return None if text is None else _wish(text, now)",
     ),
     Mutant(
         "retry_after_date_ignored",
         "Retry-After is read as seconds only",
         "connectors.http",
-        "    moment = http_date(text)\n    return None if",
-        "    moment = None\n    return None if",
+        "moment = http_date(str(told))",
+        "moment = None",
     ),
     Mutant(
         "patience_ends_with_a_decision",
@@ -250,6 +250,22 @@ MUTANTS: tuple[Mutant, ...] = (
         DISPATCH + "test_the_breaker_leaves_a_failing_target_alone_and_then_probes",
     ),
     Mutant(
+        "failed_looks_uncounted",
+        "a target that can't be read is looked at on and on",
+        "writeback.dispatch",
+        "if target_failed and _code(error) in _FAILED_LOOKS:",
+        "if False:",
+        DISPATCH + "test_a_target_that_can_not_be_read_is_left_alone_too",
+    ),
+    Mutant(
+        "allowance_of_each_process",
+        "a restart forgets how often the target was asked",
+        "writeback.allowances",
+        "if isinstance(target, Limited) and target.allowance.should_tell:",
+        "if False:",
+        "tests/writeback/test_allowances.py::test_a_restart_forgets_nothing_that_was_asked",
+    ),
+    Mutant(
         "attempts_without_end",
         "technical retries go on for ever",
         "writeback.decide",
@@ -271,6 +287,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.verify",
         'shown = bool(proof.get("effect_observed"))',
         "shown = True",
+        "tests/writeback/test_verify.py::"
+        "test_a_verdict_that_its_evidence_contradicts_is_not_believed",
     ),
     Mutant(
         "verified_by_an_old_load",

@@ -55,6 +55,7 @@ class Oracle:
         self.target_not_before: dict[str, tuple[float, float]] = {}
         self.told: dict[str, tuple[str, str, Result, float]] = {}
         self.told_to_wait: dict[str, tuple[str, float, float]] = {}
+        self.heard_late: dict[str, tuple[str, float, float]] = {}
         self.failures: dict[str, list[float]] = defaultdict(list)
         self.approved_content: dict[str, set[str]] = defaultdict(set)
         self.kill_switch: list[tuple[float, bool]] = [(0.0, False)]
@@ -105,7 +106,7 @@ class Oracle:
 
     def learnt(self, process: str, correction_key: str) -> None:
         """A process stored what came of a correction: from now on the engine must heed what the
-        target said. What a process learnt after it had lost its lease, it may not store."""
+        target said."""
         proposal, _, generation = correction_key.rpartition("-")
         key = idempotency_key(proposal, int(generation))
         answer = self.told.pop(process, None)
@@ -121,9 +122,25 @@ class Oracle:
         if told is not None and told[0] == key:
             _, since, until = told
             self.not_before[key] = (since, until)
-            target = self.story.truth.items[self.story.requests[key].object_id].target
-            pause = LONGEST_PAUSE.total_seconds()
-            self.target_not_before[target] = (since, min(until, since + pause))
+            self._target_waits(told)
+
+    def lost_lease(self, process: str) -> None:
+        """What a process learns of a correction that somebody else has by now it may not store;
+        what it learnt of the target it must."""
+        self.told.pop(process, None)
+        if process in self.told_to_wait:
+            self.heard_late[process] = self.told_to_wait.pop(process)
+
+    def stored(self, process: str) -> None:
+        """A process committed something."""
+        if process in self.heard_late:
+            self._target_waits(self.heard_late.pop(process))
+
+    def _target_waits(self, told: tuple[str, float, float]) -> None:
+        key, since, until = told
+        target = self.story.truth.items[self.story.requests[key].object_id].target
+        pause = LONGEST_PAUSE.total_seconds()
+        self.target_not_before[target] = (since, min(until, since + pause))
 
     def _check_switches(self, target: TargetSystem, now: float, window: float, undo: bool) -> None:
         """An undo is a person's word, so that only the kill switch stops it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from writeback.simulation.systems import KINDS, Held, Item, TargetSystem, Truth
 from writeback.simulation.transport import SimulatedSource, SimulatedTarget
 from writeback.simulation.warehouse import UNPROVED, Build, Warehouse, policy_of
 from writeback.states import Event, State
-from writeback.store import OperationsStore
+from writeback.store import LeaseLostError, OperationsStore
 from writeback.verify import apply_proofs
 
 HOUR = 3600.0
@@ -64,6 +64,7 @@ class SimulatedStore(OperationsStore):
         self.story = story
         self.inside = False
         self.moves: list[tuple[str, Event]] = []
+        self.closing: dict[Process | None, dict[str, bool]] = {}
         self.clock = story.clock
         self.engine = _blank_database()
         self._reading = {}
@@ -88,9 +89,20 @@ class SimulatedStore(OperationsStore):
                     raise sa.exc.OperationalError("commit", None, DiskFullError())
             for correction_key, event in self.moves:
                 self.story.moved(correction_key, event)
+            if self.story.schedule.current is not None:
+                self.story.oracle.stored(self.story.schedule.current.name)
+            closing = self.closing.pop(self.story.schedule.current, {})
+            for system, closed in closing.items():
+                self.story.oracle.gates[system].append((self.story.now, closed))
         finally:
             self.inside = False
             self.moves.clear()
+
+    def set_gates(self, build: str, results: Mapping[str, tuple[bool | None, str]]) -> None:
+        """The judge goes by what was committed, also when the process dies right after it."""
+        closing = {system: not passed for system, (passed, _) in results.items()}
+        self.closing[self.story.schedule.current] = closing
+        super().set_gates(build, results)
 
     def transition(
         self,
@@ -103,15 +115,20 @@ class SimulatedStore(OperationsStore):
         only_from: Iterable[State] | None = None,
         **values: Any,
     ) -> None:
-        super().transition(
-            connection,
-            correction_key,
-            event,
-            now,
-            lease_token=lease_token,
-            only_from=only_from,
-            **values,
-        )
+        try:
+            super().transition(
+                connection,
+                correction_key,
+                event,
+                now,
+                lease_token=lease_token,
+                only_from=only_from,
+                **values,
+            )
+        except LeaseLostError:
+            if self.story.schedule.current is not None:
+                self.story.oracle.lost_lease(self.story.schedule.current.name)
+            raise
         self.moves.append((correction_key, event))
 
     @contextmanager
@@ -214,7 +231,8 @@ class Story:
 
     def seam(self, name: str, object_id: str = "") -> None:
         """A step at which a process may die or stop for a while. With ``object_id`` it is the last
-        one before a request leaves: there the world likes to move on meanwhile."""
+        one before a request leaves: there the world likes to move on meanwhile, and clocks to be
+        set back."""
         self.schedule.events += 1
         if self.schedule.current is None:
             return
@@ -229,6 +247,8 @@ class Story:
             length = LEASE_SECONDS * self.rng.uniform(1.05, 6)
             if object_id and self.rng.random() < 0.8:
                 self.schedule.after(1, lambda: self.people.change(self.truth.items[object_id]))
+            if object_id and any(self.faults.hit("clock_step") for _ in range(3)):
+                self.schedule.after(length / 2, lambda: self._set_clock(-3600))
             self.schedule.wait(length)
             self.tell("goes on", name)
 
@@ -293,7 +313,6 @@ class Story:
         name = f"build-{self.now:.0f}"
         self.store.open_gates(name, systems)
         for system in systems:
-            self.oracle.gates[system].append((self.now, True))
             self.warehouse.extract(system)
         outbox = [c for c in self.corrections() if c.state in UNPROVED]
         build = self.warehouse.build(outbox)
@@ -303,8 +322,6 @@ class Story:
             passed = self.rng.choice((None, False)) if self.faults.hit("gate_failed") else True
             gates[system] = (passed, "as drawn")
         self.store.set_gates(name, gates)
-        for system, (passed, _) in gates.items():
-            self.oracle.gates[system].append((self.now, not passed))
         if build is None:
             return
         if self.faults.hit("old_build"):
@@ -395,9 +412,7 @@ class Story:
         if faults.hit("authority_moves"):
             self.people.business()
         if faults.hit("clock_step"):
-            self.clock.step(rng.choice((-3600, -600, -5, 5, 600, 3600)))
-            self.last_clock_step = self.now
-            self.tell("clock", f"is {self.clock.offset:+.0f} s off")
+            self._set_clock(rng.choice((-3600, -600, -5, 5, 600, 3600)))
         if faults.hit("outage"):
             target = rng.choice(list(self.truth.targets.values()))
             target.down_until = self.now + rng.uniform(60, 4000)
@@ -408,6 +423,11 @@ class Story:
             self.store.engage_kill_switch("maria", "drill")
             self.oracle.kill_switch.append((self.now, True))
             self.schedule.after(rng.uniform(300, 5000), self._release)
+
+    def _set_clock(self, seconds: float) -> None:
+        self.clock.step(seconds)
+        self.last_clock_step = self.now
+        self.tell("clock", f"is {self.clock.offset:+.0f} s off")
 
     def _release(self) -> None:
         self.store.release_kill_switch("maria", "drill is over")

@@ -15,6 +15,13 @@ steps as (
                     recorded_from := placed_from,
                     recorded_to := placed_to
                 ),
+                -- Told by the line that replaces, of the line that it replaces.
+                struct_pack(
+                    milestone := 'replaced',
+                    occurred_at := placed_at,
+                    recorded_from := placed_from,
+                    recorded_to := placed_to
+                ),
                 struct_pack(
                     milestone := 'accepted',
                     occurred_at := accepted_at,
@@ -156,10 +163,11 @@ select
     milestones.line_status as source_status,
     milestones.line_status_mapping_method as mapping_method,
     milestones.occurred_at is not null as is_set,
-    milestones.object_type,
+milestones.object_type,
     milestones.object_type as link_type,
-    case milestones.object_type
-        when 'purchase_order' then milestones.customer_po
+    case
+        when milestones.object_type = 'purchase_order' then milestones.customer_po
+        when milestones.milestone = 'replaced' then milestones.replaces
         else milestones.order_number || '/' || milestones.line_number
     end as link_key,
     milestones.system as link_system,
@@ -187,4 +195,6 @@ select
 from objects as milestones
 left join products
     on milestones.system = products.system and milestones.sku = products.sku
-where milestones.occurred_at is not null or milestones.version_number > 1
+where
+    (milestones.occurred_at is not null or milestones.version_number > 1)
+    and (milestones.milestone <> 'replaced' or milestones.replaces is not null)

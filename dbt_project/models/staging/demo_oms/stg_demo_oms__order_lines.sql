@@ -23,6 +23,7 @@ select
     landed.qty as quantity,
     landed.uom,
     landed.unit_price,
+    landed.replaces,
     {{ instant('landed.placed_at', 'placed') }},
     {{ instant('landed.accepted_at', 'accepted') }},
     landed.reservation,
