@@ -125,6 +125,22 @@ def waits_for_stock(scene: Scene) -> Truth:
     )
 
 
+def backordered_first(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    accepted, released = order.find("order_accepted"), order.find("order_released")
+    lacking = [line["line"] for line in order.lines]
+    accepted.data["backordered"] = lacking
+    scene.write.reserved(order, released.at - MINUTE, lacking)
+    return decoy(
+        "backordered_first",
+        ["oms", "erp"],
+        keys_of(order, order.shipments[0]),
+        accepted.seen["oms"],
+        "it was backordered, and reserved when the goods had come",
+    )
+
+
 def split_in_two(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     whole_in_eaches(order)
@@ -196,6 +212,7 @@ KINDS = (
     Kind("price_in_flight", "Price copied seconds from now", price_in_flight),
     Kind("change_in_flight", "Quantity copied seconds from now", change_in_flight),
     Kind("waits_for_stock", "Booked, not released within three days", waits_for_stock),
+    Kind("backordered_first", "Backordered, and reserved later", backordered_first),
     Kind("split_in_two", "Two warehouse orders that add up", split_in_two),
     Kind("released_at_once", "Released a minute after it was accepted", released_at_once),
     Kind("cancelled_before_erp", "Cancelled before the ERP saw it", cancelled_before_erp),

@@ -134,6 +134,18 @@ def delay_passed_on(scene: Scene) -> Truth:
     )
 
 
+def late_but_as_promised(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    late, expected = delayed(scene, order, placed, days=4)
+    return decoy(
+        "late_but_as_promised",
+        ["carrier", "oms"],
+        keys_of(order, order.shipments[0]),
+        late.at,
+        f"expected a day later, {iso_utc(expected)}, which is before it was promised",
+    )
+
+
 def scans_out_of_order(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     scene.write.delivered(order, placed)
@@ -247,5 +259,6 @@ KINDS = (
     Kind("fulfilment_reposted", "Fulfilment reversed and posted again", fulfilment_reposted),
     Kind("exception_then_delivered", "Delivered at the second attempt", exception_then_delivered),
     Kind("delay_passed_on", "Later than promised, and promised anew", delay_passed_on),
+    Kind("late_but_as_promised", "Later than usual, and in time", late_but_as_promised),
     Kind("scans_out_of_order", "Scans reported out of order", scans_out_of_order),
 )

@@ -57,7 +57,8 @@ def applied_twice(scene: Scene) -> Truth:
     again["payload"].pop("reason")
     truth.kind = "X3"
     truth.values["target"] = "posts the correction twice"
-    truth.expected.append(("I12", ref))
+    # The first correction is seen, and yet its document is not right before the second one.
+    truth.expected += [("I12", ref), ("C01", ref)]
     truth.correction = correction | {"followed_by": correction | again}
     scene.behave("erp", "apply_twice", ref)
     return truth

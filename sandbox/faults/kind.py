@@ -145,14 +145,14 @@ def held(scene: Scene, order: Order, placed: float) -> float:
     return accepted.seen["erp"]
 
 
-def delayed(scene: Scene, order: Order, placed: float) -> tuple[Event, float]:
-    """A parcel on its way of which the carrier says that it comes days later than promised: the
-    scan, and when it is expected now. The OMS hears of it and promises anew."""
+def delayed(scene: Scene, order: Order, placed: float, days: float = 8) -> tuple[Event, float]:
+    """A parcel on its way of which the carrier says that it comes later, so many days after it has
+    left: the scan, and when it is expected now. The OMS hears of it and promises anew."""
     write = scene.write
     left = write.ship(order, write.packed(order, placed, pace=0.05), pace=0.05)
     write.invoice(order, left, pace=0.05)
     departed = write.carry(order, left, pace=0.05, until="DP")
-    expected = left + 8 * DAY
+    expected = left + days * DAY
     at = departed + scene.rng.uniform(10 * MINUTE, HOUR)
     zone = ORIGIN_ZONE[order.location]
     return write.troubled(order, at, zone, "LATE TRUCK", expected), expected

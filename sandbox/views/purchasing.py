@@ -24,7 +24,7 @@ class ErpPurchasing(Books):
     """Purchase orders with what of them was promised, received and billed; and those documents.
 
     Stock then also tells what is on order, and the reorder point of items that never move in cases
-    (what moves in cases is ordered by other means).
+    (what moves in cases is ordered by other means), once they have been there.
     """
 
     def __init__(self, erp: ErpView) -> None:
@@ -39,16 +39,6 @@ class ErpPurchasing(Books):
             "vendor_invoices", ("vinv_no",), order_field="modified", indexes=("po_no",)
         )
         super().__init__(self.orders, self.receipts, self.invoices)
-
-    def on_item_created(self, data: dict[str, Any], when: float, stamp: float) -> None:
-        if not is_eaches_only(data["item"]):
-            return
-        for location in data["locations"]:
-            if erp_system(location) != self.erp.system:
-                continue
-            balance = self.erp.stock.edit(_position(data["item"], location))
-            balance["rop"] = quantity(REORDER_POINT)
-            self.erp.stock.put(balance)
 
     def on_purchase_ordered(self, data: dict[str, Any], when: float, stamp: float) -> None:
         self.orders.put(
@@ -92,6 +82,11 @@ class ErpPurchasing(Books):
         self._touch(order, stamp)
 
     def on_stock_received(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        # What was never there is no item of stock yet.
+        if is_eaches_only(data["item"]):
+            balance = self.erp.stock.edit(_position(data["item"], data["location"]))
+            balance["rop"] = quantity(REORDER_POINT)
+            self.erp.stock.put(balance)
         # Opening stock and what nobody ordered have no purchase order.
         if "purchase" not in data:
             return

@@ -206,7 +206,7 @@ def _decoys(scenario: Scenario) -> None:
     )
     # Out of order and with an exception on the way, but delivered and told so.
     late = Order(scenario, 300010, ago(days=3))
-    late.oms(updated=late.at(1500), delivered_at=late.at(1500))
+    late.oms(updated=late.at(1500), exception_at=late.at(1001), delivered_at=late.at(1500))
     late.released().warehouse().shipped().fulfilled().invoiced()
     late.scanned("DL", after=1490).scanned("EX", after=1000).scanned("PU", after=300)
     # A code that nobody knows.

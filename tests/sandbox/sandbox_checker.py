@@ -94,7 +94,7 @@ def violations(books: Books, entered_late_from: float = float("inf")) -> Violati
     """``entered_late_from``: documents changed since then may carry older dates than that."""
     found = _orders(books) | _shipments(books, entered_late_from) | _stock(books) | _items(books)
     found |= _quantities(books) | _codes(books) | _sequences(books) | _unfinished(books)
-    return found | _identities(books)
+    return found | _identities(books) | _promises(books) | _accounts(books)
 
 
 def _orders(books: Books) -> Violations:
@@ -280,6 +280,9 @@ def _stock(books: Books) -> Violations:
             found.add(("I06B", name))
         if Decimal(row["qoh"]) < 0:
             found.add(("I07E", name))
+        ordered = Decimal(row["qoh"]) + Decimal(row["qoo"])
+        if row["rop"] is not None and ordered < Decimal(row["rop"]) + Decimal(row["qblk"]):
+            found.add(("P08", name))
     allocated: dict[tuple[str, str], int] = defaultdict(int)
     pack = {row["Sku"]: row["CasePack"] for row in books.wms_items}
     for order in books.wms_orders:
@@ -298,13 +301,71 @@ def _stock(books: Books) -> Violations:
 
 
 def _items(books: Books) -> Violations:
-    packs = {row["gtin"]: row["case_qty"] for row in books.erp_items}
+    master = {
+        row["gtin"]: (row["case_qty"], row["wt_g"], row["sts"] == "A") for row in books.erp_items
+    }
     prices = {row["gtin"]: Decimal(row["list_prc"]) for row in books.erp_items}
     for row in books.products:
         assert Decimal(row["listPrice"]) == prices[row["gtin"]]
     return {
-        ("M02", row["Gtin"]) for row in books.wms_items if row["CasePack"] != packs[row["Gtin"]]
+        ("M02", row["Gtin"])
+        for row in books.wms_items
+        if (row["CasePack"], row["WeightGrams"], row["Status"] == "ACTIVE") != master[row["Gtin"]]
     }
+
+
+def _promises(books: Books) -> Violations:
+    """Units that nobody answered for, or that are kept; a parcel that is late, and not told so."""
+    found: Violations = set()
+    order_of = {row["doc_no"]: row["ext_ref"] for row in books.erp_orders}
+    lines = {}
+    for order in books.oms_orders:
+        for line in order["lines"]:
+            name = f"{order['orderNumber']}/{line['lineNo']}"
+            lines[name] = line
+            if line["reservation"] == "ASKED":
+                found.add(("I04", name))
+            if line["status"] == "CANCELLED" and line["reservation"] == "RESERVED":
+                found.add(("I03S", name))
+    parcels = defaultdict(set)
+    for shipment in books.shipments:
+        for line in shipment["Lines"]:
+            name = f"{order_of[shipment['HostOrder']]}/{line['HostLine'] // 10}"
+            parcels[shipment["TrackingNbr"]].add(name)
+    scans = defaultdict(list)
+    for scan in sorted(books.scans, key=lambda row: utc(row["reported-at"])):
+        scans[scan["tracking-number"]].append(scan)
+    for tracking, names in parcels.items():
+        expected = None
+        for scan in scans[tracking]:
+            expected = None if scan["code"] == "DL" else scan["expected-delivery"] or expected
+        troubled = any(scan["code"] == "EX" for scan in scans[tracking])
+        for name in names:
+            line = lines[name]
+            if line["status"] == "CANCELLED":
+                continue
+            promised = line["promisedBy"]
+            if expected and promised and utc(expected) > utc(promised) + HOURS:
+                found.add(("S09", name))
+            if troubled and line["exceptionAt"] is None:
+                found.add(("S05D", name))
+    return found
+
+
+def _accounts(books: Books) -> Violations:
+    """Of each line of the ERP something became of all of it, and it goes where the OMS says."""
+    found: Violations = set()
+    destinations = {row["orderNumber"]: row["shipTo"] for row in books.oms_orders}
+    for document in books.erp_orders:
+        for line in document["lines"]:
+            ordered = Decimal(line["ord_qty"])
+            parts = [Decimal(line[name]) for name in ("open_qty", "bo_qty", "can_qty")]
+            if sum(parts) + min(ordered, Decimal(line["shp_qty"])) != ordered:
+                found.add(("O12", f"{document['ext_ref']}/{line['ext_line']}"))
+        # Our own orders leave the address to the ERP.
+        if document["ship_to"] not in (None, destinations[document["ext_ref"]]):
+            found.add(("O04", f"{document['ext_ref']}/1"))
+    return found
 
 
 def _codes(books: Books) -> Violations:

@@ -1,5 +1,5 @@
 -- Balances that can't be, or must not be, judged by themselves: less than nothing, less than the
--- states that a part of them is in, less than what somebody wants there. Every snapshot is a moment.
+-- states that a part of them is in, less than somebody wants there. Every snapshot is a moment.
 {{ config(materialized='view') }}
 
 with rules as (
@@ -35,8 +35,9 @@ judged as (
             as held_quantity,
         greatest(
             coalesce(
-                sum(positions.quantity)
-                    filter (where not list_contains(rules.states, positions.state)),
+                sum(positions.quantity) filter (
+                    where not list_contains(rules.states, positions.state)
+                ),
                 0
             ),
             0

@@ -20,7 +20,13 @@ unusable as (
     from {{ ref('order_events') }}
     where
         milestone = 'unmapped'
-        or (object_type = 'order_line' and order_line_id is null and reversed_to is null)
+        or (
+            object_type = 'order_line'
+            and order_line_id is null
+            and reversed_to is null
+            -- What is only expected meets no duty: a label may be printed long before its parcel.
+            and milestone <> 'delivery_expected'
+        )
 ),
 
 gaps as (

@@ -53,6 +53,23 @@ line_exceptions as (
 ),
 
 -- What it expects holds until it expects something else, or the package is there.
+told_expectations as (
+    select
+        system,
+        record_id,
+        version_number,
+        expected_at,
+        lead(reported_from) over package_history as until_from,
+        lead(reported_to) over package_history as until_to
+    from {{ ref('stg_demo_carrier__tracking_events') }}
+    where expected_at is not null or canonical_code = 'delivered'
+    window
+        package_history as (
+            partition by system, tracking_number
+            order by reported_to, record_id, version_number
+        )
+),
+
 expectations as (
     select
         events.* replace (
@@ -63,22 +80,7 @@ expectations as (
             told.until_to as reversed_to
         )
     from events
-    inner join (
-        select
-            system,
-            record_id,
-            version_number,
-            expected_at,
-            lead(reported_from) over package_history as until_from,
-            lead(reported_to) over package_history as until_to
-        from {{ ref('stg_demo_carrier__tracking_events') }}
-        where expected_at is not null or canonical_code = 'delivered'
-        window
-            package_history as (
-                partition by system, tracking_number
-                order by reported_to, record_id, version_number
-            )
-    ) as told
+    inner join told_expectations as told
         on
             events.system = told.system
             and events.record_id = told.record_id

@@ -1,5 +1,5 @@
--- Milestones of order lines as the demo OMS tells them, one row a version and milestone; what became
--- of the units that they asked for; and by when they were promised.
+-- Milestones of order lines as the demo OMS tells them, one row a version and milestone; what
+-- became of the units that they asked for; and by when they were promised.
 with line_versions as (
     select * from {{ ref('stg_demo_oms__order_lines') }}
 ),

@@ -1,5 +1,5 @@
--- Purchase orders (850, 860, ORDERS): what we sent to suppliers, whole and line by line; and, whole,
--- what customers sent to us, whose lines the OMS tells.
+-- Purchase orders (850, 860, ORDERS): what we sent to suppliers, whole and line by line; and,
+-- whole, what customers sent to us, whose lines the OMS tells.
 with orders as (
     select * from {{ ref('stg_x12__purchase_orders') }}
 ),

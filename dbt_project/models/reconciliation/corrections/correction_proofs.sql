@@ -78,6 +78,13 @@ feeds as (
             and accepted.target_system = routes.system
     inner join {{ ref('rule_evidence') }} as evidence
         on routes.rule_id = evidence.rule_id and routes.a_system = evidence.a_system
+    -- Where a rule can never speak, because a feed that it needs is told by nobody, it asked for
+    -- nothing.
+    inner join {{ ref('frontiers') }} as frontiers
+        on
+            evidence.rule_id = frontiers.rule_id
+            and evidence.a_system = frontiers.a_system
+            and frontiers.frontier_at is not null
     union
     select
         correction_key,
