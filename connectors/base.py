@@ -16,6 +16,7 @@ from registry.systems import System
 TOLD_AGAIN = "told again"
 ODD_ENCODING = "odd encoding"
 TIME_CUT_OFF = "time cut off"
+DAYS_ONLY = "days without a time"
 OUT_OF_ORDER = "out of order"
 
 

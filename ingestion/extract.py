@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from connectors.base import TIME_CUT_OFF, Page, Source, SourceError
+from connectors.base import DAYS_ONLY, TIME_CUT_OFF, Page, Source, SourceError
 from ingestion import rejudge, spool, sweep
 from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 BATCH_ROWS = 20_000
 # So many documents that all happened at midnight to the second have lost their time of day.
 MIDNIGHTS_TOLD = 3
+# One that did among others may be chance; of two, the source has days without a time.
+HABIT = 2
 # What fails so fails for every entity of the system: the others are not tried, only noted.
 SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
@@ -194,6 +196,11 @@ class _EntityExtraction:
                     f"{TIME_CUT_OFF} in {name}: each of {count} documents has midnight"
                     for name, count in sorted(self._midnights.items())
                     if count >= MIDNIGHTS_TOLD and name not in self._timed
+                ),
+                *(
+                    f"{DAYS_ONLY} in {name}"
+                    for name, count in sorted(self._midnights.items())
+                    if count >= HABIT and name in self._timed
                 ),
                 *self._notices,
                 *getattr(source, "notices", ())[told_before:],

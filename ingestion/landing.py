@@ -349,6 +349,7 @@ def _write_config(
             "time_zone": "VARCHAR",
             "settle_seconds": "DOUBLE",
             "write_mode": "VARCHAR",
+            "locations": "VARCHAR",
         },
         [
             (
@@ -360,6 +361,7 @@ def _write_config(
                 s.time_zone,
                 s.settle_seconds,
                 s.write_mode,
+                "|".join(s.locations),
             )
             for s in registry.systems
         ],

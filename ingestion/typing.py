@@ -56,8 +56,8 @@ class ReceivedRecord:
 class TypedBatch:
     """``accepted`` has the contract's columns and ours (without ``_dlt_load_id``, which dlt adds);
     ``quarantined`` those of ``landing.quarantine``. ``unknown_fields``: in no column, kept in _raw.
-    Of the columns that say when something happened: ``timed`` do so with a time of day,
-    ``midnights`` only ever with midnight, in so many documents.
+    Of the columns that say when something happened: ``timed`` do so with a time of day, somewhere;
+    ``midnights`` with midnight, in so many documents.
     """
 
     accepted: pa.Table
@@ -141,8 +141,8 @@ class BatchTyper:
         )
 
     def _midnights(self, contract: Contract) -> tuple[frozenset[str], dict[str, int]]:
-        """Which moments the batch tells with a time of day, and of those that it tells as midnight
-        only, in how many documents."""
+        """Which moments the batch tells with a time of day anywhere, and in how many documents it
+        tells one as midnight."""
         moments = {
             column.name: f"t{index}"
             for index, column in enumerate(contract.columns)
@@ -150,11 +150,13 @@ class BatchTyper:
             and not column.to_the_day
             and column.duckdb_type in ("TIMESTAMP", "TIMESTAMPTZ")
         }
-        told = self._of_columns("bool_or({0}[12:19] <> '00:00:00') filter ({0} <> '')", moments)
-        timed = frozenset(name for name, is_timed in told.items() if is_timed)
-        cut = {name: moments[name] for name, is_timed in told.items() if is_timed is False}
+        at_midnight = "{0}[12:19] = '00:00:00'"
+        told = self._of_columns(f"bool_and({at_midnight}) filter ({{0}} <> '')", moments)
+        timed = frozenset(name for name, is_cut in told.items() if is_cut is False)
+        some = self._of_columns(f"bool_or({at_midnight}) filter ({{0}} <> '')", moments)
         # Rarely any: only then is it worth while to count documents.
-        documents = "count(distinct coalesce(reference, record_id)) filter ({0} <> '')"
+        documents = f"count(distinct coalesce(reference, record_id)) filter ({at_midnight})"
+        cut = {name: moments[name] for name, is_any in some.items() if is_any}
         return timed, self._of_columns(documents, cut)
 
     def _of_columns(self, expression: str, columns: Mapping[str, str]) -> dict[str, Any]:

@@ -74,11 +74,12 @@ def write_configuration(
     for kind, folders in (partners or {}).items():
         for partner, folder in folders.items():
             text += _partner(home, kind, partner, folder)
-    for name, folder in (drops.folders if drops else {}).items():
+    drops = drops or Drops({}, {}, DROPS_EVERY_SECONDS)
+    for name, folder in drops.folders.items():
         for system in HOME_SYSTEMS:
             text = text.replace(f'name = "{system}"\n', f'name = "{system}"\nregion = "home"\n', 1)
         text += _dropping(home, name, folder, drops.every)
-    for name, folder in (drops.pushes if drops else {}).items():
+    for name, folder in drops.pushes.items():
         text += _dropping(home, f"carrier_{name}", folder, drops.every)
     (home / "systems.toml").write_text(text, encoding="utf-8")
     secrets = home / "secrets.env"

@@ -28,6 +28,7 @@ WriteMode = Literal["off", "dry_run", "on"]
 class System(BaseModel):
     """One instance of a connector, for example ``erp_us``.
 
+    ``locations`` are the places that it keeps, by our codes; empty: all that its codes name.
     ``write_threads`` is how many corrections may be under way to it at once, in one process.
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
@@ -45,6 +46,7 @@ class System(BaseModel):
     base_url: str = ""
     region: str = "*"
     legal_entity: str = "*"
+    locations: tuple[str, ...] = ()
     time_zone: str = "UTC"
     entities: tuple[str, ...] = ()
     cadence_seconds: int = Field(default=300, gt=0)

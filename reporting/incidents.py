@@ -54,7 +54,7 @@ def print_incidents(rows: Sequence[Mapping[str, Any]], total: int, console: Cons
             _hits(row),
             "\n".join(
                 terminal.amount(risk["amount"], risk["currency"])
-                for risk in row["values_at_risk"] or ()
+                for risk in row["values_at_risk"] or row["waiting_values"] or ()
             ),
             terminal.moment(row["opened_at"], seconds=False) + f"\n{terminal.state(row['status'])}",
         )
@@ -76,7 +76,12 @@ def _hits(row: Mapping[str, Any]) -> str:
     )
     if row["waiting_count"]:
         waiting = _count(row["waiting_count"], "overdue dut", "ies", "y")
-        hit += f"{waiting} of {_count(row['waiting_order_count'], 'order')} can't be judged"
+        of = [
+            _count(row[f"waiting_{what}_count"], what)
+            for what in ("order", "customer")
+            if row[f"waiting_{what}_count"]
+        ]
+        hit += f"{' of '.join([waiting, *of])} can't be judged"
     exceptions = _count(row["exception_count"], "exception")
     follow = f", {row['symptom_count']:,} of them follow" if row["symptom_count"] else ""
     return "\n".join(filter(None, (hit, f"[dim]{exceptions}{follow}[/]")))

@@ -135,17 +135,21 @@ def page(score: Mapping[str, Any]) -> str:
             lines.append(f"| {kind} | {counts.get('title', 'decoy')} | {cells} |")
     lines += [
         f"| **total** | | {' | '.join(_cells(totals))} |",
-        "",
-        "## Not found, and why",
-        "",
-        "| kind | what | why |",
-        "|---|---|---|",
     ]
-    lines += [
+    unfound = [
         f"| {kind} | {counts['title']} | {counts['reason']} |"
         for kind, counts in score["by_kind"].items()
         if counts.get("reason")
     ]
+    if unfound:
+        lines += [
+            "",
+            "## Not found, and why",
+            "",
+            "| kind | what | why |",
+            "|---|---|---|",
+            *unfound,
+        ]
     if score["remarks"] or score["failures"]:
         lines += ["", "## What is not as it should be", ""]
         lines += [f"- seed {one['seed']}: {one['remark']}" for one in score["remarks"]]

@@ -1,4 +1,4 @@
-"""The carriers of the pretend distributor: what they are called, how they number and what they say."""
+"""The carriers of the pretend distributor: their names, how they number, and what they say."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class Carrier:
 
 
 HOUSE = Carrier("SWFT", "carrier", {})
-UPS = Carrier(
-    "UPSN", "pushes", {"OC": "M", "PU": "P", "DP": "I", "AR": "I", "OD": "O", "DL": "D"}
-)
+UPS = Carrier("UPSN", "pushes", {"OC": "M", "PU": "P", "DP": "I", "AR": "I", "OD": "O", "DL": "D"})
 USPS = Carrier(
     "USPS", "pushes", {"OC": "GX", "PU": "03", "DP": "EF", "AR": "07", "OD": "OF", "DL": "01"}
 )

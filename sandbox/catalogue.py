@@ -64,10 +64,20 @@ def draw_items(seed: int, count: int) -> list[Item]:
             case_pack=rng.choice((6, 8, 10, 12, 24)),
             weight=rng.randrange(40, 6000, 10),
             price=rng.randrange(250, 9000, 5),
-            eaches_only=number % 4 == 0,
+            eaches_only=is_eaches_only(number),
         )
         for number in range(1, count + 1)
     ]
+
+
+def is_eaches_only(item: int) -> bool:
+    """Every fourth item never moves in cases."""
+    return item % 4 == 0
+
+
+def ship_to(po: str) -> int:
+    """The number of the customer's address to which an order with this purchase order goes."""
+    return 1 + int(po.rsplit("-", 1)[-1]) % 3
 
 
 def supplier_of(item: int) -> str:

@@ -33,9 +33,9 @@ from sandbox.views.north import NorthErpView
 from sandbox.views.oms import OmsView
 from sandbox.views.partners import PartnersView
 from sandbox.views.periods import ErpPeriods
+from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.pushes import NAME as PUSHES_NAME
 from sandbox.views.pushes import PushesView
-from sandbox.views.purchasing import ErpPurchasing, WmsPurchasing
 from sandbox.views.returns import ErpReturns, OmsReturns, WmsReturns
 from sandbox.views.settlements import ErpSettlements
 from sandbox.views.suppliers import SuppliersView
@@ -174,7 +174,7 @@ class Distributor:
     def _keep_books(self, processes: Iterable[str]) -> None:
         """Give the views the documents of the business processes that this world tells of."""
         kept: dict[str, tuple[tuple[View, Books], ...]] = {
-            "purchasing": ((self.erp, ErpPurchasing()), (self.wms, WmsPurchasing())),
+            "purchasing": ((self.erp, ErpPurchasing(self.erp)), (self.wms, WmsPurchasing())),
             "transfers": ((self.erp, ErpTransfers(self.erp)), (self.wms, WmsTransfers(self.wms))),
             "counts": ((self.wms, WmsCounts()),),
             "returns": (
@@ -187,11 +187,13 @@ class Distributor:
             "channels": ((self.oms, self.channels),),
             "payments": ((self.erp, self.settlements),),
         }
-        for name in self.drops:
-            north = self.views[name]
+        for box in self.drops.values():
+            north = box.view
             kept["payments"] += ((north, ErpSettlements(self.numbers)),)
+            kept["purchasing"] += ((north, ErpPurchasing(north)),)
         # Two processes may share books.
-        wanted = {id(books): (view, books) for name in processes for view, books in kept.get(name, ())}
+        told = [pair for name in processes for pair in kept.get(name, ())]
+        wanted = {id(books): (view, books) for view, books in told}
         for view, books in wanted.values():
             view.keep(books)
 

@@ -52,10 +52,11 @@ class DropBox:
         self, kind: str, name: str, columns: Sequence[str], lines: Iterable[Line], summed: str
     ) -> None:
         rows = list(lines)
+        heading: Line = {column: column for column in columns}
         trailer: Line = {columns[0]: "T", columns[1]: len(rows), summed: total(rows, summed)}
         text = "".join(
             ";".join(_written(row.get(column)) for column in columns) + "\r\n"
-            for row in (dict(zip(columns, columns, strict=True)), *rows, trailer)
+            for row in (heading, *rows, trailer)
         )
         target = self.folder / kind / f"{name}.csv"
         draft = target.with_suffix(".tmp")

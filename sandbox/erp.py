@@ -17,7 +17,7 @@ from sandbox.distributor import Distributor
 from sandbox.http import applied, is_silent, json_response, new_app, noted, page_texts
 from sandbox.problems import ProblemError
 from sandbox.tables import Document, Table, to_json
-from sandbox.views.erp import CANCELLED, RELEASED, ErpView, quantity
+from sandbox.views.erp import CANCELLED, RELEASED, ErpView, count, quantity
 
 Quantity = Annotated[Decimal, Field(gt=0, decimal_places=3, max_digits=15)]
 SignedQuantity = Annotated[Decimal, Field(decimal_places=3, max_digits=15)]
@@ -215,6 +215,7 @@ def build_app(distributor: Distributor) -> FastAPI:
             raise ProblemError(422, f"line {pos} has status {line['stat']} and can't change")
         if change.ord_qty is not None:
             line["ord_qty"] = quantity(change.ord_qty)
+            count(line, Decimal(line["shp_qty"]))
         if change.prc is not None:
             line["prc"] = f"{change.prc:.4f}"
         view.touch(view.orders, document, clock.now())

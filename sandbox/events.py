@@ -6,7 +6,11 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     item_created        item, gtin, title, case_pack, weight, price
     order_placed        customer, po, channel, lines                       OMS
     order_accepted      the same                                           OMS, ERP (books it)
+                        backordered: lines that wait for stock             OMS, ERP
+                        unanswered: nobody says whether they are reserved  OMS
                         held: the ERP does not book it yet                 ERP
+                        ship_to: another address than was ordered          ERP
+    lines_reserved      lines (numbers) that had waited for stock          OMS
     credit_checked      a held order is booked                             ERP
     hold_bypassed       booked although its credit was never checked       ERP
     order_released      location, lines                                    ERP, WMS (new order)
@@ -15,10 +19,11 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     fulfilment_reversed fulfilment                                         ERP
     invoiced            invoice, shipment, lines, cents_off, dated         ERP
     invoice_voided      invoice                                            ERP
-    parcel_scanned      tracking, shipment, code, zone, reason             carrier; DL also OMS
-    lines_cancelled     lines (numbers)                                    OMS, ERP, WMS
+    parcel_scanned      tracking, shipment, code, zone, reason, expected_at   carrier; DL, EX: OMS
+    lines_cancelled     lines (numbers); kept_reserved: in the OMS         OMS, ERP, WMS
     line_repriced       line, price                                        ERP, OMS
     line_quantity_changed line, qty: eaches                                OMS, ERP
+    line_part_lost      line, qty: open eaches that no split part holds    ERP
     line_substituted    line, item: another item than was ordered          OMS, ERP
     stock_received      ref, item, location, qty                           WMS, ERP
     stock_adjusted      ref, item, location, qty, reason                   WMS, ERP
@@ -31,6 +36,8 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     shipment_redated    shipment, shipped_at: wrong until corrected        WMS
     last_scan_resent    tracking: its newest scan once more                carrier
     item_repriced       item, gtin, price                                  ERP, OMS
+    item_reweighed      item, weight                                       WMS
+    item_blocked        item: may not be sold any more                     ERP, WMS
     item_doubled        item, sku: the same item under another number      WMS
     record_retold       entity, record, fields: another version of one     any one
     records_resent      entity, records: all their versions once more      any one with feeds

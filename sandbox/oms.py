@@ -18,7 +18,7 @@ from sandbox.distributor import Distributor
 from sandbox.http import applied, is_silent, json_response, new_app, page_texts
 from sandbox.problems import ProblemError
 from sandbox.tables import Document, Table, to_json
-from sandbox.views.oms import restate
+from sandbox.views.oms import RESERVED, release, reserve, restate
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -171,8 +171,11 @@ def _apply(order: Document, line: Document, change: LineChange) -> None:
         line["cancelledAt"] = _moment(change.cancelledAt)
         if change.cancelledAt is not None:
             line["status"] = "CANCELLED"
+            release(line, clock.now())
         elif line["status"] == "CANCELLED":
             line["status"] = "ACCEPTED" if order["acceptedAt"] is not None else "PLACED"
+            if order["acceptedAt"] is not None:
+                reserve(line, RESERVED, clock.now())
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,8 +213,11 @@ class OrderWriter:
         )
         return at
 
-    def accepted(self, order: Order, at: float) -> Event:
-        """The OMS, if it has it, has accepted it and tells the ERP."""
+    def accepted(self, order: Order, at: float, backordered: Sequence[int] = ()) -> Event:
+        """The OMS, if it has it, has accepted it and tells the ERP.
+
+        ``backordered``: lines that wait for stock.
+        """
         oms = at + lag(self.rng, "oms")
         return self.add(
             order,
@@ -223,7 +227,12 @@ class OrderWriter:
             customer=order.customer,
             po=order.po,
             lines=order.lines,
+            **({"backordered": list(backordered)} if backordered else {}),
         )
+
+    def reserved(self, order: Order, at: float, lines: list[int]) -> Event:
+        """Lines that waited for stock have it now."""
+        return self.add(order, at, "lines_reserved", order.heard_by_oms(at + 1.0), lines=lines)
 
     def handed_over(self, order: Order, at: float) -> Event:
         """The ERP has released it to the warehouse."""
@@ -313,6 +322,7 @@ class OrderWriter:
         parcel: int = -1,
         reason: str | None = None,
         reported: float | None = None,
+        **more: Any,
     ) -> Event:
         """The carrier scans a parcel. ``reported`` defaults to a little later."""
         shipment = order.shipments[parcel]
@@ -333,7 +343,21 @@ class OrderWriter:
             reason=reason,
             scanned_at=at,
             completes=[line["line"] for line in shipment.lines if line["last"]],
+            **more,
         )
+
+    def troubled(
+        self, order: Order, at: float, zone: str, reason: str, expected: float | None = None
+    ) -> Event:
+        """The carrier can't deliver the newest parcel as it should, and the OMS is told.
+
+        ``expected``: when it will be there.
+        """
+        more: dict[str, Any] = {} if expected is None else {"expected_at": expected}
+        event = self.scan(order, at, "EX", zone, reason=reason, **more)
+        (told,) = event.seen.values()
+        event.seen |= order.heard_by_oms(told + MINUTE)
+        return event
 
     def dropped(self, order: Order, at: float, zone: str, parcel: int = -1) -> Event:
         """The carrier has delivered a parcel, and the OMS is told."""

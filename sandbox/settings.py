@@ -59,7 +59,8 @@ class Settings:
     many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
     ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS; ``regions``: which
-    of REGIONS; ``carriers``: which of CARRIERS. ``drop_seconds``: how often the ERP of such a region writes what has changed.
+    of REGIONS; ``carriers``: which of CARRIERS. ``drop_seconds``: how often the ERP of a region
+    writes what has changed.
     ``hang_seconds``: how long a request that is never answered keeps its connection.
     """
 

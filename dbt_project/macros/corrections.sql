@@ -171,6 +171,61 @@
         located.expected_decimal, located.observed_decimal
 {%- endmacro %}
 
+{#
+    The lines that a document is to be created for, each as the target knows it (`target_order`,
+    `target_line`), with what must still be so right before (`current_conditions`) and that no
+    standing document of the feed answers them yet (`absence_conditions`). `unless_cancelled`: the
+    target's order line must not be cancelled meanwhile.
+#}
+{% macro lines_to_create(kind, target_role, feed, unless_cancelled=true) -%}
+    select
+        missing.*,
+        target_lines.own_document as target_order,
+        target_lines.line_record as target_line,
+        [
+            moved.still_so
+            {%- if unless_cancelled -%}
+            , {{ must_equal(
+                'order_fields',
+                [
+                    ('own_document', 'target_lines.own_document'),
+                    ('line_record', 'target_lines.line_record'),
+                ],
+                'cancelled',
+                'null',
+            ) }}
+            {%- endif %}
+        ] as current_conditions,
+        {{ none_may_stand(
+            'fields',
+            [
+                ('document', 'missing.document'),
+                ('order_record', 'target_lines.own_document'),
+            ],
+        ) }} as absence_conditions
+    from ({{ correctable(kind, target_role) }}) as missing
+    left join {{ ref('correction_facts') }} as moved
+        on
+            missing.a_system = moved.system
+            and missing.a_record_id = moved.record_id
+            and missing.milestone = moved.milestone
+            and missing.order_line_id = moved.order_line_id
+            and moved.object_type = 'order_line'
+            and moved.is_standing
+    left join {{ ref('order_line_records') }} as target_lines
+        on
+            missing.target_system = target_lines.system
+            and missing.order_line_id = target_lines.order_line_id
+    {%- if unless_cancelled %}
+    left join {{ ref('int_record_fields') }} as order_fields
+        on target_lines.system = order_fields.system and target_lines.entity = order_fields.entity
+    {%- endif %}
+    left join {{ ref('int_record_fields') }} as fields
+        on
+            missing.target_system = fields.system
+            and list_contains(fields.feeds, '{{ feed }}')
+{%- endmacro %}
+
 {# The lines of a document to be created, in the target's own line records. #}
 {% macro document_lines(relation) -%}
     list(

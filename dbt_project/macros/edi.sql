@@ -62,6 +62,11 @@
         end
 {%- endmacro %}
 
+{# The change of a purchase order line that a version of it is; what answers it names it, too. #}
+{% macro purchase_change(version='version_number') -%}
+    record_id || '#' || {{ version }}
+{%- endmacro %}
+
 {# A line of our own order by its number, else by its item. #}
 {% macro host_line_type() -%}
     case when host_line is null then 'host_item' else 'host_line' end

@@ -6,14 +6,15 @@
         'allocation_failed', 'allocated', 'released', 'picked', 'packed', 'asn_sent',
         'label_created', 'shipped', 'in_transit', 'delayed', 'delivery_exception', 'delivered',
         'received', 'put_away', 'invoiced', 'supplier_invoiced', 'cancelled',
-        'return_authorised', 'return_received', 'credited', 'allowance_granted', 'paid',
+        'return_authorised', 'return_received', 'replaced', 'credited', 'allowance_granted', 'paid',
         'period_closed',
     ]) }}
 {%- endmacro %}
 
 {#
     Those that move a line on, the furthest first. Bills move no goods, what went wrong with an
-    allocation is overtaken by an allocation, and cancelling is decided by what had shipped before.
+    allocation is overtaken by an allocation, cancelling is decided by what had shipped before, and
+    what replaces a line has a life of its own.
 #}
 {% macro states_furthest_first() -%}
     {{ return([

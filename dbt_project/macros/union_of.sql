@@ -1,4 +1,4 @@
-{# The union of adapters; they all give the same columns, matched by name. #}
+{# The union of adapters; they give the same columns, matched by name. One that is missing is null. #}
 {% macro union_of(adapters) -%}
     {% for adapter in adapters -%}
         select * from {{ ref(adapter) }}

@@ -164,10 +164,8 @@
                 links.object_key,
                 places.location_id
             from {{ ref('int_object_links') }} as links
-            inner join {{ ref('dim_systems') }} as systems
-                on links.system = systems.system
-            left join {{ ref('location_map') }} as places
-                on systems.connector = places.connector
+            left join {{ ref('dim_locations') }} as places
+                on links.system = places.system
             where links.object_type = 'host_line'
             group by links.object_key, places.location_id
             having min(links.target_key) = max(links.target_key)

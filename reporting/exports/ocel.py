@@ -149,6 +149,9 @@ from (
     select 'package', object_key, 'order_line', order_line_id, 'carries'
     from core.object_links where object_type = 'package'
     union
+    select 'order_line', object_key, 'order_line', order_line_id, 'replaces'
+    from core.object_links where object_type = 'replacement'
+    union
     select 'exception', exception_id, 'order_line', order_line_id, 'about' from marts.exceptions
     union
     select 'exception', exception_id, 'order', order_id, 'about' from marts.exceptions

@@ -103,6 +103,26 @@ def bank_charges(scene: Scene) -> Truth:
     )
 
 
+def replacement_told(scene: Scene) -> Truth:
+    one, placed = scene.order(OLD)
+    other, placed_too = scene.order(OLD, like=one)
+    other.po = one.po
+    (at_first, first), (at_second, second) = sorted(
+        [(placed, one), (placed_too, other)], key=lambda row: row[0]
+    )
+    scene.write.delivered(first, at_first)
+    for line in second.lines:
+        line |= {"price": 0, "replaces": f"{first.order}/{line['line']}"}
+    scene.write.delivered(second, at_second + MINUTE)
+    return decoy(
+        "replacement_told",
+        ["oms", "erp"],
+        keys_of(second, second.shipments[0]) | {"first_order_number": first.order},
+        second.find("order_placed").seen["oms"],
+        "the OMS says what the order replaces, and it is billed at nothing",
+    )
+
+
 KINDS = (
     Kind("invoice_reissued", "Invoice voided and issued again", invoice_reissued),
     Kind("credited_late", "Return credited late, in time", credited_late, needs=("returns",)),
@@ -110,4 +130,5 @@ KINDS = (
     Kind("paid_in_two", "Paid in two parts", paid_in_two, needs=("payments",)),
     Kind("bank_charges", "Paid less the bank's charges", bank_charges, needs=("payments",)),
     Kind("F8", "Invoice total a cent off", cent_rounding),
+    Kind("replacement_told", "Replacement entered as what it is", replacement_told),
 )

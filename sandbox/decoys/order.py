@@ -17,7 +17,7 @@ def cancelled_after_shipping(scene: Scene) -> Truth:
     write.invoice(order, at)
     departed = write.carry(order, at, until="DP")
     cancelled = write.cancel(order, departed + 2 * HOUR, systems=("oms",))
-    write.scan(order, cancelled + 5 * HOUR, "EX", "America/Chicago", reason="RETURN TO SENDER")
+    write.troubled(order, cancelled + 5 * HOUR, "America/Chicago", "RETURN TO SENDER")
     return decoy(
         "cancelled_after_shipping",
         ["oms", "erp"],
@@ -115,12 +115,13 @@ def cancelled_before_erp(scene: Scene) -> Truth:
 def waits_for_stock(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     scene.write.booked(order, placed)
+    order.find("order_accepted").data["backordered"] = [line["line"] for line in order.lines]
     return decoy(
         "waits_for_stock",
-        ["erp"],
+        ["oms", "erp"],
         keys_of(order),
         order.find("order_accepted").seen["erp"],
-        "waits for stock; it is released within four days",
+        "backordered: waits for stock; it is released within four days",
     )
 
 
@@ -180,7 +181,7 @@ def number_in_both(scene: Scene) -> Truth:
         ["erp", "erp_north"],
         keys_of(order, order.shipments[0]) | {"other_order": first.order},
         at,
-        "two ERPs count for themselves; to the warehouse the north names its orders with its region",
+        "each ERP counts for itself; to the warehouse the north names its orders with its region",
     )
 
 

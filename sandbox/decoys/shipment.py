@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.clock import HOUR, MINUTE
+from sandbox.clock import HOUR, MINUTE, iso_utc
 from sandbox.decoys.decoy import decoy
-from sandbox.faults.kind import Kind, substituted, whole_in_eaches
+from sandbox.faults.kind import Kind, delayed, substituted, whole_in_eaches
 from sandbox.orders import Line, Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
@@ -112,13 +112,25 @@ def exception_then_delivered(scene: Scene) -> Truth:
     scene.write.delivered(order, placed)
     out, delivery = order.all("parcel_scanned")[-2:]
     between = out.at + (delivery.at - out.at) / 2
-    scene.write.scan(order, between, "EX", delivery.data["zone"], reason="NOBODY HOME")
+    scene.write.troubled(order, between, delivery.data["zone"], "NOBODY HOME")
     return decoy(
         "exception_then_delivered",
         ["carrier"],
         keys_of(order, order.shipments[0]),
         between,
         "the second attempt succeeded",
+    )
+
+
+def delay_passed_on(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    late, expected = delayed(scene, order, placed)
+    return decoy(
+        "delay_passed_on",
+        ["carrier", "oms"],
+        keys_of(order, order.shipments[0]),
+        late.at,
+        f"the OMS was told of the delay and promises {iso_utc(expected)}, as the carrier does",
     )
 
 
@@ -234,5 +246,6 @@ KINDS = (
     Kind("document_resent", "The same shipment twice in the feed", document_resent),
     Kind("fulfilment_reposted", "Fulfilment reversed and posted again", fulfilment_reposted),
     Kind("exception_then_delivered", "Delivered at the second attempt", exception_then_delivered),
+    Kind("delay_passed_on", "Later than promised, and promised anew", delay_passed_on),
     Kind("scans_out_of_order", "Scans reported out of order", scans_out_of_order),
 )

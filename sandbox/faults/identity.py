@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import LOCATIONS, gtin14, oms_sku, wms_sku
+from typing import Any
+
+from sandbox.catalogue import LOCATIONS, Item, gtin14, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR
 from sandbox.faults.kind import Kind, correction_of, retold, whole_in_eaches
 from sandbox.scene import OLD, RECENT, Scene, keys_of
@@ -184,6 +186,32 @@ def pack_differs(scene: Scene) -> Truth:
     )
 
 
+def weight_differs(scene: Scene) -> Truth:
+    item = scene.free_item()
+    wrong = item.weight * 10
+    at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
+    scene.add(at, "item_reweighed", item.gtin, {"wms": at}, item=item.number, weight=wrong)
+    return _drifted(item, at, wms=wrong, erp=item.weight, field="weight")
+
+
+def blocked_in_erp_only(scene: Scene) -> Truth:
+    item = scene.free_item()
+    at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
+    scene.add(at, "item_blocked", item.gtin, {"erp": at}, item=item.number)
+    return _drifted(item, at, wms="active", erp="blocked", field="status")
+
+
+def _drifted(item: Item, at: float, **values: Any) -> Truth:
+    return Truth(
+        kind="M6",
+        systems=["wms", "erp"],
+        keys={"gtin": item.gtin, "sku": wms_sku(item.number)},
+        since=at,
+        expected=[("M02", item.gtin)],
+        values=values | {"real": values["erp"]},
+    )
+
+
 def number_without_region(scene: Scene) -> Truth:
     """The warehouse is told of an order of the north by its bare number, which the other ERP has
     given to another order."""
@@ -199,11 +227,9 @@ def number_without_region(scene: Scene) -> Truth:
         systems=["erp_north", "wms"],
         keys=keys_of(order) | {"wms_order": order.wms_order, "other_order": other.order},
         since=released.seen["wms"],
-        expected=[
-            ("M01", f"wms.order_lines.host_order={order.doc_no}"),
-            *(("O06", name) for name in order.objects()),
-        ],
-        values={"wms": order.doc_no, "real": order.host_order, "erp": f"is {other.order}"},
+        # That the warehouse lacks the order nobody can say: what it has may well be it.
+        expected=[("M01", f"wms.order_lines.host_order={order.doc_no}")],
+        values={"wms": order.doc_no, "real": order.host_order, "other_order": other.order},
     )
 
 
@@ -229,6 +255,20 @@ KINDS = (
         "M6",
         "Case pack in the WMS differs from the item master",
         pack_differs,
+        undated=True,
+        takes_free_stock=True,
+    ),
+    Kind(
+        "M6W",
+        "Weight in the WMS differs from the item master",
+        weight_differs,
+        undated=True,
+        takes_free_stock=True,
+    ),
+    Kind(
+        "M6S",
+        "Blocked in the item master, active in the WMS",
+        blocked_in_erp_only,
         undated=True,
         takes_free_stock=True,
     ),

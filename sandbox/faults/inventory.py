@@ -248,6 +248,22 @@ def cancelled_and_kept(scene: Scene) -> Truth:
     )
 
 
+def reservation_kept(scene: Scene) -> Truth:
+    order, placed = scene.order(OLD)
+    accepted = scene.write.booked(order, placed)
+    at = scene.write.cancel(order, accepted + scene.rng.uniform(25 * MINUTE, 35 * MINUTE))
+    cancelled = order.find("lines_cancelled")
+    cancelled.told["oms"] = {"kept_reserved": True}
+    return Truth(
+        kind="I7",
+        systems=["oms"],
+        keys=keys_of(order),
+        since=at + 1.0,
+        expected=[("I03S", line) for line in order.objects()],
+        values={"oms": "cancelled, and its units still reserved", "real": "cancelled"},
+    )
+
+
 def oversold(scene: Scene) -> Truth:
     item, location = scene.free_position()
     at = scene.now - scene.rng.uniform(2 * HOUR, 10 * DAY)
@@ -332,6 +348,7 @@ KINDS = (
         takes_free_stock=True,
     ),
     Kind("I7", "Cancelled, but still allocated in the WMS", cancelled_and_kept, undated=True),
+    Kind("I7R", "Cancelled, but still reserved in the OMS", reservation_kept, undated=True),
     Kind(
         "I8",
         "The OMS offers units that are gone",

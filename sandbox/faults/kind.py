@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.clock import HOUR, MINUTE, iso_utc
-from sandbox.orders import Line, Order
+from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
+from sandbox.events import Event
+from sandbox.orders import ORIGIN_ZONE, Line, Order
 from sandbox.returns import REASONS, return_of
 from sandbox.scene import OLD, Scene
 from sandbox.settings import Settings
@@ -142,6 +143,19 @@ def held(scene: Scene, order: Order, placed: float) -> float:
     accepted = order.find("order_accepted")
     accepted.told["erp"] = {"held": True}
     return accepted.seen["erp"]
+
+
+def delayed(scene: Scene, order: Order, placed: float) -> tuple[Event, float]:
+    """A parcel on its way of which the carrier says that it comes days later than promised: the
+    scan, and when it is expected now. The OMS hears of it and promises anew."""
+    write = scene.write
+    left = write.ship(order, write.packed(order, placed, pace=0.05), pace=0.05)
+    write.invoice(order, left, pace=0.05)
+    departed = write.carry(order, left, pace=0.05, until="DP")
+    expected = left + 8 * DAY
+    at = departed + scene.rng.uniform(10 * MINUTE, HOUR)
+    zone = ORIGIN_ZONE[order.location]
+    return write.troubled(order, at, zone, "LATE TRUCK", expected), expected
 
 
 def given_back(scene: Scene) -> tuple[Order, Line, float, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.catalogue import erp_item, oms_sku, wms_sku
+from sandbox.catalogue import erp_item, oms_sku, ship_to, wms_sku
 from sandbox.clock import HOUR, MINUTE, iso_utc
 from sandbox.faults.kind import (
     Kind,
@@ -235,6 +235,55 @@ def allocated_before_accepted(scene: Scene) -> Truth:
     )
 
 
+def never_reserved(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.released(order, placed, pace=0.2)
+    accepted = order.find("order_accepted")
+    accepted.told["oms"] = {"unanswered": True}
+    return Truth(
+        kind="O6",
+        systems=["oms"],
+        keys=keys_of(order),
+        since=accepted.seen["oms"],
+        expected=[("I04", name) for name in order.objects()],
+        values={"oms": "neither reserved nor backordered", "real": "nobody set units aside"},
+    )
+
+
+def other_address(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    scene.write.booked(order, placed)
+    right = ship_to(order.po)
+    accepted = order.find("order_accepted")
+    accepted.told["erp"] = {"ship_to": right + 1}
+    return Truth(
+        kind="O5",
+        systems=["oms", "erp"],
+        keys=keys_of(order),
+        since=accepted.seen["erp"],
+        expected=[("O04", f"{order.order}/1")],
+        values={"oms": right, "erp": right + 1, "real": right, "field": "ship_to"},
+    )
+
+
+def part_lost(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    whole_in_eaches(order)
+    released = scene.write.released(order, placed, pace=0.2)
+    lost = scene.rng.randrange(1, order.lines[0]["qty"])
+    at = released + scene.rng.uniform(20 * MINUTE, HOUR)
+    scene.write.add(order, at, "line_part_lost", {"erp": at}, line=1, qty=lost)
+    ordered = order.lines[0]["qty"]
+    return Truth(
+        kind="O3",
+        systems=["erp"],
+        keys=keys_of(order) | {"line": 1},
+        since=at,
+        expected=[("O12", f"{order.order}/1")],
+        values={"erp": f"{ordered - lost} of {ordered} accounted for", "real": str(ordered)},
+    )
+
+
 def substitution_not_told(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     told = substituted(scene, order, placed, systems=("oms",))
@@ -286,5 +335,8 @@ KINDS = (
     Kind("O8", "A substitution that the ERP was never told", substitution_not_told),
     Kind("O9", "The customer's change of a quantity never reached the ERP", change_lost, True),
     Kind("O5Q", "The ERP booked another quantity than ordered", quantity_differs, undated=True),
+    Kind("O6N", "Accepted, neither reserved nor backordered", never_reserved),
+    Kind("O5S", "The ERP ships to another address than ordered", other_address, undated=True),
+    Kind("O3L", "Split in the ERP into parts that hold less", part_lost, undated=True),
     Kind("O10", "Booked and released over a credit hold", credit_hold_bypassed),
 )

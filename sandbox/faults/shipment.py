@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.catalogue import ERP_WAREHOUSE, erp_item, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
-from sandbox.faults.kind import Kind, correction_of, erp_lines, whole_in_eaches
+from sandbox.faults.kind import Kind, correction_of, delayed, erp_lines, whole_in_eaches
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 from sandbox.views.oms import order_id
@@ -216,6 +216,24 @@ def delivery_not_told(scene: Scene) -> Truth:
     )
 
 
+def delay_not_told(scene: Scene) -> Truth:
+    order, placed = scene.order(RECENT)
+    late, expected = delayed(scene, order, placed)
+    del late.seen["oms"]
+    return Truth(
+        kind="H9",
+        systems=["carrier", "oms"],
+        keys=keys_of(order, order.shipments[0]),
+        since=late.seen["carrier"],
+        expected=[(rule, name) for rule in ("S05D", "S09") for name in order.objects()],
+        values={
+            "carrier": "expected " + iso_utc(expected),
+            "oms": "promises days before that",
+            "real": "delayed",
+        },
+    )
+
+
 def tracking_reused(scene: Scene) -> Truth:
     """Two parcels bear one label: the carrier scans one of them, and both are told delivered."""
     first, placed = scene.order(OLD)
@@ -278,4 +296,5 @@ KINDS = (
     Kind("H8", "One tracking number on two parcels", tracking_reused),
     Kind("H10", "Delivered before the WMS says that it was shipped", delivered_before_shipped),
     Kind("H9", "Delivered, the OMS was never told", delivery_not_told),
+    Kind("H9D", "Later than promised, the OMS was never told", delay_not_told),
 )

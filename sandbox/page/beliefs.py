@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sandbox.catalogue import THIRD_PARTY
 from sandbox.distributor import Distributor
+from sandbox.page.happened import OrderTruth
+from sandbox.page.thirdparty import orders_sent, shipments_told
 from sandbox.settings import WMS_CLOCK_FAST_SECONDS
 from sandbox.tables import Document
-from sandbox.views.erp import CANCELLED
+from sandbox.views.erp import CANCELLED, ErpView
+from sandbox.views.north import NorthErpView
 from sandbox.views.oms import order_id
+from sandbox.views.thirdparty import ThirdPartyView
 
 ERP_STATUS = {
     10: "open",
@@ -58,23 +63,35 @@ class Beliefs:
         }
 
 
-def beliefs(distributor: Distributor, number: str, trackings: set[str]) -> Beliefs:
-    """All documents of an order. ``trackings``: parcels that the carrier may know."""
-    oms, erp, wms, carrier = (
-        distributor.oms,
-        distributor.erp,
-        distributor.wms,
-        distributor.carrier,
-    )
+def erp_of(distributor: Distributor, number: str) -> ErpView:
+    """The ERP that has an order; the home region's if none has."""
+    for view in distributor.views.values():
+        if isinstance(view, NorthErpView) and view.orders.ids_by("ext_ref", number):
+            return view
+    return distributor.erp
+
+
+def beliefs(distributor: Distributor, truth: OrderTruth) -> Beliefs:
+    """All documents of an order."""
+    number = truth.number
+    oms, wms = distributor.oms, distributor.wms
+    erp = erp_of(distributor, number)
     orders = erp.orders.by("ext_ref", number)
     doc_numbers = [order["doc_no"] for order in orders]
-    wms_orders = [order for doc in doc_numbers for order in wms.orders.by("HostOrder", doc)]
+    hosts = doc_numbers if truth.is_in_oms else [truth.header["host_order"]]
+    wms_orders = [order for host in hosts for order in wms.orders.by("HostOrder", host)]
     shipments = [
         shipment
         for order in wms_orders
         for shipment in wms.shipments.by("OrderNbr", order["OrderNbr"])
     ]
-    trackings = trackings | {shipment["TrackingNbr"] for shipment in shipments}
+    third = distributor.views.get("threepl")
+    if isinstance(third, ThirdPartyView) and truth.location == THIRD_PARTY:
+        doc_no = truth.header["doc_no"]
+        shipments = shipments_told(third, doc_no, truth.parcels)
+        wms_orders = orders_sent(third, doc_no, bool(shipments))
+    trackings = {parcel.tracking for parcel in truth.parcels.values()}
+    trackings |= {shipment["TrackingNbr"] for shipment in shipments}
     record = order_id(number)
     return Beliefs(
         oms=oms.orders.edit(record) if record in oms.orders else None,
@@ -84,7 +101,10 @@ def beliefs(distributor: Distributor, number: str, trackings: set[str]) -> Belie
         wms_orders=wms_orders,
         shipments=shipments,
         scans={
-            tracking: carrier.scans.by("tracking-number", tracking)
+            tracking: [
+                *distributor.carrier.scans.by("tracking-number", tracking),
+                *distributor.pushes.scans.by("tracking-number", tracking),
+            ]
             for tracking in sorted(trackings)
         },
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import clock
-from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, THIRD_PARTY, erp_item, wms_sku
 from sandbox.clock import MINUTE
 from sandbox.distributor import Distributor
 from sandbox.events import Event
@@ -96,7 +96,7 @@ def patient(distributor: Distributor, number: str) -> Patient | None:
     truth = order_truth(distributor.store, number, now)
     if truth is None:
         return None
-    held = beliefs(distributor, number, {parcel.tracking for parcel in truth.parcels.values()})
+    held = beliefs(distributor, truth)
     last = max(
         (when for event in truth.events for when in (event.at, *event.seen.values())), default=now
     )
@@ -107,7 +107,9 @@ def patient(distributor: Distributor, number: str) -> Patient | None:
 
 def kinds_for(found: Patient) -> list[str]:
     """The kinds that can happen to an order now."""
-    if _unsettled(found):
+    # Elsewhere other systems would have to be told.
+    elsewhere = not found.truth.is_in_oms or found.truth.location == THIRD_PARTY
+    if elsewhere or _unsettled(found):
         return []
     return [name for name, kind in HERE.items() if kind.fits(found.truth, found.held)]
 

@@ -54,12 +54,16 @@ class Row:
 
 @dataclass
 class Grid:
-    """Rows under a heading. ``shared``: others than the object looked at have a part in them."""
+    """Rows under a heading. ``shared``: others than the object looked at have a part in them.
+
+    ``columns``: who may have a say, from left to right.
+    """
 
     title: str
     rows: list[Row]
     note: str = ""
     shared: bool = False
+    columns: tuple[str, ...] = COLUMNS
 
 
 def count(grids: Iterable[Grid], states: frozenset[str]) -> int:

@@ -11,6 +11,7 @@ from sandbox.distributor import Distributor
 from sandbox.page.corrections import last_touched
 from sandbox.page.story import TruthRow, names_in, title_of
 from sandbox.tables import Table
+from sandbox.views.north import NorthErpView
 
 FEWEST_LETTERS = 2
 MOST_FOUND = 40
@@ -19,7 +20,7 @@ LATEST = 12
 
 @dataclass(frozen=True)
 class Hit:
-    """Something to open: ``kind`` is ``order`` or ``item``, ``name`` its number."""
+    """Something to open: ``kind`` is ``order``, ``item`` or ``purchase``, ``name`` its number."""
 
     kind: str
     name: str
@@ -58,6 +59,16 @@ def latest_orders(distributor: Distributor) -> list[Hit]:
     return [_order(orders.edit(found)) for found in reversed(orders.ids()[-LATEST:])]
 
 
+def latest_purchases(distributor: Distributor) -> list[Hit]:
+    """The purchase orders that the ERP sent last, newest first."""
+    orders = distributor.erp.tables.get("purchase_orders")
+    return (
+        [_purchase(orders.edit(found)) for found in reversed(orders.ids()[-LATEST:])]
+        if (orders)
+        else []
+    )
+
+
 def injected(distributor: Distributor, rows: list[TruthRow]) -> list[Injected]:
     """Faults and decoys for a list, newest first."""
     changed = last_touched(distributor.store.effects())
@@ -81,6 +92,9 @@ def target_of(row: TruthRow) -> Hit | None:
     keys = row["entity_keys"]
     if "order_number" in keys:
         return Hit("order", keys["order_number"], "")
+    purchase = keys.get("purchase")
+    if isinstance(purchase, str):
+        return Hit("purchase", purchase, "")
     if "gtin" in keys:
         return Hit("item", keys["gtin"], keys.get("location", ""))
     return None
@@ -92,6 +106,10 @@ def _matches(distributor: Distributor, wanted: str) -> Iterator[Hit]:
         yield _order(order)
     for order in _holding(erp.orders, wanted, "doc_no"):
         yield from _orders_of(distributor, order["doc_no"])
+    for view in distributor.views.values():
+        if isinstance(view, NorthErpView):
+            for order in _holding(view.orders, wanted, "ext_ref", "doc_no", "cust_po"):
+                yield _order_of_the_north(order)
     for document in (
         *_holding(erp.fulfilments, wanted, "ful_no", "ship_ref"),
         *_holding(erp.invoices, wanted, "inv_no", "ship_ref"),
@@ -102,6 +120,9 @@ def _matches(distributor: Distributor, wanted: str) -> Iterator[Hit]:
         *_holding(wms.shipments, wanted, "ShipNbr", "TrackingNbr"),
     ):
         yield from _orders_of(distributor, document["HostOrder"])
+    orders = erp.tables.get("purchase_orders")
+    for order in _holding(orders, wanted, "po_no", "vend_no") if orders else ():
+        yield _purchase(order)
     for product in _holding(oms.products, wanted, "sku", "gtin", "title"):
         yield Hit("item", product["gtin"], product["title"])
     for item in _holding(erp.items, wanted, "item_no"):
@@ -126,6 +147,14 @@ def _orders_of(distributor: Distributor, doc_no: str) -> Iterator[Hit]:
         number = distributor.erp.orders.edit(doc_no)["ext_ref"]
         for order in distributor.oms.orders.by("orderNumber", number):
             yield _order(order)
+
+
+def _purchase(order: dict[str, Any]) -> Hit:
+    return Hit("purchase", order["po_no"], f"from {order['vend_no']} for {order['whs']}")
+
+
+def _order_of_the_north(order: dict[str, Any]) -> Hit:
+    return Hit("order", order["ext_ref"], f"{order['doc_no']} in the ERP of the north")
 
 
 def _order(order: dict[str, Any]) -> Hit:

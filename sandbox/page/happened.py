@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.events import Event
@@ -28,6 +28,9 @@ ORIGIN = {
 """Where a fact comes about. An event that its origin never hears of is another system's invention:
 a fulfilment in the ERP without a parcel, the second booking of one order."""
 
+ALIKE = {"threepl": "wms", "erp_north": "erp", "pushes": "carrier"}
+"""A third party's word is that of a warehouse, and so on: whose column a system speaks in."""
+
 FIGURES_ONLY = frozenset({"stock_miscounted", "stock_drifted", "availability_missed"})
 """By these no unit moves: a system's figure becomes a wrong one."""
 
@@ -37,8 +40,19 @@ def is_real(event: Event) -> bool:
     if event.kind in FIGURES_ONLY:
         return False
     origin = ORIGIN.get(event.kind)
-    # A third party's word is that of a warehouse.
-    return origin is None or origin in event.seen or (origin == "wms" and "threepl" in event.seen)
+    if "host_order" in event.data and origin == "oms":
+        # The office of a region takes its orders itself, and tells its ERP later.
+        return event.kind == "order_placed" or bool({"erp", "erp_north"} & event.seen.keys())
+    return origin is None or origin in {ALIKE.get(name, name) for name in event.seen}
+
+
+def by_column(event: Event) -> Event:
+    """The event with each system called as the column in which it speaks."""
+    return replace(
+        event,
+        seen={ALIKE.get(name, name): when for name, when in event.seen.items()},
+        told={ALIKE.get(name, name): data for name, data in event.told.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,11 @@ class OrderTruth:
         return self.events[0].data
 
     @property
+    def is_in_oms(self) -> bool:
+        """Whether the OMS has taken it, and not the office of a region."""
+        return "host_order" not in self.header
+
+    @property
     def all_cancelled(self) -> bool:
         """Whether no line is left."""
         return set(self.lines) <= set(self.cancelled)
@@ -118,7 +137,7 @@ class OrderTruth:
 
 def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     """The truth about an order; None when nobody ever placed it."""
-    events = store.events_of(number)
+    events = [by_column(event) for event in store.events_of(number)]
     placed = next((event for event in events if event.kind == "order_placed"), None)
     if placed is None:
         return None

@@ -147,7 +147,7 @@ class _Line:
         row.add("truth", happened(event.at) if event else Entry("it stands"))
         if oms:
             row.add("oms", dated(parse_iso(oms), true, now))
-        elif event:
+        elif event and truth.is_in_oms:
             row.add("oms", absent(event.seen.get("oms"), now, "it stands"))
         # What has left cannot be cancelled any more: the parcel comes back as a return.
         left = truth.quantity_shipped(self.number) > 0

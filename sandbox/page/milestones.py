@@ -47,13 +47,14 @@ def order_steps(truth: OrderTruth, held: Beliefs) -> list[Row]:
     if placed is not None:
         row = Row("Placed")
         row.add("truth", happened(placed.at))
-        row.add("oms", _oms_time(held, "placedAt", placed.at, now) or absent(None, now))
+        if truth.is_in_oms:
+            row.add("oms", _oms_time(held, "placedAt", placed.at, now) or absent(None, now))
         rows.append(row)
     if accepted is not None or held.erp_orders:
         row = Row("Accepted")
         row.add("truth", happened(accepted.at) if accepted else NOT_YET)
         said = _oms_time(held, "acceptedAt", accepted.at if accepted else None, now)
-        if said or accepted:
+        if truth.is_in_oms and (said or accepted):
             row.add("oms", said or absent(accepted.seen.get("oms") if accepted else None, now))
         row.add("erp", *_bookings(truth, held))
         rows.append(row)
@@ -86,7 +87,8 @@ def order_steps(truth: OrderTruth, held: Beliefs) -> list[Row]:
         row.add("truth", happened(step.at) if step else NOT_YET)
         if said_ms is not None:
             row.add("wms", dated(wms_moment(said_ms), step.at if step else None, now))
-        elif step is not None:
+        elif step is not None and step.seen:
+            # A third party tells nobody of such steps.
             row.add("wms", absent(step.seen.get("wms"), now))
         rows.append(row)
     for label in truth.labels_only:

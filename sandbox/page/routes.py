@@ -16,17 +16,18 @@ from sandbox.decoys import DECOYS
 from sandbox.distributor import Distributor
 from sandbox.http import json_response
 from sandbox.page.breaking import NotHereError, break_order, kinds_for, patient
-from sandbox.page.cells import COLUMNS, short
+from sandbox.page.cells import short
 from sandbox.page.finding import (
     FEWEST_LETTERS,
     MOST_FOUND,
     injected,
     latest_orders,
+    latest_purchases,
     search,
     target_of,
 )
 from sandbox.page.stock import TrueStock
-from sandbox.page.story import Story, item_story, order_story, title_of, truth_rows
+from sandbox.page.story import Story, item_story, order_story, purchase_story, title_of, truth_rows
 from sandbox.problems import ProblemError
 from sandbox.scene import NothingLeftError
 from sandbox.tables import to_json
@@ -55,7 +56,17 @@ _FAMILIES = {
     "X": "Corrections",
 }
 """By the first letter of a kind's name."""
-_LABELS = {"truth": "Truth", "oms": "OMS", "erp": "ERP", "wms": "WMS", "carrier": "Carrier"}
+_LABELS = {
+    "truth": "Truth",
+    "oms": "OMS",
+    "erp": "ERP",
+    "erp_north": "ERP of the north",
+    "wms": "WMS",
+    "threepl": "Third-party warehouse",
+    "carrier": "Carrier",
+    "pushes": "Carrier",
+    "suppliers": "Supplier",
+}
 
 
 def add_page(app: FastAPI, distributor: Distributor) -> None:
@@ -67,9 +78,10 @@ def add_page(app: FastAPI, distributor: Distributor) -> None:
         find: str = "",
         order: str | None = None,
         item: str | None = None,
+        purchase: str | None = None,
         did: str | None = None,
     ) -> Response:
-        return pages.show(find, order, item, did)
+        return pages.show(find, order, item, purchase, did)
 
     @app.post("/break")
     async def break_something(request: Request) -> Response:
@@ -88,6 +100,11 @@ def add_page(app: FastAPI, distributor: Distributor) -> None:
     async def order_as_data(number: str) -> Response:
         distributor.advance()
         return _as_data(order_story(distributor, pages.stock, number), f"order {number}")
+
+    @app.get("/admin/purchases/{number}")
+    async def purchase_as_data(number: str) -> Response:
+        distributor.advance()
+        return _as_data(purchase_story(distributor, number), f"purchase order {number}")
 
     @app.get("/admin/items/{gtin}")
     async def item_as_data(gtin: str) -> Response:
@@ -124,12 +141,13 @@ class _Pages:
         find: str = "",
         order: str | None = None,
         item: str | None = None,
+        purchase: str | None = None,
         did: str | None = None,
         problem: str = "",
         status: int = 200,
     ) -> Response:
-        """The page. Of ``order`` and ``item`` at most one is looked at; ``did`` is a fault just
-        injected."""
+        """The page. Of ``order``, ``item`` and ``purchase`` at most one is looked at; ``did`` is a
+        fault just injected."""
         distributor = self.distributor
         distributor.advance()
         story, here = None, []
@@ -139,10 +157,13 @@ class _Pages:
             here = [KINDS[name] for name in kinds_for(found) if name in KINDS] if found else []
         elif item is not None:
             story = item_story(distributor, self.stock, item)
-        wanted = order or item
+        elif purchase is not None:
+            story = purchase_story(distributor, purchase)
+        wanted = order or item or purchase
         if wanted is not None and story is None:
             status = max(status, 404)
-            problem = problem or f"There is no {'item' if item else 'order'} “{wanted}”."
+            what = "item" if item else "purchase order" if purchase else "order"
+            problem = problem or f"There is no {what} “{wanted}”."
         rows = truth_rows(distributor)
         listed = injected(distributor, rows)
         html = self.template.render(
@@ -159,10 +180,10 @@ class _Pages:
             injected=listed,
             corrected_ids={one.fault_id for one in listed if one.corrected},
             latest=latest_orders(distributor),
+            purchases=latest_purchases(distributor),
             families=_families(),
             decoys=DECOYS,
-            columns=COLUMNS,
-            labels=_LABELS,
+            labels=_LABELS | (story.labels if story else {}),
             counts={
                 "Orders": len(distributor.oms.orders),
                 "Faults": sum(not row["decoy"] for row in rows),

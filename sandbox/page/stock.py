@@ -6,15 +6,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, Item, erp_item, wms_sku
+from sandbox.catalogue import (
+    ERP_WAREHOUSE,
+    LOCATIONS,
+    NORTH,
+    THIRD_PARTY,
+    Item,
+    erp_item,
+    erp_system,
+    wms_sku,
+)
 from sandbox.distributor import Distributor
 from sandbox.events import Event
 from sandbox.page.beliefs import figure
 from sandbox.page.cells import COMING, MISSING, Entry, Grid, Row, valued
-from sandbox.page.happened import is_real
+from sandbox.page.happened import ALIKE, is_real
+from sandbox.page.thirdparty import advised
 from sandbox.simulation.stock import MOVING, Position, moves_of
 from sandbox.store import Store
 from sandbox.truth import GRACE_SECONDS
+from sandbox.views.thirdparty import ThirdPartyView
 
 
 class TrueStock:
@@ -55,7 +66,7 @@ class _RunningSum:
             true += change
             for system, when in event.seen.items():
                 if when > now:
-                    ahead[system] += change
+                    ahead[ALIKE.get(system, system)] += change
         return true, ahead
 
     def _read(self, now: float) -> None:
@@ -84,7 +95,8 @@ def stock_grid(
     packs: dict[int, Row] = {}
     for item, location in positions:
         sku, item_no = wms_sku(item.number), erp_item(item.number)
-        balance = distributor.erp.stock.edit(f"{item_no}@{ERP_WAREHOUSE[location]}")
+        erp = distributor.views[erp_system(location)].tables["stock"]
+        balance = erp.edit(f"{item_no}@{ERP_WAREHOUSE[location]}")
         # What lies with a third party is nothing that the WMS has a say in.
         inventory, position = distributor.wms.inventory, f"{sku}@{location}"
         held = inventory.edit(position) if position in inventory else None
@@ -100,6 +112,8 @@ def stock_grid(
                 note = f"{held['Allocated']} allocated" if ours == "OnHand" else ""
                 coming = held[ours] == true - ahead.get("wms", 0)
                 row.add("wms", valued(str(held[ours]), str(true), coming, note))
+            elif ours == "OnHand" and (said := _advice(distributor, item)):
+                row.add("wms", said)
             booked = figure(balance[theirs])
             coming = booked == str(true - ahead.get("erp", 0))
             row.add("erp", valued(booked, str(true), coming))
@@ -111,6 +125,13 @@ def stock_grid(
     )
 
 
+def _advice(distributor: Distributor, item: Item) -> Entry | None:
+    """What the third party said last that it has: no more than a day old, so nothing to judge."""
+    view = distributor.views.get("threepl")
+    found = advised(view, item.gtin) if isinstance(view, ThirdPartyView) else None
+    return found and Entry(found[0], note=f"advised on {found[1]}")
+
+
 def _pack(distributor: Distributor, item: Item, sku: str, item_no: str) -> Row:
     row = Row(f"{item.title}: a case holds")
     true = str(item.case_pack)
@@ -120,9 +141,14 @@ def _pack(distributor: Distributor, item: Item, sku: str, item_no: str) -> Row:
     return row
 
 
-def all_positions(item: Item) -> list[tuple[Item, str]]:
+def all_positions(distributor: Distributor, item: Item) -> list[tuple[Item, str]]:
     """An item everywhere."""
-    return [(item, location) for location in LOCATIONS]
+    return [
+        (item, location)
+        for location in (*LOCATIONS, NORTH, THIRD_PARTY)
+        if (erp := distributor.views.get(erp_system(location)))
+        and f"{erp_item(item.number)}@{ERP_WAREHOUSE[location]}" in erp.tables["stock"]
+    ]
 
 
 def offer_grid(distributor: Distributor, item: Item, now: float) -> Grid:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox import clock
-from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, erp_item, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, LOCATIONS, THIRD_PARTY, erp_item, wms_sku
 from sandbox.distributor import Distributor
 from sandbox.events import Event
 from sandbox.kinds import catalogue
-from sandbox.page.beliefs import beliefs
+from sandbox.page.beliefs import beliefs, erp_of
+from sandbox.page.books import book_grids
 from sandbox.page.cells import COMING, WRONG, Grid, count
 from sandbox.page.corrections import Correction, corrections_on
 from sandbox.page.happened import is_real, order_truth
 from sandbox.page.lines import line_grids
 from sandbox.page.milestones import order_steps, parcel_steps
+from sandbox.page.purchases import purchase_grids, purchase_of
 from sandbox.page.stock import (
     TrueStock,
     all_positions,
@@ -33,7 +35,10 @@ TruthRow = dict[str, Any]
 
 @dataclass(frozen=True)
 class Story:
-    """One object. ``faults``, ``decoys``: truth rows on it; ``past``: the truth, step by step."""
+    """One object. ``faults``, ``decoys``: truth rows on it; ``past``: the truth, step by step.
+
+    ``labels``: who speaks in a column, where it is not the system that gives it its name.
+    """
 
     name: str
     title: str
@@ -43,6 +48,7 @@ class Story:
     decoys: list[TruthRow]
     corrections: list[Correction]
     past: list[dict[str, Any]]
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def wrong(self) -> int:
@@ -92,24 +98,31 @@ def order_story(distributor: Distributor, stock: TrueStock, number: str) -> Stor
     truth = order_truth(distributor.store, number, now)
     if truth is None:
         return None
-    held = beliefs(distributor, number, {parcel.tracking for parcel in truth.parcels.values()})
+    held = beliefs(distributor, truth)
     items = {line["item"]: distributor.items[line["item"] - 1] for line in truth.lines.values()}
     places = LOCATIONS if truth.location is None else (truth.location,)
     positions = [(item, place) for item in items.values() for place in places]
     names = {number, *truth.parcels, *held.names()}
-    names |= {str(truth.header[field]) for field in ("doc_no", "wms_order")}
+    names.add(str(truth.header["wms_order"]))
+    if truth.is_in_oms:
+        names.add(str(truth.header["doc_no"]))
+    else:
+        # The other ERP may have given its number to another order.
+        names -= {order["doc_no"] for order in held.erp_orders}
     grids = [Grid("Milestones", order_steps(truth, held))]
     grids += [Grid(title, rows) for title, rows in parcel_steps(truth, held)]
     grids += line_grids(truth, held, distributor.items, distributor.wms.items)
+    grids += book_grids(distributor, erp_of(distributor, number), truth, held)
     grids.append(stock_grid(distributor, stock, positions, now, shared=True))
     header = truth.header
+    warehouse = "With the third party" if truth.location == THIRD_PARTY else "In the WMS"
     facts = [
         ("Customer", header["customer"]),
         ("Purchase order", header["po"]),
         ("Channel", header["channel"]),
         ("In the OMS", held.oms["id"] if held.oms else "–"),
         ("In the ERP", ", ".join(order["doc_no"] for order in held.erp_orders) or "–"),
-        ("In the WMS", ", ".join(order["OrderNbr"] for order in held.wms_orders) or "–"),
+        (warehouse, ", ".join(order["OrderNbr"] for order in held.wms_orders) or "–"),
     ]
     return _story(
         distributor,
@@ -119,7 +132,9 @@ def order_story(distributor: Distributor, stock: TrueStock, number: str) -> Stor
         grids,
         names,
         {f"{erp_item(item.number)}@{ERP_WAREHOUSE[place]}" for item, place in positions},
-        truth.events,
+        distributor.store.events_of(number),
+        {} if truth.is_in_oms else {"erp": "ERP of the north"},
+        {"wms": "Third-party warehouse"} if truth.location == THIRD_PARTY else {},
     )
 
 
@@ -128,7 +143,7 @@ def item_story(distributor: Distributor, stock: TrueStock, gtin: str) -> Story |
     item = next((item for item in distributor.items if item.gtin == gtin), None)
     if item is None:
         return None
-    positions = all_positions(item)
+    positions = all_positions(distributor, item)
     names = {gtin, wms_sku(item.number), erp_item(item.number)}
     injected = [row["entity_keys"] for row in truth_rows(distributor)]
     injected = [keys for keys in injected if names_in(keys) & names]
@@ -160,6 +175,32 @@ def item_story(distributor: Distributor, stock: TrueStock, gtin: str) -> Story |
     )
 
 
+def purchase_story(distributor: Distributor, number: str) -> Story | None:
+    """One purchase order; None when nobody ordered it or this world tells of none."""
+    if "purchasing" not in distributor.processes:
+        return None
+    found = purchase_of(distributor, number, clock.now())
+    if found is None:
+        return None
+    ordered = found.events[0].data
+    notices = [event.data["notice"] for event in found.all("shipment_announced")]
+    refs = [event.subject for event in found.all("stock_received")]
+    return _story(
+        distributor,
+        number,
+        f"Purchase order {number}",
+        [
+            ("Supplier", ordered["supplier"]),
+            ("For", ordered["location"]),
+            ("Notices", ", ".join(notices) or "–"),
+        ],
+        purchase_grids(found),
+        {number, *notices, *refs},
+        set(),
+        found.events,
+    )
+
+
 def _story(
     distributor: Distributor,
     name: str,
@@ -169,6 +210,7 @@ def _story(
     names: set[str],
     positions: set[str],
     events: Iterable[Event],
+    *labels: dict[str, str],
 ) -> Story:
     rows = [row for row in truth_rows(distributor) if names_in(row["entity_keys"]) & names]
     return Story(
@@ -180,6 +222,7 @@ def _story(
         [row for row in rows if row["decoy"]],
         corrections_on(distributor.store.effects(), names, positions),
         [_step(event) for event in events],
+        {column: label for named in labels for column, label in named.items()},
     )
 
 

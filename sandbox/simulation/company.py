@@ -70,9 +70,7 @@ class Company:
         self.stock = Stock(self.engine)
         billing = Billing(self.engine, writer, "payments" in told)
         warehouses = {
-            location: Warehouse(
-                self.engine, writer, self.stock, billing, here, settings.carriers
-            )
+            location: Warehouse(self.engine, writer, self.stock, billing, here, settings.carriers)
             for location in self.locations
         }
         carriers = {

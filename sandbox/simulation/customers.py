@@ -86,7 +86,8 @@ class Customers:
         yield engine.wait(MINUTE, 20 * MINUTE)
         yield from engine.settles(_ACCEPTANCE)
         held = self.checks_credit and engine.rng.random() < _HELD
-        accepted = writer.accepted(order, engine.now)
+        lacking = self.stock.lacking(order)
+        accepted = writer.accepted(order, engine.now, lacking)
         if held:
             accepted.told[order.erp] = {"held": True}
         engine.tell(accepted)
@@ -100,6 +101,8 @@ class Customers:
         yield engine.wait(40 * MINUTE, 12 * HOUR)
         yield self.stock.allocate(order)
         yield from engine.settles(_HANDOVER)
+        if lacking:
+            engine.tell(writer.reserved(order, engine.now, lacking))
         engine.tell(writer.handed_over(order, engine.now))
         if order.location == THIRD_PARTY:
             engine.start(self._translated(order))
@@ -116,7 +119,7 @@ class Customers:
             self.returns.delivered(order)
 
     def _credit_is_good(self, order: Order) -> Generator[simpy.Event, Any, bool]:
-        """Somebody looks at what the customer owes; whose credit fails, whose order is cancelled."""
+        """Somebody looks at what the customer owes; if it is too much, the order is cancelled."""
         engine = self.engine
         yield engine.wait(30 * MINUTE, 9 * HOUR)
         if engine.rng.random() < _REFUSED:

@@ -164,7 +164,12 @@ class Purchasing:
 
     def _tell(self, purchase: Purchase, kind: str, lags: dict[str, float], **more: Any) -> None:
         at = self.engine.now
-        seen = {system: at + later for system, later in lags.items() if system in self.told}
+        erp = erp_system(purchase.location)
+        seen = {
+            erp if system == "erp" else system: at + later
+            for system, later in lags.items()
+            if system in self.told
+        }
         self.engine.tell(Event(at, kind, purchase.number, purchase.told(**more), seen))
 
 

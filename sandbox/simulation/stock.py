@@ -74,6 +74,14 @@ class Stock:
         self._check(waiting.demand)
         return waiting.granted
 
+    def lacking(self, order: Order) -> list[int]:
+        """The numbers of the lines of which there is less than is ordered, as things are."""
+        return [
+            line["line"]
+            for line in order.lines
+            if self.levels[line["item"], order.location].available < line["qty"]
+        ]
+
     def free(self, order: Order) -> None:
         """Take a promise back."""
         demand = demand_of(order)

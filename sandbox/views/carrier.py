@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.clock import local_with_offset
+from sandbox.clock import DAY, local_with_offset
 from sandbox.numbers import Numbers
 from sandbox.tables import Table
 from sandbox.views.base import View
+
+EXPECTED_WITHIN = 3 * DAY
+"""How long after its label a carrier expects to deliver a parcel; no usual parcel takes longer."""
 
 
 class CarrierView(View):
@@ -25,6 +28,10 @@ class CarrierView(View):
     def on_parcel_scanned(self, data: dict[str, Any], when: float, stamp: float) -> None:
         zone = ZoneInfo(data["zone"])
         scanned = local_with_offset(data["scanned_at"], zone)
+        expected = data.get("expected_at")
+        if data["code"] == "OC":
+            expected = data["scanned_at"] + EXPECTED_WITHIN
+        told = None if expected is None else local_with_offset(expected, zone)
         if data.get("zone_dropped"):
             scanned = scanned[:-6] + "+00:00"
         self.scans.put(
@@ -35,6 +42,7 @@ class CarrierView(View):
                 "code": data["code"],
                 "timestamp": scanned,
                 "reported-at": local_with_offset(when, zone),
+                "expected-delivery": told,
                 "reason": data.get("reason"),
                 "reference": data["shipment"],
             }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, erp_item, erp_system
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item, erp_system, ship_to
 from sandbox.clock import local_naive
 from sandbox.numbers import Numbers
 from sandbox.tables import Document, Table
@@ -28,6 +28,15 @@ def quantity(value: Decimal | int) -> str:
 def price(cents: int) -> str:
     """``12.5000``."""
     return f"{cents // 100}.{cents % 100:02d}00"
+
+
+def count(line: Document, shipped: Decimal) -> None:
+    """What became of the quantity of an order line: shipped, cancelled, backordered or open."""
+    left = max(Decimal(0), Decimal(line["ord_qty"]) - shipped)
+    cancelled = left if line["cancelled"] is not None else Decimal(0)
+    waiting = min(Decimal(line["bo_qty"]), left - cancelled)
+    line["shp_qty"], line["can_qty"] = quantity(shipped), quantity(cancelled)
+    line["bo_qty"], line["open_qty"] = quantity(waiting), quantity(left - cancelled - waiting)
 
 
 class ErpView(View):
@@ -82,6 +91,7 @@ class ErpView(View):
             "cust_no": header["cust_no"],
             "cust_po": header["cust_po"],
             "curr": header["curr"],
+            "ship_to": header.get("ship_to"),
             # The warehouse that is to ship it: decided with the release.
             "whs": None,
             "stat": stat,
@@ -100,6 +110,10 @@ class ErpView(View):
                     "ext_line": line["ext_line"],
                     "item_no": line["item_no"],
                     "ord_qty": line["ord_qty"],
+                    "open_qty": quantity(0) if line.get("lacking") else line["ord_qty"],
+                    "bo_qty": line["ord_qty"] if line.get("lacking") else quantity(0),
+                    "shp_qty": quantity(0),
+                    "can_qty": quantity(0),
                     "um": "EA",
                     "prc": line["prc"],
                     "stat": stat,
@@ -308,7 +322,7 @@ class ErpView(View):
         return document
 
     def shift_balance(self, item_no: str, whs: str, qty: Decimal, field: str = "qoh") -> None:
-        """Move the quantity on hand, or how much of it is blocked (``qblk``)."""
+        """Move the quantity on hand, or how much is blocked (``qblk``) or on order (``qoo``)."""
         balance = self.stock.edit(f"{item_no}@{whs}")
         balance[field] = quantity(Decimal(balance[field]) + qty)
         self.stock.put(balance)
@@ -337,6 +351,7 @@ class ErpView(View):
         states = []
         for line in order["lines"]:
             pos = line["pos"]
+            count(line, fulfilled.get(pos, nothing))
             if line["cancelled"] is not None:
                 line["stat"] = CANCELLED
                 continue
@@ -362,6 +377,8 @@ class ErpView(View):
                 "descr": data["title"],
                 "base_um": "EA",
                 "case_qty": data["case_pack"],
+                "wt_g": data["weight"],
+                "sts": "A",
                 "list_prc": price(data["price"]),
                 "curr": "USD",
                 "modified": local_naive(stamp),
@@ -377,6 +394,8 @@ class ErpView(View):
                     "whs": ERP_WAREHOUSE[location],
                     "qoh": quantity(0),
                     "qblk": quantity(0),
+                    "qoo": quantity(0),
+                    "rop": None,
                 }
             )
 
@@ -385,12 +404,18 @@ class ErpView(View):
         item["list_prc"] = price(data["price"])
         self.touch(self.items, item, stamp)
 
+    def on_item_blocked(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        item = self.items.edit(erp_item(data["item"]))
+        item["sts"] = "B"
+        self.touch(self.items, item, stamp)
+
     def on_order_accepted(self, data: dict[str, Any], when: float, stamp: float) -> None:
         header = {
             "ext_ref": data["order"],
             "cust_no": data["customer"][1:],
             "cust_po": data["po"],
             "curr": "USD",
+            "ship_to": data.get("ship_to", ship_to(data["po"])),
             "held": data.get("held", False),
         }
         lines = [
@@ -399,6 +424,7 @@ class ErpView(View):
                 "item_no": erp_item(line["item"]),
                 "ord_qty": quantity(line["qty"]),
                 "prc": price(line["price"]),
+                "lacking": line["line"] in data.get("backordered", ()),
             }
             for line in data["lines"]
         ]
@@ -425,6 +451,9 @@ class ErpView(View):
         for line in order["lines"]:
             if line["cancelled"] is None:
                 line["stat"] = RELEASED
+                # Only what is there is released.
+                line["bo_qty"] = quantity(0)
+                count(line, Decimal(line["shp_qty"]))
         order["stat"] = RELEASED
         self.touch(self.orders, order, stamp)
 
@@ -438,7 +467,16 @@ class ErpView(View):
 
     def on_line_quantity_changed(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(data["doc_no"])
-        order["lines"][data["line"] - 1]["ord_qty"] = quantity(data["qty"])
+        line = order["lines"][data["line"] - 1]
+        line["ord_qty"] = quantity(data["qty"])
+        count(line, Decimal(line["shp_qty"]))
+        self.touch(self.orders, order, stamp)
+
+    def on_line_part_lost(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """A line is split, and a part of it is in none of the parts."""
+        order = self.orders.edit(data["doc_no"])
+        line = order["lines"][data["line"] - 1]
+        line["open_qty"] = quantity(Decimal(line["open_qty"]) - data["qty"])
         self.touch(self.orders, order, stamp)
 
     def on_line_substituted(self, data: dict[str, Any], when: float, stamp: float) -> None:

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import oms_sku
-from sandbox.clock import iso_utc
+from sandbox.catalogue import oms_sku, ship_to
+from sandbox.clock import DAY, iso_utc
 from sandbox.numbers import Numbers
 from sandbox.tables import Document, Table
 from sandbox.views.base import View
+
+PROMISED_WITHIN = 5 * DAY
+"""How long after a parcel has left its customer is promised to have it."""
+
+ASKED, RESERVED, BACKORDERED, RELEASED = "ASKED", "RESERVED", "BACKORDERED", "RELEASED"
+"""What became of the units that a line asked its stock keeper for."""
 
 
 def money(cents: int) -> str:
     """``12.50``."""
     return f"{cents // 100}.{cents % 100:02d}"
+
+
+def reserve(line: Document, state: str, when: float) -> None:
+    """The stock keeper's answer on a line, and when it came."""
+    line["reservation"] = state
+    line["reservationAt"] = iso_utc(when)
+
+
+def release(line: Document, when: float) -> None:
+    """A line that is given up gives up its units."""
+    if line["reservation"] in (ASKED, RESERVED, BACKORDERED):
+        reserve(line, RELEASED, when)
 
 
 def restate(order: Document) -> None:
@@ -80,6 +98,7 @@ class OmsView(View):
                 "customerRef": data["customer"],
                 "customerPo": data["po"],
                 "region": "US",
+                "shipTo": ship_to(data["po"]),
                 "currency": "USD",
                 "status": "PLACED",
                 "placedAt": iso_utc(when),
@@ -94,8 +113,13 @@ class OmsView(View):
                         "uom": "EA",
                         "unitPrice": money(line["price"]),
                         "status": "PLACED",
+                        "reservation": None,
+                        "reservationAt": None,
+                        "promisedBy": None,
                         "cancelledAt": None,
+                        "exceptionAt": None,
                         "deliveredAt": None,
+                        **{key: line[key] for key in ("replaces",) if key in line},
                     }
                     for line in data["lines"]
                 ],
@@ -109,12 +133,25 @@ class OmsView(View):
         for line in order["lines"]:
             if line["status"] == "PLACED":
                 line["status"] = "ACCEPTED"
+                lacking = line["lineNo"] in data.get("backordered", ())
+                answer = BACKORDERED if lacking else RESERVED
+                reserve(line, ASKED if data.get("unanswered") else answer, when)
+        self.touch(order, stamp)
+
+    def on_lines_reserved(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        order = self.orders.edit(order_id(data["order"]))
+        for line in order["lines"]:
+            if line["lineNo"] in data["lines"] and line["reservation"] == BACKORDERED:
+                reserve(line, RESERVED, when)
         self.touch(order, stamp)
 
     def on_shipped(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(order_id(data["order"]))
         complete = {line["line"] for line in data["lines"] if line["last"]}
+        sent = {line["line"] for line in data["lines"]}
         for line in order["lines"]:
+            if line["lineNo"] in sent:
+                line["promisedBy"] = iso_utc(when + PROMISED_WITHIN)
             if line["lineNo"] in complete and line["status"] == "ACCEPTED":
                 line["status"] = "SHIPPED"
         order["status"] = "PART_SHIPPED"
@@ -122,8 +159,11 @@ class OmsView(View):
         self.touch(order, stamp)
 
     def on_parcel_scanned(self, data: dict[str, Any], when: float, stamp: float) -> None:
-        """The OMS is told of deliveries only."""
+        """The OMS is told of deliveries, and of what delays them."""
         order = self.orders.edit(order_id(data["order"]))
+        if data["code"] == "EX":
+            self._delayed(order, data, stamp)
+            return
         delivered = iso_utc(data["scanned_at"])
         if data.get("day_only"):
             delivered = delivered[:10] + "T00:00:00.000Z"
@@ -134,6 +174,14 @@ class OmsView(View):
         restate(order)
         self.touch(order, stamp)
 
+    def _delayed(self, order: Document, data: dict[str, Any], stamp: float) -> None:
+        for line in order["lines"]:
+            if line["lineNo"] in data["completes"] and line["status"] != "CANCELLED":
+                line["exceptionAt"] = iso_utc(data["scanned_at"])
+                if "expected_at" in data:
+                    line["promisedBy"] = iso_utc(data["expected_at"])
+        self.touch(order, stamp)
+
     def on_lines_cancelled(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(order_id(data["order"]))
         for line in order["lines"]:
@@ -141,6 +189,8 @@ class OmsView(View):
                 # Whoever enters a cancellation late may give it the day on which it was made.
                 line["cancelledAt"] = iso_utc(when - data.get("dated_earlier", 0.0))
                 line["status"] = "CANCELLED"
+                if not data.get("kept_reserved"):
+                    release(line, when)
         restate(order)
         self.touch(order, stamp)
 

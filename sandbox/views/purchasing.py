@@ -5,20 +5,30 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, erp_item, wms_sku
+from sandbox.catalogue import ERP_WAREHOUSE, erp_item, erp_system, is_eaches_only, wms_sku
 from sandbox.clock import local_naive
 from sandbox.tables import Document, Table
 from sandbox.views.base import Books
-from sandbox.views.erp import price, quantity
+from sandbox.views.erp import ErpView, price, quantity
 from sandbox.views.wms import clock_ms
 
 ORDERED, ACKNOWLEDGED, PART_RECEIVED, RECEIVED, INVOICED = 20, 30, 40, 50, 60
 
 
-class ErpPurchasing(Books):
-    """Purchase orders with what of them was promised, received and billed; and those documents."""
+REORDER_POINT = 40
+"""Units of an item at a place below which the ERP wants more ordered: the buyer never waits so
+long."""
 
-    def __init__(self) -> None:
+
+class ErpPurchasing(Books):
+    """Purchase orders with what of them was promised, received and billed; and those documents.
+
+    Stock then also tells what is on order, and the reorder point of items that never move in cases
+    (what moves in cases is ordered by other means).
+    """
+
+    def __init__(self, erp: ErpView) -> None:
+        self.erp = erp
         self.orders = Table(
             "purchase_orders", ("po_no",), order_field="modified", indexes=("vend_no",)
         )
@@ -29,6 +39,16 @@ class ErpPurchasing(Books):
             "vendor_invoices", ("vinv_no",), order_field="modified", indexes=("po_no",)
         )
         super().__init__(self.orders, self.receipts, self.invoices)
+
+    def on_item_created(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        if not is_eaches_only(data["item"]):
+            return
+        for location in data["locations"]:
+            if erp_system(location) != self.erp.system:
+                continue
+            balance = self.erp.stock.edit(_position(data["item"], location))
+            balance["rop"] = quantity(REORDER_POINT)
+            self.erp.stock.put(balance)
 
     def on_purchase_ordered(self, data: dict[str, Any], when: float, stamp: float) -> None:
         self.orders.put(
@@ -59,6 +79,9 @@ class ErpPurchasing(Books):
             }
         )
 
+        for line in data["lines"]:
+            self._on_order(line["item"], data["location"], line["qty"])
+
     def on_purchase_acknowledged(self, data: dict[str, Any], when: float, stamp: float) -> None:
         order = self.orders.edit(data["purchase"])
         order["acked"] = local_naive(when)
@@ -87,6 +110,7 @@ class ErpPurchasing(Books):
             }
         )
         self._add(order["lines"][data["line"] - 1], "rcv_qty", data["qty"])
+        self._on_order(data["item"], data["location"], -data["qty"])
         complete = all(
             _number(line["rcv_qty"]) >= _number(line["ord_qty"]) for line in order["lines"]
         )
@@ -119,6 +143,11 @@ class ErpPurchasing(Books):
             self._add(order["lines"][line["line"] - 1], "inv_qty", line["qty"])
         order["stat"] = INVOICED
         self._touch(order, stamp)
+
+    def _on_order(self, item: int, location: str, qty: int) -> None:
+        # What it buys for others is no stock of its own.
+        if erp_system(location) == self.erp.system:
+            self.erp.shift_balance(erp_item(item), ERP_WAREHOUSE[location], Decimal(qty), "qoo")
 
     def _add(self, line: Document, field: str, qty: int) -> None:
         line[field] = quantity(_number(line[field]) + qty)
@@ -179,6 +208,10 @@ class WmsPurchasing(Books):
         receipt["Version"] += 1
         receipt["UpdatedMs"] = clock_ms(stamp)
         self.receipts.put(receipt)
+
+
+def _position(item: int, location: str) -> str:
+    return f"{erp_item(item)}@{ERP_WAREHOUSE[location]}"
 
 
 def _number(text: str) -> Decimal:

@@ -145,6 +145,7 @@ class WmsView(View):
                 "Desc": data["title"],
                 "CasePack": data["case_pack"],
                 "WeightGrams": data["weight"],
+                "Status": "ACTIVE",
                 "Version": 1,
                 "UpdatedMs": clock_ms(stamp),
             }
@@ -159,6 +160,16 @@ class WmsView(View):
     def on_item_repacked(self, data: dict[str, Any], when: float, stamp: float) -> None:
         item = self.items.edit(wms_sku(data["item"]))
         item["CasePack"] = data["case_pack"]
+        self.touch(self.items, item, stamp)
+
+    def on_item_reweighed(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        item = self.items.edit(wms_sku(data["item"]))
+        item["WeightGrams"] = data["weight"]
+        self.touch(self.items, item, stamp)
+
+    def on_item_blocked(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        item = self.items.edit(wms_sku(data["item"]))
+        item["Status"] = "BLOCKED"
         self.touch(self.items, item, stamp)
 
     def on_item_doubled(self, data: dict[str, Any], when: float, stamp: float) -> None:

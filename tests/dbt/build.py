@@ -1,70 +1,73 @@
-"""dbt in this process over a scenario's warehouse, with the manifest that set-up parsed."""
+"""The models over a scenario: built by dbt once a test run, then by what it compiled."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from filelock import FileLock
 
-from orchestration.compiled import Statement, statements_of
+from ingestion.warehouse import connect_config
+from orchestration.compiled import Statement, fill, keep, kept, statements_of
 from orchestration.dbt_build import kept_manifest, parsed
 from registry.settings import PROJECT_ROOT, QUIET_ENVIRONMENT, load_settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+FILE = "warehouse.duckdb"
+STATEMENTS = "statements.json"
 
 
 class Warehouse:
     """A warehouse file that can be built again, with other seeds if a test wants.
 
-    It begins as a copy of one in which all views and seeds stand already (making them takes longer
-    than all that the tables cost); ``bare``: as no file at all.
+    It begins as a copy of one that dbt built whole over feeds that tell nothing: views and seeds
+    stand (making them takes longer than all that the tables cost), and tables are filled.
     """
 
-    def __init__(self, home: Path, artefacts: Path, bare: bool = False) -> None:
+    def __init__(self, home: Path, artefacts: Path) -> None:
         self.home = home
         self.artefacts = artefacts
-        self.bare = bare
         home.mkdir(parents=True, exist_ok=True)
-        if not bare:
-            shutil.copyfile(_template(artefacts), self.path)
+        self._template = _template(artefacts)
+        shutil.copyfile(self._template / FILE, self.path)
 
     @property
     def path(self) -> Path:
-        return self.home / "warehouse.duckdb"
+        return self.home / FILE
+
+    @property
+    def statements(self) -> list[Statement]:
+        """Those that fill the tables, in their order, as dbt compiled them."""
+        return kept(self._template / STATEMENTS)
 
     def build(self) -> Warehouse:
-        """Seeds and all models, or what is not in the template."""
-        if self.bare:
-            self._dbt("build", "--resource-type", "seed", "--resource-type", "model")
-        else:
-            self._dbt("run", "--exclude", "config.materialized:view")
+        """Fill all tables anew."""
+        connection = self.opened()
+        try:
+            for statement in self.statements:
+                fill(connection, statement)
+        finally:
+            connection.close()
         return self
 
-    def compiled(self) -> list[Statement]:
-        """``build``, and the statements that filled the tables, in their order."""
-        result = self._invoke("run", "--exclude", "config.materialized:view")
-        return statements_of(result.result)
-
     def run(self, *models: str) -> None:
-        """Only these models, over what stands."""
-        self._dbt("run", "--select", *models)
+        """Only these models, by dbt, over what stands."""
+        _dbt(self.home, self.artefacts, "run", "--select", *models)
 
-    def changed(self, home: Path, seed: str, *changes: str) -> Warehouse:
-        """A copy with a seed changed by SQL, and everything built anew that depends on it."""
-        copy = Warehouse(home, self.artefacts, bare=True)
+    def changed(self, home: Path, *changes: str) -> Warehouse:
+        """A copy with a seed changed by SQL, and everything built anew."""
+        copy = Warehouse(home, self.artefacts)
         shutil.copyfile(self.path, copy.path)
         copy.execute(*changes)
-        copy._dbt("run", "--select", f"{seed}+")
-        return copy
+        return copy.build()
 
     def unit_tests(self) -> dict[str, str]:
         """What each of dbt's own unit tests says: pass, or its status and message."""
-        result = self._invoke("test", "--resource-type", "unit_test")
+        result = _invoke(self.home, self.artefacts, "test", "--resource-type", "unit_test")
         return {
             run.node.name: "pass" if run.status == "pass" else f"{run.status}: {run.message}"
             for run in result.result
@@ -93,27 +96,31 @@ class Warehouse:
         )
 
     def opened(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(str(self.path), config={"memory_limit": "2GB", "threads": 2})
+        connection = duckdb.connect(str(self.path), config=connect_config(load_settings(self.home)))
         connection.execute("set TimeZone = 'UTC'")
         return connection
 
-    def _dbt(self, *arguments: str) -> None:
-        result = self._invoke(*arguments)
-        broken = [f"{r.node.name}: {r.message}" for r in result.result or [] if r.status == "error"]
-        assert not broken, "\n".join(broken)
-        assert result.exception is None, result.exception
 
-    def _invoke(self, *arguments: str) -> Any:
-        os.environ.update(QUIET_ENVIRONMENT)
-        os.environ["TALLYMAN_HOME"] = str(self.home)
-        from dbt.cli.main import dbtRunner
+def _dbt(home: Path, artefacts: Path, *arguments: str) -> Sequence[Any]:
+    """dbt's results, none of which is an error."""
+    result = _invoke(home, artefacts, *arguments)
+    broken = [f"{r.node.name}: {r.message}" for r in result.result or [] if r.status == "error"]
+    assert not broken, "\n".join(broken)
+    assert result.exception is None, result.exception
+    return list(result.result)
 
-        runner = dbtRunner(manifest=_manifest(self.artefacts))
-        return runner.invoke([*arguments, *_options(self.artefacts)])
+
+def _invoke(home: Path, artefacts: Path, *arguments: str) -> Any:
+    os.environ.update(QUIET_ENVIRONMENT)
+    os.environ["TALLYMAN_HOME"] = str(home)
+    from dbt.cli.main import dbtRunner
+
+    runner = dbtRunner(manifest=_manifest(artefacts))
+    return runner.invoke([*arguments, *_options(artefacts)])
 
 
 def _template(artefacts: Path) -> Path:
-    """The file in which all views and seeds stand, over feeds that tell nothing. One for all
+    """A folder with the file that dbt built and the statements that it compiled. One for all
     processes of a test run."""
     from scenario import Scenario
 
@@ -122,11 +129,15 @@ def _template(artefacts: Path) -> Path:
     made = shared / "template"
     with FileLock(shared / "template.lock"):
         if not made.exists():
-            template = Warehouse(shared / "template.making", artefacts, bare=True)
-            Scenario().write(template.path)
-            template.build()
-            template.home.rename(made)
-    return made / "warehouse.duckdb"
+            making = shared / "template.making"
+            making.mkdir()
+            Scenario().write(making / FILE)
+            runs = _dbt(
+                making, artefacts, "build", "--resource-type", "seed", "--resource-type", "model"
+            )
+            keep(statements_of(runs), making / STATEMENTS)
+            making.rename(made)
+    return made
 
 
 _manifests: dict[Path, Any] = {}

@@ -263,14 +263,17 @@ class Histories:
         ended = case.answered if name in (LATE_IN_TIME, CLOSED) else None
         # When a step was recorded nobody can date otherwise: it is taken back.
         by_record = pair["earlier_time"] == "recorded" and not itself
-        redated = None if by_record else ended
-        taken_back = ended if by_record else None
+        # And of a promise, only a new one is another one.
+        by_promise = pair["earlier_time"] == "promised"
+        redated = None if by_record or by_promise else ended
+        taken_back = ended if by_record or by_promise else None
         self._fact(
             pair["earlier_role"],
             pair["earlier_milestone"].split("|")[0],
             told,
             **about,
             occurred_from=right if name == KEPT else wrong,
+            promised_at=right if name == KEPT else wrong,
             redated_from=right if redated else None,
             redated_to=right if redated else None,
             redated_seen_at=redated,
@@ -280,7 +283,8 @@ class Histories:
         if not itself:
             later = pair["later_milestone"].split("|")[0]
             happened = told if by_record and name == KEPT else wrong - much
-            self._fact(pair["later_role"], later, told, **about, occurred_from=happened)
+            when = {"occurred_from": happened, "promised_at": happened}
+            self._fact(pair["later_role"], later, told, **about, **when)
         if name == IN_FLIGHT:
             self._is_held(case, about["document"], pair["earlier_role"])
 
@@ -347,7 +351,9 @@ class Histories:
             # What a document explains is no difference at all.
             self._case(rule, name, f"{item}@place", no=IN_FLIGHT)
             for nth, is_wrong in enumerate(moments):
-                shown = {(copy, rule["a_milestone"]): wrong if is_wrong else right}
+                shown = {(copy, rule["a_milestone"].split("|")[0]): wrong if is_wrong else right}
+                if rule["requires"]:
+                    shown |= {tuple(rule["requires"].split(".")): 0}
                 if cover == "at_most":
                     shown = {(rule["a_role"], rule["a_milestone"]): wrong if is_wrong else right}
                     shown |= {(rule["b_role"], "on_hand"): right}

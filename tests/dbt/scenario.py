@@ -25,7 +25,9 @@ from ingestion.landing import (
     WITHDRAWN,
     WITHDRAWN_COLUMNS,
 )
+from ingestion.warehouse import connect_config
 from registry.contracts import SYSTEM_COLUMNS, contract_of, load_contracts
+from registry.settings import load_settings
 
 NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 SYSTEMS = {
@@ -137,7 +139,7 @@ class Scenario:
 
     def write(self, path: Path) -> None:
         """Make the landing and config schemas of a warehouse file anew."""
-        connection = duckdb.connect(str(path), config={"memory_limit": "2GB", "threads": 2})
+        connection = duckdb.connect(str(path), config=connect_config(load_settings(path.parent)))
         try:
             connection.execute("set TimeZone = 'UTC'")
             for schema in ("landing", "config"):
@@ -228,7 +230,7 @@ class Scenario:
         connection.execute(
             "create table config.systems (system varchar, role varchar, connector varchar, "
             "region varchar, legal_entity varchar, time_zone varchar, settle_seconds double, "
-            "write_mode varchar)"
+            "write_mode varchar, locations varchar)"
         )
         connection.execute(
             "create table config.feeds (system varchar, entity varchar, settle_seconds double)"
@@ -246,7 +248,7 @@ class Scenario:
             _insert(
                 connection,
                 "config.systems",
-                [(system, role, connector, settings.get("region", "*"), "*", zone, 2.0, "on")],
+                [(system, role, connector, settings.get("region", "*"), "*", zone, 2.0, "on", "")],
             )
             _insert(
                 connection,

@@ -14,7 +14,7 @@ from build import Warehouse
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from retold import READ_AT, Tale, Telling, retold, tellings, worlds
 
-from orchestration.compiled import Statement, fill
+from orchestration.compiled import fill
 
 JUDGED = """
 select rule_id, object_id, status, due_at, opened_at, closed_at, quantity, expected_value,
@@ -44,7 +44,7 @@ class Rebuilt:
     def __init__(self, home: Path, artefacts: Path) -> None:
         self.warehouse = Warehouse(home, artefacts)
         retold([], Telling()).write(self.warehouse.path)
-        self.statements: list[Statement] = self.warehouse.compiled()
+        self.statements = self.warehouse.statements
 
     def told(self, world: Sequence[Tale], telling: Telling, readings: int = 3) -> list[tuple]:
         """The exceptions after so many readings."""

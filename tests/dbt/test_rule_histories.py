@@ -47,6 +47,8 @@ def told(
     scenario = Scenario({role: (role, connector, "UTC") for role, connector in ROLES.items()})
     for moment in READ_AT:
         scenario.read(moment)
+    # A balance is judged at readings an hour apart, which no rule may want to wait longer for.
+    scenario.graces["P08"] = 30
     warehouse = Warehouse(tmp_path_factory.mktemp("histories"), artefacts)
     scenario.write(warehouse.path)
     warehouse.build()

@@ -142,7 +142,6 @@ def test_turning_the_authority_turns_winner_and_direction(
 ) -> None:
     turned = warehouse.changed(
         tmp_path,
-        "authority",
         "update seeds.authority set authoritative_role = 'oms' "
         "where object_type = 'order_line' and field = 'unit_price'",
         "update seeds.authority set authoritative_role = 'erp' "

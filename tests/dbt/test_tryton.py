@@ -155,6 +155,15 @@ def test_a_receipt_finds_the_line_of_the_order_by_its_item(warehouse: Warehouse)
     }
 
 
+def test_what_was_put_away_is_told_beside_its_receipt(warehouse: Warehouse) -> None:
+    assert warehouse.rows(
+        "select order_line_id, quantity::integer, recorded_to from core.order_events "
+        "where milestone = 'put_away'"
+    ) == [("PO1/1", 10, FIRST + timedelta(minutes=5))]
+    states = dict(warehouse.rows("select order_line_id, current_state from marts.order_lifecycle"))
+    assert (states["PO1/1"], states["PO1/2"]) == ("put_away", "received")
+
+
 def test_what_came_and_was_not_announced_in_full_is_found(warehouse: Warehouse) -> None:
     """Not what was announced, nor what the supplier was never sent an order for."""
     judged = warehouse.exceptions("open", "closed", "pending")

@@ -61,8 +61,10 @@ def test_the_page_is_written_from_it(result):
     }
     text = page(score)
     assert "| Recall | 1.0000 |" in text
-    assert "| M7 | Two ERPs with the same document number | the pretend distributor has" in text
+    assert "Not found, and why" not in text
     assert "What is not as it should be" not in text
+    score["by_kind"]["M7"]["reason"] = "no world holds it"
+    assert "| M7 | Two ERPs with the same document number | no world holds it |" in page(score)
 
 
 def test_dbt_itself_comes_to_the_same_as_what_it_compiled(home, result):

@@ -32,7 +32,9 @@ select
     timestamptz '2026-01-02 00:00:00+00' as occurred_at,
     timestamptz '2026-01-02 00:00:00+00' as recorded_to;
 create table core.object_links as
-select 'package' as object_type, 'TRK1' as object_key, 'SO-1/1' as order_line_id, 'SO-1' as order_id;
+select 'package' as object_type, 'TRK1' as object_key, 'SO-1/1' as order_line_id, 'SO-1' as order_id
+union all
+select 'replacement', 'SO-1/2', 'SO-1/1', 'SO-1';
 create table marts.exceptions as
 select 'e1' as exception_id, 'S01' as rule_id, 'Shipped "but" not fulfilled' as title, 'S1' as severity,
     'finance' as owner, 'closed' as status, 'wms' as system, 'SO-1' as order_id,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,13 +12,18 @@ from fakes import (
     FakeClock,
     FakeSource,
     allow_negative_weights,
+    make_registry,
+    make_settings,
     wms_documents,
     wms_item,
+    wms_system,
 )
+from forked import run_forked
 
 from ingestion import spool
+from ingestion.landing import refresh_views
 from ingestion.load import load_system
-from registry.settings import PROJECT_ROOT
+from ingestion.warehouse import warehouse
 
 POINTS = (
     "after_first_page",
@@ -33,17 +35,19 @@ POINTS = (
     "after_land",
     "after_views",
 )
-CHILD = Path(__file__).with_name("crash_child.py")
 
 
-def run_child(folder: Path, point: str | None) -> int:
-    environment = {**os.environ, "PYTHONPATH": f"{PROJECT_ROOT}{os.pathsep}{CHILD.parent}"}
-    environment.pop("TALLYMAN_CRASH_AT", None)
-    if point:
-        environment["TALLYMAN_CRASH_AT"] = f"ingestion.{point}"
-    return subprocess.run(
-        [sys.executable, str(CHILD), str(folder)], env=environment, timeout=120, check=False
-    ).returncode
+def one_pass(folder: Path) -> None:
+    """In a process of its own, which dies in its midst."""
+    system = wms_system()
+    settings = make_settings(folder)
+    load_system(system, FakeSource(system, wms_documents()), settings, "killed", FakeClock())
+    with warehouse(settings) as connection:
+        refresh_views(connection, make_registry(folder, system))
+
+
+def run_child(folder: Path, point: str) -> int | None:
+    return run_forked(one_pass, folder, crash_at=f"ingestion.{point}", timeout=120)
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -20,6 +20,7 @@ from ingestion.landing import last_cursors, refresh_views
 from ingestion.load import extract_system, land, load_system
 from ingestion.warehouse import warehouse
 from registry.contracts import SYSTEM_COLUMNS, load_contracts
+from registry.systems import System
 
 
 def landed(extracted, settings):
@@ -210,6 +211,40 @@ def test_an_unknown_status_and_a_new_field_are_kept(settings, tmp_path, wms, clo
     ]
 
 
+@pytest.mark.parametrize(
+    "times, told",
+    [
+        (["00:00"] * 3, ("time cut off in placed_at: each of 3 documents has midnight",)),
+        (["00:00"] * 2, ()),
+        (["00:00", "00:00", "08:15"], ("days without a time in placed_at",)),
+        (["00:00", "08:15", "09:30"], ()),
+    ],
+    ids=["all cut off", "too few to tell", "some are days", "one may be chance"],
+)
+def test_days_without_a_time_are_noticed(settings, clock, times, told):
+    oms = System(name="oms", role="oms", connector="demo_oms", time_zone="UTC")
+    orders = [
+        {
+            "id": f"ord_{number}",
+            "orderNumber": f"SO-{number}",
+            "currency": "USD",
+            "status": "PLACED",
+            "placedAt": f"2026-11-1{number}T{time}:00.000Z",
+            "updatedAt": "2026-11-20T08:00:01.000Z",
+            "version": 1,
+            "lines": [
+                {"lineNo": line, "sku": "S", "qty": 1, "uom": "EA", "unitPrice": "1.00"}
+                | {"status": "PLACED"}
+                for line in (1, 2)
+            ],
+        }
+        for number, time in enumerate(times)
+    ]
+    source = FakeSource(oms, {"order_lines": orders})
+    [entity] = load_system(oms, source, settings, "run-1", clock).entities
+    assert (entity.records, entity.notices) == (2 * len(orders), told)
+
+
 def test_duplicates_and_out_of_order_records_are_all_kept_in_the_order_told(
     settings, wms, clock, query
 ):
@@ -266,12 +301,23 @@ def test_a_spool_in_the_making_is_left_alone(settings, wms):
 
 
 def test_views_are_typed_and_empty_before_anything_is_loaded(query):
-    for contract in load_contracts():
-        described = dict(
-            query(f"select column_name, column_type from (describe landing.{contract.name})")
+    # One query of all: each makes all views anew.
+    described = dict(
+        query(
+            "select table_name, list({'name': column_name, 'type': data_type} order by "
+            "column_index) from duckdb_columns() where schema_name = 'landing' group by table_name"
         )
-        assert list(described) == [*(c.name for c in contract.columns), *SYSTEM_COLUMNS]
-        assert query(f"select count(*) from landing.{contract.name}") == [(0,)]
+    )
+    for contract in load_contracts():
+        promised = {c.name: c.duckdb_type for c in contract.columns} | SYSTEM_COLUMNS
+        assert [(column["name"], column["type"]) for column in described[contract.name]] == [
+            (name, kind.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"))
+            for name, kind in promised.items()
+        ]
+    rows = " union all ".join(
+        f"from landing.{contract.name} select 1" for contract in load_contracts()
+    )
+    assert query(f"select count(*) from ({rows})") == [(0,)]
     assert query("select count(*) from landing.extractions") == [(0,)]
     assert query("select count(*) from landing.quarantine") == [(0,)]
 

@@ -262,7 +262,7 @@ def test_an_empty_batch_has_the_right_shape(typer):
     assert batch.accepted.schema.field("qty").type == pa.decimal128(18, 6)
 
 
-def test_midnights_are_counted_by_document_where_no_time_of_day_is_told(typer):
+def test_midnights_are_counted_by_document(typer):
     rows = [
         {
             "id": str(number),
@@ -278,4 +278,4 @@ def test_midnights_are_counted_by_document_where_no_time_of_day_is_told(typer):
     rows[0]["moment"] = "2026-11-01T00:00:01.000Z"
     batch = judge(typer, rows)
     assert batch.timed == {"moment", "local"}
-    assert batch.midnights == {}
+    assert batch.midnights == {"moment": 2}

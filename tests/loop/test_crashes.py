@@ -4,12 +4,11 @@ One story dies at every point in turn, each run taking up what the one before le
 has crash tests of its own beside this one (tests/ingestion, tests/reporting, tests/writeback).
 
 The sandbox lives in this process and outlives the kill, as real systems do; each run is a process
-of its own, forked from a server that has imported the libraries, which saves ten seconds a run.
+of its own.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from forked import run_forked
 
 from orchestration.pretend import pretend_distributor
 from writeback.states import State
@@ -28,26 +28,21 @@ POINTS = [
     "ingestion.after_views",
     "build.before_first_model",
     "build.after.order_events",
-    "build.after_last_model",
     "reporting.before_swap",
+    # All was built before once, so that this is a build of tables alone, as in every later pass.
+    "build.after_last_model",
     "writeback.before_send",
     "writeback.after_send_before_mark",
     "writeback.during_verify",
 ]
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["orchestration.passes", "expectations.gate"])
 
-
-def _run_until_rest(home: str, systems_file: str, crash_at: str | None) -> None:
+def _run_until_rest(home: str, systems_file: str) -> None:
     """In a process of its own: passes until nothing is sent and nothing waits for proof."""
     from orchestration.installation import Installation
     from orchestration.passes import Loop, open_instance
     from registry.settings import load_settings
 
-    os.environ.pop("TALLYMAN_CRASH_AT", None)
-    if crash_at:
-        os.environ["TALLYMAN_CRASH_AT"] = crash_at
     installation = Installation.load(load_settings(home, systems_file))
     with open_instance(installation) as instance:
         loop = Loop(installation, instance)
@@ -59,12 +54,8 @@ def _run_until_rest(home: str, systems_file: str, crash_at: str | None) -> None:
 
 
 def _run(home: Path, systems_file: Path, crash_at: str | None = None) -> int | None:
-    child = _processes.Process(
-        target=_run_until_rest, args=(str(home), str(systems_file), crash_at)
-    )
-    child.start()
-    child.join(timeout=400)
-    return child.exitcode
+    paths = str(home), str(systems_file)
+    return run_forked(_run_until_rest, *paths, crash_at=crash_at, timeout=400)
 
 
 def _end_state(settings, handle) -> dict:

@@ -16,16 +16,18 @@ create table marts.incidents (
     shared varchar, status varchar, severity varchar, owner varchar, opened_at timestamptz,
     exception_count bigint, symptom_count bigint, order_count bigint, customer_count bigint,
     values_at_risk struct(currency varchar, amount decimal(18, 6))[],
-    waiting_count bigint, waiting_order_count bigint
+    waiting_count bigint, waiting_order_count bigint, waiting_customer_count bigint,
+    waiting_values struct(currency varchar, amount decimal(18, 6))[]
 );
 insert into marts.incidents values
     ('i1', 'order', 'One order', 'S01', 'Shipped but not fulfilled', 'SO-1', 'open', 'S1',
      'order_desk', '2026-01-01 00:00:00+00', 4, 2, 1, 1,
-     [{currency: 'EUR', amount: 10}, {currency: 'USD', amount: 357}], 0, 0),
+     [{currency: 'EUR', amount: 10}, {currency: 'USD', amount: 357}], 0, 0, 0, null),
     ('i2', 'feed', 'A source', 'D01', 'Feed is silent', 'erp.[invoice]', 'open', 'S1', null,
-     '2026-01-02 00:00:00+00', 1, 0, 0, 0, null, 1200, 300),
+     '2026-01-02 00:00:00+00', 1, 0, 0, 0, null, 1200, 300, 40,
+     [{currency: 'USD', amount: 9000}]),
     ('i3', 'batch', 'One batch', 'O02', 'Absent in the ERP', '2026-01-01T00:00Z', 'closed', 'S2',
-     'order_desk', '2026-01-01 00:00:00+00', 40, 0, 40, 12, null, 0, 0);
+     'order_desk', '2026-01-01 00:00:00+00', 40, 0, 40, 12, null, 0, 0, 0, null);
 """
 
 
@@ -59,7 +61,8 @@ def test_a_line_tells_the_blast_radius(told) -> None:
     for part in (
         "SO-1",
         "erp.[invoice]",
-        "1,200 overdue duties",
+        "1,200 overdue duties of 300 orders of 40 customers can't be judged",
+        "9,000.00 USD",
         "2 of them follow",
         "357.00 USD",
         "10.00 EUR",

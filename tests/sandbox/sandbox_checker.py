@@ -459,7 +459,8 @@ def _identities(books: Books) -> Violations:
             found |= {("S07I", name)} if sent != ordered.get(name, sent) else set()
     taken = defaultdict(list)
     for order in books.oms_orders:
-        if order["status"] != "CANCELLED":
+        replaces = all(line.get("replaces") for line in order["lines"])
+        if order["status"] != "CANCELLED" and not replaces:
             lines = sorted((line["sku"], line["qty"]) for line in order["lines"])
             taken[order["customerRef"], order["customerPo"], str(lines)].append(order)
     for same in taken.values():

@@ -20,7 +20,10 @@ from sandbox.worldfile import read_world
 
 HOUR = 3600.0
 SETTINGS = replace(
-    read_world("full", orders=200, items=40, seed=11), faults_per_kind=0, decoys_per_kind=0, processes=()
+    read_world("full", orders=200, items=40, seed=11),
+    faults_per_kind=0,
+    decoys_per_kind=0,
+    processes=(),
 )
 
 
@@ -86,7 +89,8 @@ def test_each_erp_counts_for_itself_and_the_warehouse_can_tell_them_apart(
     assert there and there <= {f"N1-{number}" for number in north}
     assert not there & {order["HostOrder"] for order in named if order["Whse"] != "NORTH"}
     # The office of the region takes the orders: no other system knows of them.
-    assert not any("NO-" in distributor.oms.orders.text(row) for row in distributor.oms.orders.ids())
+    known = distributor.oms.orders
+    assert not any("NO-" in known.text(number) for number in known.ids())
 
 
 def test_a_file_comes_every_hour_with_what_changed_also_after_a_restart(home: Path) -> None:

@@ -194,14 +194,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> World:
     _trade(acme, threepl)
     _store(threepl)
     settings = load_settings(root / "home", root / "systems.toml")
-    made = World(
-        root,
-        settings,
-        acme,
-        threepl,
-        StoppedClock(),
-        Warehouse(root / "home", artefacts, bare=True),
-    )
+    models = Warehouse(root / "home", artefacts)
+    # The views of what is loaded here take the place of a scenario's tables.
+    models.execute("drop schema landing cascade")
+    made = World(root, settings, acme, threepl, StoppedClock(), models)
     made.load(NOW)
     return made
 

@@ -7,5 +7,6 @@ select
     legal_entity,
     time_zone,
     cast(settle_seconds as decimal(18, 6)) as settle_seconds,
-    write_mode
+    write_mode,
+    nullif(locations, '') as locations
 from {{ source('config', 'systems') }}

@@ -24,10 +24,21 @@ unambiguous as (
     select
         object_type,
         object_key,
-        min(order_line_id) as order_line_id
+        min(order_line_id) as order_line_id,
+        case when min(system) = max(system) then min(system) end as told_by
     from direct
     where not is_ambiguous
     group by object_type, object_key
+),
+
+-- Two ERPs may have given one number: who keeps nothing at a place can't be meant by what was made
+-- up there. Of whom no place is known, any may be.
+places as (
+    select
+        system,
+        list(distinct location_id) as kept_places
+    from {{ ref('dim_locations') }}
+    group by system
 ),
 
 indirect as (
@@ -46,6 +57,9 @@ indirect as (
         on
             declared.target_type = unambiguous.object_type
             and declared.target_key = unambiguous.object_key
+    left join places
+        on unambiguous.told_by = places.system
+    where coalesce(list_contains(places.kept_places, declared.location_id), true)
     group by
         declared.system, declared.object_type, declared.object_key, unambiguous.order_line_id
 ),

@@ -156,9 +156,9 @@ sides as (
             and rules.object_type = facts.object_type
             and facts.reversed_to is null
             and (
-                facts.role = rules.a_role
+                rules.a_role = facts.role
                 and list_contains({{ list_of('rules.a_milestone') }}, facts.milestone)
-                or facts.role = rules.b_role
+                or rules.b_role = facts.role
                 and list_contains({{ list_of('rules.b_milestone') }}, facts.milestone)
             )
     group by originals.exception_id

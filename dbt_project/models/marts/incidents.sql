@@ -43,11 +43,14 @@ build as (
 ),
 
 -- What a source that is silent or can't be used leaves undecided: overdue, and not to be judged.
-waiting as (
-    select
+waiting_duties as (
+    select distinct
         members.incident_id,
-        count(distinct duties.exception_id) as waiting_count,
-        count(distinct duties.order_id) as waiting_order_count
+        duties.exception_id,
+        duties.order_id,
+        coalesce(duties.order_line_id, duties.object_id) as object_id,
+        duties.value_at_risk,
+        duties.currency
     from members
     inner join {{ ref('rule_evidence') }} as evidence
         on
@@ -61,7 +64,49 @@ waiting as (
     inner join build
         on duties.due_at <= build.measured_at
     where members.cause = 'feed' and members.status = 'open'
-    group by members.incident_id
+),
+
+waiting as (
+    select
+        duties.incident_id,
+        count(distinct duties.exception_id) as waiting_count,
+        count(distinct duties.order_id) as waiting_order_count,
+        count(distinct orders.party_id) as waiting_customer_count
+    from waiting_duties as duties
+    left join {{ ref('orders') }} as orders
+        on duties.order_id = orders.order_id
+    group by duties.incident_id
+),
+
+-- What hangs on that, each object once: nobody can say yet whether it is at risk.
+waiting_objects as (
+    select
+        incident_id,
+        currency,
+        object_id,
+        max(value_at_risk) as amount
+    from waiting_duties
+    where value_at_risk is not null
+    group by incident_id, currency, object_id
+),
+
+waiting_amounts as (
+    select
+        incident_id,
+        currency,
+        cast(sum(amount) as decimal(18, 6)) as amount
+    from waiting_objects
+    group by incident_id, currency
+),
+
+waiting_values as (
+    select
+        incident_id,
+        list(
+            struct_pack(currency := currency, amount := amount) order by currency
+        ) as waiting_values
+    from waiting_amounts
+    group by incident_id
 ),
 
 rolled_up as (
@@ -117,7 +162,9 @@ select
     rolled_up.customer_count,
     values_at_risk.values_at_risk,
     coalesce(waiting.waiting_count, 0) as waiting_count,
-    coalesce(waiting.waiting_order_count, 0) as waiting_order_count
+    coalesce(waiting.waiting_order_count, 0) as waiting_order_count,
+    coalesce(waiting.waiting_customer_count, 0) as waiting_customer_count,
+    waiting_values.waiting_values
 from rolled_up
 inner join {{ ref('incident_causes') }} as causes
     on rolled_up.cause = causes.cause
@@ -127,3 +174,5 @@ left join values_at_risk
     on rolled_up.incident_id = values_at_risk.incident_id
 left join waiting
     on rolled_up.incident_id = waiting.incident_id
+left join waiting_values
+    on rolled_up.incident_id = waiting_values.incident_id

@@ -4,11 +4,22 @@ with lines as (
         *,
         current_state <> 'cancelled' as is_live
     from {{ ref('order_lifecycle') }}
+),
+
+-- An order that was entered to replace lines of another one is no new business of the customer's.
+replacements as (
+    select
+        regexp_extract(object_key, '^(.*)/[^/]*$', 1) as order_id,
+        min(order_id) as replaces_order_id
+    from {{ ref('object_links') }}
+    where object_type = 'replacement' and certainty = 'certain'
+    group by all
 )
 
 select
-    order_id,
-    any_value(party_id) as party_id,
+    lines.order_id,
+    any_value(lines.party_id) as party_id,
+    any_value(replacements.replaces_order_id) as replaces_order_id,
     count(*) as line_count,
     count(*) filter (where not is_live) as cancelled_line_count,
     count(*) filter (where is_live and shipped_at is not null) as shipped_line_count,
@@ -56,5 +67,7 @@ select
     min(next_due_at) as next_due_at,
     cast(sum(open_exception_count) as bigint) as open_exception_count
 from lines
-where order_id is not null
-group by order_id
+left join replacements
+    on lines.order_id = replacements.order_id
+where lines.order_id is not null
+group by lines.order_id

@@ -20,14 +20,16 @@
 {% set notices = {
     'unknown_field': 'unknown field',
     'odd_encoding': 'odd encoding',
-    'time_cut_off': 'time cut off',
     'told_again': 'told again',
     'out_of_order': 'out of order',
 } %}
+{% set cut_off = 'time cut off in (\w+): each of (\d+)' %}
+{# So many documents must have lost their time where the field had days without one before. #}
+{% set documents_of_a_habit = 10 %}
 {# So often within a day a value may come back before it counts as undone again and again. #}
 {% set flips_allowed = 2 %}
 {# What is so in one reading and not in the next was so until then. #}
-{% set told_by_readings = notices.keys() | list + ['back_dated'] %}
+{% set told_by_readings = notices.keys() | list + ['time_cut_off', 'back_dated'] %}
 
 with tolerances as (
     select
@@ -67,6 +69,76 @@ late_readings as (
     group by log.system, log.entity, log.extraction_id
 ),
 
+told_notices as (
+    select
+        system,
+        entity,
+        extraction_id,
+        extraction_started_at,
+        notices,
+        extraction_started_at = min(extraction_started_at) over (partition by system, entity)
+            as is_first
+    from {{ ref('stg_log__extractions') }}
+    where is_complete and record_count > 0
+),
+
+cut_off_fields as (
+    select
+        system,
+        entity,
+        extraction_id,
+        extraction_started_at,
+        is_first,
+        unnest(regexp_extract_all(notices, '{{ cut_off }}', 1)) as field_name,
+        cast(unnest(regexp_extract_all(notices, '{{ cut_off }}', 2)) as bigint) as document_count
+    from told_notices
+    where notices is not null
+),
+
+-- Where some documents have the day only, a quiet reading may well have none but those.
+habitual_days as (
+    select
+        system,
+        entity,
+        field_name,
+        min(extraction_started_at) as known_from
+    from (
+        select
+            system,
+            entity,
+            extraction_started_at,
+            unnest(regexp_extract_all(notices, 'days without a time in (\w+)', 1)) as field_name
+        from told_notices
+        where notices is not null
+        union all
+        select
+            system,
+            entity,
+            extraction_started_at,
+            field_name
+        from cut_off_fields
+        where is_first
+    ) as days_told
+    group by system, entity, field_name
+),
+
+cut_off_readings as (
+    select distinct
+        fields.system,
+        fields.entity,
+        fields.extraction_id
+    from cut_off_fields as fields
+    left join habitual_days as habits
+        on
+            fields.system = habits.system
+            and fields.entity = habits.entity
+            and fields.field_name = habits.field_name
+            and fields.extraction_started_at >= habits.known_from
+    where
+        habits.field_name is null
+        or (fields.document_count >= {{ documents_of_a_habit }} and not fields.is_first)
+),
+
 readings as (
     select
         log.*,
@@ -78,7 +150,8 @@ readings as (
             false
         ) as is_skewed,
         coalesce(late_readings.late_count, 0) as late_count,
-        late_readings.late_count is not null as has_back_dated
+        late_readings.late_count is not null as has_back_dated,
+        cut_off_readings.extraction_id is not null as has_time_cut_off
         {% for signal, beginning in notices.items() %}
             ,
             log.is_complete and coalesce(contains(log.notices, '{{ beginning }}'), false)
@@ -93,6 +166,11 @@ readings as (
             log.system = late_readings.system
             and log.entity = late_readings.entity
             and log.extraction_id = late_readings.extraction_id
+    left join cut_off_readings
+        on
+            log.system = cut_off_readings.system
+            and log.entity = cut_off_readings.entity
+            and log.extraction_id = cut_off_readings.extraction_id
 ),
 
 -- The bad readings between two good ones are one trouble: the next good one ends it.
@@ -133,7 +211,7 @@ bad_readings as (
             {% elif signal == 'empty' %}
                 cast(null as varchar) as error_kind,
                 'complete, with no records' as observed
-            {% elif signal in notices %}
+            {% elif signal in notices or signal == 'time_cut_off' %}
                 cast(null as varchar) as error_kind,
                 notices as observed
             {% elif signal == 'back_dated' %}

@@ -1,12 +1,13 @@
--- Balances that can't be, judged by themselves: less than nothing, or less than the states that a
--- part of them is in. Every snapshot is a moment.
+-- Balances that can't be, or must not be, judged by themselves: less than nothing, less than the
+-- states that a part of them is in, less than what somebody wants there. Every snapshot is a moment.
 {{ config(materialized='view') }}
 
 with rules as (
     select
         rules.rule_id,
-        rules.a_milestone as state,
+        {{ list_of('rules.a_milestone') }} as states,
         {{ list_of('rules.b_milestone') }} as parts,
+        split_part(rules.requires, '.', 2) as required_state,
         routes.a_system
     from {{ ref('rules_in_force') }} as rules
     inner join {{ ref('rule_routes') }} as routes
@@ -25,21 +26,29 @@ judged as (
         positions.extraction_id,
         positions.item_id,
         positions.location_id,
-        any_value(rules.state) as state,
+        any_value(rules.states[1]) as state,
         first(positions.record_id order by positions.record_id) as record_id,
         first(positions.raw_key order by positions.record_id) as raw_key,
         max(positions.as_of_to) as judged_at,
         min(positions.seen_at) as seen_at,
-        sum(positions.quantity) filter (where positions.state = rules.state) as held_quantity,
+        sum(positions.quantity) filter (where list_contains(rules.states, positions.state))
+            as held_quantity,
         greatest(
-            coalesce(sum(positions.quantity) filter (where positions.state <> rules.state), 0), 0
-        ) as least_quantity
+            coalesce(
+                sum(positions.quantity)
+                    filter (where not list_contains(rules.states, positions.state)),
+                0
+            ),
+            0
+        ) as least_quantity,
+        coalesce(list_contains(list(positions.state), any_value(rules.required_state)), true)
+            as is_asked
     from rules
     inner join {{ ref('inventory_positions') }} as positions
         on
             rules.a_system = positions.system
             and (
-                rules.state = positions.state
+                list_contains(rules.states, positions.state)
                 or coalesce(list_contains(rules.parts, positions.state), false)
             )
     where positions.item_id is not null and positions.location_id is not null
@@ -64,4 +73,4 @@ select
     cast(least(held_quantity - least_quantity, 0) as decimal(18, 6)) as residual_quantity,
     false as is_ambiguous
 from judged
-where held_quantity is not null
+where held_quantity is not null and is_asked

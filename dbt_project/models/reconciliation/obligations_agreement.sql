@@ -227,6 +227,13 @@ last_right as (
     group by all
 ),
 
+differing_documents as (
+    select distinct
+        order_line_id,
+        document
+    from disagreements
+),
+
 -- Where what a document tells took place, if that is one place: its goods moved there and nowhere
 -- else.
 places as (
@@ -236,12 +243,7 @@ places as (
         case when count(distinct events.location_id) = 1 then any_value(events.location_id) end
             as location_id
     from {{ ref('order_events') }} as events
-    inner join (
-        select distinct
-            order_line_id,
-            document
-        from disagreements
-    ) as told
+    inner join differing_documents as told
         on events.order_line_id = told.order_line_id and events.document = told.document
     group by events.order_line_id, events.document
 )

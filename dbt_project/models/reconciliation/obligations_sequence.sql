@@ -78,12 +78,17 @@ claims as (
             pairs.earlier_system,
             pairs.grace_minutes,
             to_minutes(pairs.tolerance_minutes) as tolerance,
+            list_contains(pairs.matched_on, 'each') as must_all_be_in_time,
             claims.* replace (
                 case pairs.{{ side }}_time
-                    when 'recorded' then claims.recorded_from else claims.occurred_from
+                    when 'recorded' then claims.recorded_from
+                    when 'promised' then claims.promised_at
+                    else claims.occurred_from
                 end as occurred_from,
                 case pairs.{{ side }}_time
-                    when 'recorded' then claims.recorded_to else claims.occurred_to
+                    when 'recorded' then claims.recorded_to
+                    when 'promised' then claims.promised_at
+                    else claims.occurred_to
                 end as occurred_to
             ),
             case
@@ -191,7 +196,9 @@ put_right as (
             and violations.pair_key = earlier.pair_key
             and violations.match_key = earlier.match_key
             and violations.occurred_to + violations.tolerance >= earlier.occurred_from
-    where coalesce(earlier.until_to, 'infinity') > violations.begun_at
+    where
+        not earlier.must_all_be_in_time
+        and coalesce(earlier.until_to, 'infinity') > violations.begun_at
     group by
         violations.rule_id, violations.a_system, violations.first_step, violations.pair_key,
         violations.fact_id, violations.nth_date

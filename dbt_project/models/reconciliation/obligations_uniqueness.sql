@@ -155,6 +155,7 @@ shared_packages as (
     having count(distinct order_id) > 1
 ),
 
+-- What was taken back, or says that it is no new fact, as it appeared never stood.
 keyed as (
     select
         documents.*,
@@ -183,6 +184,7 @@ keyed as (
     from documents
     left join shared_packages
         on documents.package = shared_packages.package
+    where coalesce(documents.ended_to > documents.recorded_to, true)
 ),
 
 -- What we sent ourselves is no double, but for what a target made of one request beyond the first.

@@ -12,6 +12,7 @@ looked_at as (
         rule_id,
         a_role,
         b_role,
+        family,
         unnest(
             list_distinct(
                 list_concat(
@@ -22,6 +23,25 @@ looked_at as (
             )
         ) as role
     from active_rules
+),
+
+-- What a rule waits for, and which instances have an entity that carries some of it.
+evidence as (
+    select
+        rule_id,
+        unnest(evidence_feeds) as evidence
+    from active_rules
+    where family <> 'feed'
+),
+
+heard as (
+    select distinct
+        evidence.rule_id,
+        entities.role,
+        entities.system
+    from evidence
+    inner join {{ ref('int_feed_entities') }} as entities
+        on evidence.evidence = entities.role || '.' || entities.feed
 ),
 
 frontier as (
@@ -50,6 +70,24 @@ candidates as (
         looked_at.role,
         a_systems.system as a_system,
         systems.system,
+        -- Who can't tell anything of what the rule waits for raises no duty, and holds no value that
+        -- could differ. To the duties of others it still counts: silence there proves nothing.
+        (looked_at.role = looked_at.a_role or looked_at.family = 'agreement')
+        and exists(
+            select 1
+            from evidence
+            where
+                evidence.rule_id = looked_at.rule_id
+                and split_part(evidence.evidence, '.', 1) = looked_at.role
+        )
+        and not exists(
+            select 1
+            from heard
+            where
+                heard.rule_id = looked_at.rule_id
+                and heard.role = looked_at.role
+                and heard.system = systems.system
+        ) as is_mute,
         -- A named route beats what region and legal entity suggest.
         exists(
             select 1
@@ -93,7 +131,7 @@ select
     role,
     system
 from candidates
-where has_named_route = is_named_route
+where has_named_route = is_named_route and not is_mute
 -- A rule speaks only where every role that it compares has an instance, A's among them: another
 -- one may be named to play it.
 window same_a as (partition by rule_id, a_system)

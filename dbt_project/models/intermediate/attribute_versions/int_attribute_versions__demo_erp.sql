@@ -1,5 +1,5 @@
 -- What the demo ERP held for compared fields: order lines, fulfilled quantities, prices and amounts
--- of invoices, what was paid for them, packs of items.
+-- of invoices, what was paid for them, addresses, what became of an ordered quantity, item data.
 with order_fields as (
     select
         *,
@@ -40,6 +40,74 @@ order_lines as (
         is_first_load,
         raw_key
     from order_fields
+),
+
+-- An address is that of a whole order: its first line stands for it.
+addresses as (
+    select
+        system,
+        'sales_order_lines' as entity,
+        record_id,
+        version_number,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        order_number || '/' || line_number as link_key,
+        system as link_system,
+        doc_no as document,
+        'ship_to' as field,
+        case when cancelled_at is null then cast(ship_to as decimal(18, 6)) end as value,
+        false as is_additive,
+        updated_from as recorded_from,
+        updated_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('stg_demo_erp__sales_order_lines') }}
+    where order_number is not null and line_number = 1
+),
+
+-- Nearly all lines always add up, and have nothing to compare. What shipped beyond the order is no
+-- part of it.
+accounted as (
+    select
+        *,
+        open_quantity + backordered_quantity + cancelled_quantity
+        + least(shipped_quantity, quantity) as accounted_quantity,
+        count_if(quantity <> accounted_quantity) over (partition by system, record_id) > 0
+            as is_doubtful
+    from {{ ref('stg_demo_erp__sales_order_lines') }}
+    where order_number is not null and line_number is not null
+    qualify is_doubtful
+),
+
+accounts as (
+    select
+        system,
+        'sales_order_lines' as entity,
+        record_id,
+        version_number,
+        'order_line' as object_type,
+        'order_line' as link_type,
+        order_number || '/' || line_number as link_key,
+        system as link_system,
+        doc_no as document,
+        unnest(
+            [
+                struct_pack(field := 'ordered_quantity', value := quantity),
+                struct_pack(
+                    field := 'accounted_quantity',
+                    value := cast(accounted_quantity as decimal(18, 6))
+                )
+            ],
+            recursive := true
+        ),
+        false as is_additive,
+        updated_from as recorded_from,
+        updated_to as recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from accounted
 ),
 
 fulfilments as (
@@ -170,8 +238,22 @@ items as (
         gtin as link_key,
         system as link_system,
         item_no as document,
-        'pack_quantity' as field,
-        cast(case_quantity as decimal(18, 6)) as value,
+        unnest(
+            [
+                struct_pack(
+                    field := 'pack_quantity', value := cast(case_quantity as decimal(18, 6))
+                ),
+                struct_pack(
+                    field := 'weight_grams', value := cast(weight_grams as decimal(18, 6))
+                ),
+                struct_pack(
+                    field := 'is_active',
+                    value := cast(canonical_status = 'active' as decimal(18, 6))
+                ),
+                struct_pack(field := 'list_price', value := list_price)
+            ],
+            recursive := true
+        ),
         false as is_additive,
         updated_from as recorded_from,
         updated_to as recorded_to,
@@ -182,6 +264,10 @@ items as (
 )
 
 select * from order_lines
+union all
+select * from addresses
+union all
+select * from accounts
 union all
 select * from fulfilments
 union all

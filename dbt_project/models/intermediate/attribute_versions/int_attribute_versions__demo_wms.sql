@@ -1,4 +1,4 @@
--- What the demo WMS held for compared fields: shipped quantities in base units, packs of items.
+-- What the demo WMS held for compared fields: shipped quantities in base units, item data.
 with shipments as (
     select
         lines.system,
@@ -43,8 +43,19 @@ items as (
         gtin as link_key,
         system as link_system,
         sku as document,
-        'pack_quantity' as field,
-        cast(case_pack as decimal(18, 6)) as value,
+        unnest(
+            [
+                struct_pack(field := 'pack_quantity', value := cast(case_pack as decimal(18, 6))),
+                struct_pack(
+                    field := 'weight_grams', value := cast(weight_grams as decimal(18, 6))
+                ),
+                struct_pack(
+                    field := 'is_active',
+                    value := cast(canonical_status = 'active' as decimal(18, 6))
+                )
+            ],
+            recursive := true
+        ),
         false as is_additive,
         updated_from as recorded_from,
         updated_to as recorded_to,

@@ -1,4 +1,5 @@
--- Balances that the demo ERP showed: stock on hand, and how much of it is blocked.
+-- Balances that the demo ERP showed: stock on hand, how much of it is blocked, what is
+-- on order, and below what more is to be ordered.
 with items as (
     select
         system,
@@ -13,7 +14,9 @@ states as (
         unnest(
             [
                 struct_pack(state := 'on_hand', quantity := on_hand_quantity),
-                struct_pack(state := 'damaged', quantity := blocked_quantity)
+                struct_pack(state := 'damaged', quantity := blocked_quantity),
+                struct_pack(state := 'on_order', quantity := ordered_quantity),
+                struct_pack(state := 'reorder_point', quantity := reorder_point)
             ],
             recursive := true
         )

@@ -7,6 +7,7 @@ select
     lines.host_order || '/' || lines.host_line as target_key,
     {{ base_quantity('demo_wms', 'lines.quantity', 'lines.uom', 'packs.case_pack') }} as quantity,
     'packing_list' as method,
+    lines.location_id,
     lines.shipped_at as recorded_at,
     lines.raw_key
 from {{ ref('stg_demo_wms__shipment_lines') }} as lines

@@ -44,8 +44,52 @@ line_events as (
     qualify row_number() over (
             partition by system, link_key order by recorded_to, record_id, version_number
         ) = 1
+),
+
+line_exceptions as (
+    select * replace ('order_line' as object_type)
+    from events
+    where milestone = 'delivery_exception'
+),
+
+-- What it expects holds until it expects something else, or the package is there.
+expectations as (
+    select
+        events.* replace (
+            'order_line' as object_type,
+            'delivery_expected' as milestone,
+            told.expected_at as promised_at,
+            told.until_from as reversed_from,
+            told.until_to as reversed_to
+        )
+    from events
+    inner join (
+        select
+            system,
+            record_id,
+            version_number,
+            expected_at,
+            lead(reported_from) over package_history as until_from,
+            lead(reported_to) over package_history as until_to
+        from {{ ref('stg_demo_carrier__tracking_events') }}
+        where expected_at is not null or canonical_code = 'delivered'
+        window
+            package_history as (
+                partition by system, tracking_number
+                order by reported_to, record_id, version_number
+            )
+    ) as told
+        on
+            events.system = told.system
+            and events.record_id = told.record_id
+            and events.version_number = told.version_number
+    where told.expected_at is not null
 )
 
 select * from events
 union all
 select * from line_events
+union all
+select * from line_exceptions
+union all
+select * from expectations

@@ -124,15 +124,9 @@ fulfilments as (
         shipment_number as document,
         fulfilment_number as own_document,
         cast(position_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
-        cast(null as varchar) as party_reference,
-        cast(null as varchar) as item_id,
         location_id,
         quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         posted_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
         case when canonical_status = 'reversed' then coalesce(reversed_from, updated_from) end
@@ -163,15 +157,10 @@ invoices as (
         shipment_number as document,
         invoice_number as own_document,
         cast(position_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
-        cast(null as varchar) as party_reference,
-        cast(null as varchar) as item_id,
-        cast(null as varchar) as location_id,
         quantity,
         unit_price,
         currency,
         posted_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
         case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
@@ -242,13 +231,10 @@ settlements as (
         cast(position_number as varchar) as line_record,
         'C' || customer_number as party_id,
         bank_reference as party_reference,
-        cast(null as varchar) as item_id,
-        cast(null as varchar) as location_id,
         quantity,
         unit_price,
         currency,
         posted_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
         case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
@@ -263,11 +249,11 @@ settlements as (
 )
 
 select * from orders
-union all
+union all by name
 select * from fulfilments
-union all
+union all by name
 select * exclude (accounting_period) from invoices
-union all
+union all by name
 select * from closings
-union all
+union all by name
 select * from settlements

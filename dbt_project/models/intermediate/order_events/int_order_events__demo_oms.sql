@@ -1,11 +1,23 @@
--- Milestones of order lines as the demo OMS tells them, one row a version and milestone.
-with milestones as (
+-- Milestones of order lines as the demo OMS tells them, one row a version and milestone; what became
+-- of the units that they asked for; and by when they were promised.
+with line_versions as (
+    select * from {{ ref('stg_demo_oms__order_lines') }}
+),
+
+steps as (
     select
         *,
         unnest(
-            [
+            list_concat([
                 struct_pack(
                     milestone := 'captured',
+                    occurred_at := placed_at,
+                    recorded_from := placed_from,
+                    recorded_to := placed_to
+                ),
+                -- Told by the line that replaces, of the line that it replaces.
+                struct_pack(
+                    milestone := 'replaced',
                     occurred_at := placed_at,
                     recorded_from := placed_from,
                     recorded_to := placed_to
@@ -31,9 +43,91 @@ with milestones as (
                     recorded_to := {{ written_to('delivered') }}
                 )
             ],
+            case
+                when exception_at is not null then [
+                        struct_pack(
+                            milestone := 'delivery_exception',
+                            occurred_at := exception_at,
+                            recorded_from := {{ written_from('exception') }},
+                            recorded_to := {{ written_to('exception') }}
+                        )
+                    ]
+            end),
             recursive := true
         )
-    from {{ ref('stg_demo_oms__order_lines') }}
+    from line_versions
+),
+
+-- What was reserved at once, and given up with the line, is nobody's work: only the others tell.
+doubtful_lines as (
+    select distinct
+        system,
+        record_id
+    from line_versions
+    where
+        canonical_reservation in ('reservation_asked', 'backordered')
+        or (canonical_reservation = 'reserved' and cancelled_at is not null)
+),
+
+reservations as (
+    select
+        line_versions.*,
+        unnest(
+            [
+                struct_pack(
+                    milestone := 'reservation_asked',
+                    occurred_at := case
+                        when canonical_reservation is not null then accepted_at
+                    end,
+                    recorded_from := accepted_from,
+                    recorded_to := accepted_to
+                ),
+                {%- for answer in ['reserved', 'backordered'] %}
+                    struct_pack(
+                        milestone := '{{ answer }}',
+                        occurred_at := case
+                            when canonical_reservation = '{{ answer }}' then reservation_at
+                        end,
+                        recorded_from := reservation_from,
+                        recorded_to := reservation_to
+                    ){{ ',' if not loop.last }}
+                {%- endfor %}
+            ],
+            recursive := true
+        )
+    from line_versions
+    semi join doubtful_lines
+        on
+            line_versions.system = doubtful_lines.system
+            and line_versions.record_id = doubtful_lines.record_id
+),
+
+-- A promise made anew takes the one before back: between any two versions there is room for that.
+promises as (
+    select
+        * exclude (was_promised) replace (2 * version_number - is_taken_back as version_number),
+        'delivery_promised' as milestone,
+        case when is_taken_back = 0 then updated_at end as occurred_at,
+        updated_from as recorded_from,
+        updated_to as recorded_to
+    from (
+        select
+            *,
+            lag(promised_at) over record_history is not null as was_promised,
+            unnest([1, 0]) as is_taken_back
+        from line_versions
+        window record_history as (partition by system, record_id order by version_number)
+        qualify promised_at is distinct from lag(promised_at) over record_history
+    ) as changes
+    where case is_taken_back when 1 then was_promised else promised_at is not null end
+),
+
+milestones as (
+    select * from steps
+    union all by name
+    select * from reservations
+    union all by name
+    select * from promises
 ),
 
 products as (
@@ -43,6 +137,21 @@ products as (
         gtin
     from {{ ref('stg_demo_oms__products') }}
     qualify row_number() over (partition by system, sku order by version_number desc) = 1
+),
+
+-- What a customer ordered by EDI is known by the customer's own number, too: its first line stands
+-- for the whole.
+objects as (
+    select
+        *,
+        unnest(
+            case
+                when channel = 'edi' and line_number = 1 and milestone in ('captured', 'cancelled')
+                    then ['order_line', 'purchase_order']
+                else ['order_line']
+            end
+        ) as object_type
+    from milestones
 )
 
 select
@@ -54,9 +163,13 @@ select
     milestones.line_status as source_status,
     milestones.line_status_mapping_method as mapping_method,
     milestones.occurred_at is not null as is_set,
-    'order_line' as object_type,
-    'order_line' as link_type,
-    milestones.order_number || '/' || milestones.line_number as link_key,
+milestones.object_type,
+    milestones.object_type as link_type,
+    case
+        when milestones.object_type = 'purchase_order' then milestones.customer_po
+        when milestones.milestone = 'replaced' then milestones.replaces
+        else milestones.order_number || '/' || milestones.line_number
+    end as link_key,
     milestones.system as link_system,
     milestones.order_number as document,
     milestones.order_record as own_document,
@@ -69,7 +182,8 @@ select
     milestones.unit_price,
     milestones.currency,
     milestones.occurred_at,
-    cast(null as timestamptz) as promised_at,
+    case when milestones.milestone = 'delivery_promised' then milestones.promised_at end
+        as promised_at,
     milestones.recorded_from,
     milestones.recorded_to,
     case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
@@ -78,7 +192,9 @@ select
     milestones.seen_at,
     milestones.is_first_load,
     milestones.raw_key
-from milestones
+from objects as milestones
 left join products
     on milestones.system = products.system and milestones.sku = products.sku
-where milestones.occurred_at is not null or milestones.version_number > 1
+where
+    (milestones.occurred_at is not null or milestones.version_number > 1)
+    and (milestones.milestone <> 'replaced' or milestones.replaces is not null)

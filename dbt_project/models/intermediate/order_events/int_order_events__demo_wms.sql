@@ -50,7 +50,6 @@ orders as (
         milestones.host_order as document,
         milestones.warehouse_order as own_document,
         cast(milestones.line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
         packs.gtin as item_id,
         milestones.location_id,
         {{ base_quantity('demo_wms', 'milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
@@ -96,25 +95,19 @@ shipments as (
         'order_line' as object_type,
         'host_line' as link_type,
         lines.host_order || '/' || lines.host_line as link_key,
-        cast(null as varchar) as link_system,
         lines.shipment_number as document,
         lines.shipment_number as own_document,
         cast(lines.line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
         packs.gtin as item_id,
         lines.location_id,
         {{ base_quantity('demo_wms', 'lines.quantity', 'lines.uom', 'packs.case_pack') }}
             as quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         lines.shipped_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         lines.shipped_from as recorded_from,
         lines.shipped_to as recorded_to,
         case when lines.canonical_status = 'reversed' then lines.updated_from end
             as reversed_from,
         case when lines.canonical_status = 'reversed' then lines.updated_to end as reversed_to,
-        cast(null as varchar) as origin,
         lines.seen_at,
         lines.is_first_load,
         lines.raw_key,
@@ -154,13 +147,11 @@ receipts as (
         lines.version_number,
         'received' as milestone,
         lines.status as source_status,
-        cast(null as varchar) as mapping_method,
         true as is_set,
         'order_line' as object_type,
         -- The line of the order that the supplier was sent with this item.
         'po_item' as link_type,
         lines.po_number || '|' || packs.gtin as link_key,
-        cast(null as varchar) as link_system,
         lines.notice_number as document,
         lines.notice_number as own_document,
         cast(lines.line_number as varchar) as line_record,
@@ -170,15 +161,9 @@ receipts as (
         {{ base_quantity(
             'demo_wms', 'lines.received_quantity', 'lines.uom', 'packs.case_pack'
         ) }} as quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         lines.received_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         lines.received_from as recorded_from,
         lines.received_to as recorded_to,
-        cast(null as timestamptz) as reversed_from,
-        cast(null as timestamptz) as reversed_to,
-        cast(null as varchar) as origin,
         lines.seen_at,
         lines.is_first_load,
         lines.raw_key
@@ -228,24 +213,18 @@ returns as (
         'order_line' as object_type,
         'host_line' as link_type,
         milestones.host_order || '/' || milestones.host_line as link_key,
-        cast(null as varchar) as link_system,
         milestones.return_number as document,
         milestones.return_number as own_document,
         cast(milestones.line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
         packs.gtin as item_id,
         milestones.location_id,
         {{ base_quantity('demo_wms', 'milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
             as quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         milestones.occurred_at,
-        cast(null as timestamptz) as promised_at,
         milestones.recorded_from,
         milestones.recorded_to,
         case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
         case when milestones.occurred_at is null then milestones.updated_to end as reversed_to,
-        cast(null as varchar) as origin,
         milestones.seen_at,
         milestones.is_first_load,
         milestones.raw_key
@@ -260,11 +239,11 @@ returns as (
 )
 
 select * from orders
-union all
+union all by name
 select * exclude (tracking_number, is_first_line) from shipments
-union all
+union all by name
 select * exclude (tracking_number, is_first_line) from packages
-union all
+union all by name
 select * from receipts
-union all
+union all by name
 select * from returns

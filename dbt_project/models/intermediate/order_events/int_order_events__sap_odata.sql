@@ -36,8 +36,6 @@ orders as (
         requested_delivery_at as promised_at,
         created_from as recorded_from,
         created_to as recorded_to,
-        cast(null as timestamptz) as reversed_from,
-        cast(null as timestamptz) as reversed_to,
         cast(null as varchar) as origin,
         seen_at,
         is_first_load,
@@ -94,19 +92,14 @@ deliveries as (
         delivery_number as own_document,
         order_item_number as line_record,
         customer_number as party_id,
-        cast(null as varchar) as party_reference,
         item_no as item_id,
         location_id,
         {{ base_quantity('sap_odata', 'quantity', 'uom') }} as quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         occurred_at,
-        cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,
         case when occurred_at is null then updated_from end as reversed_from,
         case when occurred_at is null then updated_to end as reversed_to,
-        cast(null as varchar) as origin,
         seen_at,
         is_first_load,
         raw_key
@@ -128,23 +121,17 @@ invoices as (
         'host_line' as link_type,
         doc_no || '/' || order_item_number as link_key,
         system as link_system,
-        cast(null as varchar) as document,
         invoice_number as own_document,
         order_item_number as line_record,
         customer_number as party_id,
-        cast(null as varchar) as party_reference,
         item_no as item_id,
-        cast(null as varchar) as location_id,
         {{ base_quantity('sap_odata', 'quantity', 'uom') }} as quantity,
-        cast(null as decimal(18, 6)) as unit_price,
         currency,
         created_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         created_from as recorded_from,
         created_to as recorded_to,
         case when canonical_status = 'reversed' then updated_from end as reversed_from,
         case when canonical_status = 'reversed' then updated_to end as reversed_to,
-        cast(null as varchar) as origin,
         seen_at,
         is_first_load,
         raw_key
@@ -153,7 +140,7 @@ invoices as (
 )
 
 select * from orders
-union all
+union all by name
 select * from deliveries
-union all
+union all by name
 select * from invoices

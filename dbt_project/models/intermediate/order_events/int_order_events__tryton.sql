@@ -93,20 +93,14 @@ fulfilments as (
         shipment_number as document,
         fulfilment_number as own_document,
         cast(line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
-        cast(null as varchar) as party_reference,
         sku as item_id,
         location_id,
         quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         posted_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
         case when canonical_status = 'reversed' then reversed_from end as reversed_from,
         case when canonical_status = 'reversed' then reversed_to end as reversed_to,
-        cast(null as varchar) as origin,
         seen_at,
         is_first_load,
         raw_key
@@ -131,15 +125,11 @@ invoices as (
         shipment_number as document,
         invoice_number as own_document,
         cast(line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
-        cast(null as varchar) as party_reference,
         sku as item_id,
-        cast(null as varchar) as location_id,
         quantity,
         unit_price,
         currency,
         posted_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
         case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
@@ -204,19 +194,13 @@ warehouse_orders as (
         -- A move carries no line of the host: its item tells the line, as long as one line has it.
         'host_item' as link_type,
         host_order || '/' || sku as link_key,
-        cast(null as varchar) as link_system,
         host_order as document,
         warehouse_order as own_document,
         cast(line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
-        cast(null as varchar) as party_reference,
         sku as item_id,
         location_id,
         quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         occurred_at,
-        cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,
         case
@@ -227,7 +211,6 @@ warehouse_orders as (
             when canonical_status = 'cancelled' then coalesce(cancelled_to, updated_to)
             when occurred_at is null then updated_to
         end as reversed_to,
-        cast(null as varchar) as origin,
         seen_at,
         is_first_load,
         raw_key
@@ -257,24 +240,15 @@ shipments as (
         'order_line' as object_type,
         'host_item' as link_type,
         host_order || '/' || sku as link_key,
-        cast(null as varchar) as link_system,
         shipment_number as document,
         shipment_number as own_document,
         cast(line_number as varchar) as line_record,
-        cast(null as varchar) as party_id,
-        cast(null as varchar) as party_reference,
         sku as item_id,
         location_id,
         quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         shipped_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         shipped_from as recorded_from,
         shipped_to as recorded_to,
-        cast(null as timestamptz) as reversed_from,
-        cast(null as timestamptz) as reversed_to,
-        cast(null as varchar) as origin,
         seen_at,
         is_first_load,
         raw_key,
@@ -313,43 +287,56 @@ receipts as (
         -- The line of the order that the supplier was sent with this item.
         'po_item' as link_type,
         po_number || '|' || sku as link_key,
-        cast(null as varchar) as link_system,
         shipment_number as document,
         shipment_number as own_document,
         cast(line_number as varchar) as line_record,
         party_code as party_id,
-        cast(null as varchar) as party_reference,
         sku as item_id,
         location_id,
         quantity,
-        cast(null as decimal(18, 6)) as unit_price,
-        cast(null as varchar) as currency,
         received_at as occurred_at,
-        cast(null as timestamptz) as promised_at,
         received_from as recorded_from,
         received_to as recorded_to,
         case when canonical_status = 'reversed' then coalesce(cancelled_from, updated_from) end
             as reversed_from,
         case when canonical_status = 'reversed' then coalesce(cancelled_to, updated_to) end
             as reversed_to,
-        cast(null as varchar) as origin,
         seen_at,
         is_first_load,
-        raw_key
+        raw_key,
+        canonical_status,
+        updated_at,
+        updated_from,
+        updated_to
     from {{ ref('stg_tryton__receipt_lines') }}
     where po_number is not null
+),
+
+-- Received is in the input zone; only then it is moved to where it is kept and can be picked.
+put_away as (
+    select
+        * replace (
+            'put_away' as milestone,
+            updated_at as occurred_at,
+            updated_from as recorded_from,
+            updated_to as recorded_to
+        )
+    from receipts
+    where canonical_status in ('put_away', 'reversed')
 )
 
 select * from sales
-union all
+union all by name
 select * from fulfilments
-union all
+union all by name
 select * from invoices
-union all
+union all by name
 select * from warehouse_orders
-union all
+union all by name
 select * exclude (tracking_number, is_first_line) from shipments
-union all
+union all by name
 select * exclude (tracking_number, is_first_line) from packages
-union all
-select * from receipts
+union all by name
+select * exclude (canonical_status, updated_at, updated_from, updated_to) from receipts
+union all by name
+select * exclude (canonical_status, updated_at, updated_from, updated_to) from put_away

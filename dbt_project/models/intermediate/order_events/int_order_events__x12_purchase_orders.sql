@@ -1,4 +1,5 @@
--- Purchase orders that we sent to suppliers (850, 860, ORDERS), whole and line by line.
+-- Purchase orders (850, 860, ORDERS): what we sent to suppliers, whole and line by line; and, whole,
+-- what customers sent to us, whose lines the OMS tells.
 with orders as (
     select * from {{ ref('stg_x12__purchase_orders') }}
 ),
@@ -29,6 +30,7 @@ lines as (
     from {{ ref('stg_x12__purchase_order_lines') }} as told
     left join destinations
         on told.system = destinations.system and told.po_number = destinations.po_number
+    where coalesce(told.direction, 'outbound') = 'outbound'
     window told_before as (
         partition by told.system, told.record_id order by told.version_number
         rows between unbounded preceding and 1 preceding
@@ -93,10 +95,68 @@ cancelled_events as (
             currency='currency'
         ) }}
     from cancelled_lines
-)
+),
+
+-- Each change is a wish of its own, until the next one or the end of the order.
+changes as (
+    select
+        *,
+        lead(written_from) over record_history as next_written_from,
+        lead(written_to) over record_history as next_written_to,
+        lead(written_at) over record_history as next_written_at
+    from lines
+    where version_number > 1
+    window record_history as (partition by system, record_id order by version_number)
+),
+
+ended_changes as (
+    select
+        * replace (
+            next_written_from as written_from,
+            next_written_to as written_to,
+            next_written_at as written_at
+        )
+    from changes
+    where next_written_to is not null
+    union all
+    select
+        changes.* replace (
+            cancelled_lines.written_from as written_from,
+            cancelled_lines.written_to as written_to,
+            cancelled_lines.written_at as written_at
+        )
+    from changes
+    inner join cancelled_lines
+        on
+            changes.system = cancelled_lines.system
+            and changes.record_id = cancelled_lines.record_id
+            and changes.version_number = cancelled_lines.version_number
+),
+
+{% for relation, version, is_set in [
+    ('changes', 'version_number', 'true'),
+    ('ended_changes', 'version_number + 0.5', 'false'),
+] %}
+    {{ relation.replace('changes', 'change') }}_events as (
+        select
+            {{ edi_event(
+                'purchase_order_lines', "'change_requested'", "'order_line'",
+                "po_number || '/' || line_number", record_id=purchase_change(), is_set=is_set,
+                version=version, source_status='change_code',
+                mapping_method='status_mapping_method', document=purchase_change(),
+                own_document='po_number', line_record='line_number', item='item',
+                quantity='base_quantity'
+            ) }}
+        from {{ relation }}
+    ){{ ',' if not loop.last }}
+{% endfor %}
 
 select * from order_events
 union all
 select * from line_events
 union all
 select * from cancelled_events
+union all
+select * from change_events
+union all
+select * from ended_change_events

@@ -77,6 +77,65 @@ line_meanings as (
     from meanings
 ),
 
+-- What one message grants of a line, in as many parts as it likes.
+granted as (
+    select
+        system,
+        po_number,
+        line_number,
+        interchange_id,
+        set_control_number,
+        cast(sum(accepted_quantity) as decimal(18, 6)) as granted_quantity,
+        max(base_unit_price) as granted_price,
+        arg_min(answer_lines, record_id) as first_part
+    from answer_lines
+    where line_number is not null
+    group by system, po_number, line_number, interchange_id, set_control_number
+),
+
+-- An answer is about the line as it was wanted last when the answer was written.
+wishes as (
+    select
+        granted.granted_quantity,
+        granted.granted_price,
+        unnest(granted.first_part),
+        lines.record_id as line_record_id,
+        lines.version_number as wish_number,
+        case when coalesce(lines.canonical_status, '') = 'cancelled' then 0
+            else lines.base_quantity
+        end as wanted_quantity,
+        lines.base_unit_price as wanted_price
+    from granted
+    asof inner join {{ ref('stg_x12__purchase_order_lines') }} as lines
+        on
+            granted.system = lines.system
+            and granted.po_number = lines.po_number
+            and granted.line_number = lines.line_number
+            and granted.first_part.written_to >= lines.written_from
+),
+
+honoured_changes as (
+    select * replace (line_record_id as record_id)
+    from wishes
+    where
+        wish_number > 1
+        and coalesce(granted_quantity = wanted_quantity, true)
+        and coalesce(granted_price = wanted_price, true)
+),
+
+change_answers as (
+    select
+        {{ edi_event(
+            'acknowledgement_lines', "'change_acknowledged'", "'order_line'",
+            "po_number || '/' || line_number",
+            record_id=purchase_change('wish_number') ~ " || '@' || raw_key",
+            source_status='status_code', mapping_method='status_mapping_method',
+            document=purchase_change('wish_number'), own_document='seller_order',
+            line_record='line_number', item='item', quantity='granted_quantity'
+        ) }}
+    from honoured_changes
+),
+
 notices as (
     select
         {{ edi_event(
@@ -165,6 +224,8 @@ union all
 select * from line_answers
 union all
 select * from line_meanings
+union all
+select * from change_answers
 union all
 select * from notices
 union all

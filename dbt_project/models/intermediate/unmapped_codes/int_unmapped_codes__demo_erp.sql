@@ -24,3 +24,5 @@ union all
 {{ doubtful_customers('demo_erp', 'sales_order_lines', 'cust_no', 'ext_ref', 'demo_oms', 'C') }}
 union all
 {{ unmapped_units('demo_erp', 'sales_order_lines', 'um') }}
+union all
+{{ unmapped_statuses('demo_erp', 'items', 'sts') }}

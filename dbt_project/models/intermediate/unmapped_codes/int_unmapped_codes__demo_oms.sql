@@ -8,3 +8,5 @@ union all
 {{ ambiguous_items('demo_oms', 'products', 'gtin') }}
 union all
 {{ unmapped_units('demo_oms', 'order_lines', 'uom') }}
+union all
+{{ unmapped_statuses('demo_oms', 'order_lines', 'reservation') }}

@@ -34,3 +34,5 @@ union all
 {{ unmapped_units('demo_wms', 'receipt_lines', 'uom') }}
 union all
 {{ unmapped_units('demo_wms', 'return_lines', 'uom') }}
+union all
+{{ unmapped_statuses('demo_wms', 'items', 'status') }}

@@ -2,56 +2,18 @@
 {{ config(materialized='view') }}
 
 with unposted as (
-    {{ correctable('create_fulfilment', 'erp') }}
+    {{ lines_to_create('create_fulfilment', 'erp', 'fulfilment_lines') }}
 ),
 
 lines as (
     select
         unposted.*,
-        target_lines.own_document as target_order,
-        target_lines.line_record as target_line,
-        locations.source_location as target_location,
-        [
-            shipped.still_so,
-            {{ must_equal(
-                'order_fields',
-                [
-                    ('own_document', 'target_lines.own_document'),
-                    ('line_record', 'target_lines.line_record'),
-                ],
-                'cancelled',
-                'null',
-            ) }}
-        ] as current_conditions,
-        {{ none_may_stand(
-            'fields',
-            [
-                ('document', 'unposted.document'),
-                ('order_record', 'target_lines.own_document'),
-            ],
-        ) }} as absence_conditions
+        locations.source_location as target_location
     from unposted
-    left join {{ ref('correction_facts') }} as shipped
-        on
-            unposted.a_system = shipped.system
-            and unposted.a_record_id = shipped.record_id
-            and unposted.milestone = shipped.milestone
-            and unposted.order_line_id = shipped.order_line_id
-            and shipped.object_type = 'order_line'
-            and shipped.is_standing
-    left join {{ ref('order_line_records') }} as target_lines
-        on
-            unposted.target_system = target_lines.system
-            and unposted.order_line_id = target_lines.order_line_id
     left join {{ ref('dim_locations') }} as locations
         on
             unposted.target_system = locations.system
             and unposted.location_id = locations.location_id
-    left join {{ ref('int_record_fields') }} as order_fields
-        on target_lines.system = order_fields.system and target_lines.entity = order_fields.entity
-    left join {{ ref('int_record_fields') }} as fields
-        on unposted.target_system = fields.system
-            and list_contains(fields.feeds, 'fulfilment_lines')
 ),
 
 -- A shipment that was posted in part is a matter for a person.

@@ -14,6 +14,7 @@ select
     landed.reference as shipment_number,
     -- The scanner's time, not the server's: left as it was told.
     landed.timestamp as occurred_at,
+    landed.expected_delivery as expected_at,
     {{ instant('landed.reported_at', 'reported') }},
     {{ provenance() }}
 from landed

@@ -4,14 +4,23 @@ with landed as (
 )
 
 select
-    item_no,
-    gtin,
-    descr as description,
-    base_um as base_uom,
-    case_qty as case_quantity,
-    list_prc as list_price,
-    curr as currency,
-    row_version as record_version,
-    {{ local_instant('modified', 'updated') }},
+    landed.item_no,
+    landed.gtin,
+    landed.descr as description,
+    landed.base_um as base_uom,
+    landed.case_qty as case_quantity,
+    landed.wt_g as weight_grams,
+    landed.sts as status,
+    states.canonical_value as canonical_status,
+    landed.list_prc as list_price,
+    landed.curr as currency,
+    landed.row_version as record_version,
+    {{ local_instant('landed.modified', 'updated') }},
     {{ provenance() }}
 from landed
+left join {{ ref('status_map') }} as states
+    on
+        states.connector = 'demo_erp'
+        and states.entity = 'items'
+        and states.field = 'sts'
+        and landed.sts = states.source_value

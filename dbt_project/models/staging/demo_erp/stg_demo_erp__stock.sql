@@ -9,6 +9,8 @@ select
     warehouses.location_id,
     landed.qoh as on_hand_quantity,
     landed.qblk as blocked_quantity,
+    landed.qoo as ordered_quantity,
+    landed.rop as reorder_point,
     {{ local_instant('landed.as_of', 'balance') }},
     {{ provenance(versioned=false) }}
 from landed

@@ -11,6 +11,7 @@ select
     landed.customer_ref,
     landed.customer_po,
     landed.region,
+    landed.ship_to,
     landed.currency,
     landed.order_status,
     landed.line_status,
@@ -22,8 +23,17 @@ select
     landed.qty as quantity,
     landed.uom,
     landed.unit_price,
+    landed.replaces,
     {{ instant('landed.placed_at', 'placed') }},
     {{ instant('landed.accepted_at', 'accepted') }},
+    landed.reservation,
+    reservations.canonical_value as canonical_reservation,
+    {{ mapping_method('landed.reservation', 'reservations.canonical_value') }}
+        as reservation_mapping_method,
+    {{ instant('landed.reservation_at', 'reservation') }},
+    -- What was promised lies ahead: no clock of ours was asked.
+    landed.promised_by as promised_at,
+    {{ instant('landed.exception_at', 'exception') }},
     -- People set this one: business time, left as it was told.
     landed.cancelled_at,
     {{ bracket('landed.cancelled_at', 'cancelled') }},
@@ -39,3 +49,9 @@ left join {{ ref('status_map') }} as line_states
         and line_states.entity = 'order_lines'
         and line_states.field = 'line_status'
         and landed.line_status = line_states.source_value
+left join {{ ref('status_map') }} as reservations
+    on
+        reservations.connector = 'demo_oms'
+        and reservations.entity = 'order_lines'
+        and reservations.field = 'reservation'
+        and landed.reservation = reservations.source_value

@@ -4,12 +4,20 @@ with landed as (
 )
 
 select
-    sku,
-    gtin,
-    description,
-    case_pack,
-    weight_grams,
-    version as record_version,
-    {{ epoch_ms_instant('updated_ms', 'updated') }},
+    landed.sku,
+    landed.gtin,
+    landed.description,
+    landed.case_pack,
+    landed.weight_grams,
+    landed.status,
+    states.canonical_value as canonical_status,
+    landed.version as record_version,
+    {{ epoch_ms_instant('landed.updated_ms', 'updated') }},
     {{ provenance() }}
 from landed
+left join {{ ref('status_map') }} as states
+    on
+        states.connector = 'demo_wms'
+        and states.entity = 'items'
+        and states.field = 'status'
+        and landed.status = states.source_value
