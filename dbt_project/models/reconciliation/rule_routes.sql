@@ -70,17 +70,17 @@ candidates as (
         looked_at.role,
         a_systems.system as a_system,
         systems.system,
-        -- Who can't tell anything of what the rule waits for raises no duty, and holds no value that
-        -- could differ. To the duties of others it still counts: silence there proves nothing.
+        -- Who can't tell anything of what the rule waits for raises no duty, and holds no value
+        -- that could differ. To the duties of others it still counts: silence there proves nothing.
         (looked_at.role = looked_at.a_role or looked_at.family = 'agreement')
-        and exists(
+        and exists (
             select 1
             from evidence
             where
                 evidence.rule_id = looked_at.rule_id
                 and split_part(evidence.evidence, '.', 1) = looked_at.role
         )
-        and not exists(
+        and not exists (
             select 1
             from heard
             where
@@ -89,7 +89,7 @@ candidates as (
                 and heard.system = systems.system
         ) as is_mute,
         -- A named route beats what region and legal entity suggest.
-        exists(
+        exists (
             select 1
             from routes
             where
@@ -97,7 +97,7 @@ candidates as (
                 and coalesce(routes.a_system, '*') in ('*', a_systems.system)
                 and routes.role = looked_at.role
         ) as has_named_route,
-        exists(
+        exists (
             select 1
             from routes
             where

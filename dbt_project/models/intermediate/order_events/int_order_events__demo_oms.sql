@@ -163,7 +163,7 @@ select
     milestones.line_status as source_status,
     milestones.line_status_mapping_method as mapping_method,
     milestones.occurred_at is not null as is_set,
-milestones.object_type,
+    milestones.object_type,
     milestones.object_type as link_type,
     case
         when milestones.object_type = 'purchase_order' then milestones.customer_po
