@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.evaluation.command import is_perfect, summarise
@@ -19,6 +19,9 @@ from orchestration.evaluation.totals import (
 )
 from sandbox.kinds import catalogue
 
+# How long an example takes says how busy the machine is.
+UNTIMED = settings(deadline=None)
+
 LABELS = st.lists(st.sampled_from("abcd"), min_size=2, max_size=30)
 COUNTS = st.builds(
     Counts,
@@ -27,6 +30,7 @@ COUNTS = st.builds(
 )
 
 
+@UNTIMED
 @given(st.lists(COUNTS, max_size=6))
 def test_totals_are_sums_and_rates_are_shares(many):
     total = add_up(asdict(one) for one in many)
@@ -39,6 +43,7 @@ def test_totals_are_sums_and_rates_are_shares(many):
         assert total["f1"] == pytest.approx(mean)
 
 
+@UNTIMED
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1))
 def test_a_percentile_leaves_at_most_the_rest_above(values, share):
     ordered = sorted(values)
@@ -52,6 +57,7 @@ def test_nothing_has_no_percentile():
     assert percentile([], 0.5) is None
 
 
+@UNTIMED
 @given(LABELS, st.randoms())
 def test_a_grouping_agrees_with_itself_whatever_its_names(labels, chance):
     names = list("wxyz")
@@ -60,6 +66,7 @@ def test_a_grouping_agrees_with_itself_whatever_its_names(labels, chance):
     assert adjusted_rand_index(labels, renamed) == pytest.approx(1)
 
 
+@UNTIMED
 @given(st.data(), LABELS)
 def test_agreement_has_no_direction_and_no_more_than_one(data, first):
     second = data.draw(st.lists(st.sampled_from("abcd"), min_size=len(first), max_size=len(first)))
