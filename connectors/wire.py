@@ -141,8 +141,8 @@ def _asked(
             raise http.client.BadStatusLine(f"an answer of {answer.status} is not the last one")
         ends_by_closing = answer.length is None and not answer.chunked
         content = answer.read()
-        if ends_by_closing and not content:
-            # The library takes a head that is cut for a whole one.
+        if ends_by_closing and not content and answer.status < httpx.codes.MULTIPLE_CHOICES:
+            # The library takes a head that is cut for a whole one. (A failure needs no body.)
             raise http.client.IncompleteRead(content)
         return answer, content
     except TimeoutError as error:

@@ -95,13 +95,12 @@ def write_page(score: Mapping[str, Any], path: Path) -> None:
 def page(score: Mapping[str, Any]) -> str:
     """The page, from nothing but the score."""
     run, totals = score["run"], score["totals"]
-    last = run["first_seed"] + run["seeds"] - 1
     lines = [
         "# Score",
         "",
         f"Generated on {run['date']} by `{run['command']} --page`; do not edit.",
         "",
-        f"Seeds {run['first_seed']} to {last}, {run['orders']:,} orders each, run to the end in"
+        f"Seeds {run['which_seeds']}, {run['orders']:,} orders each, run to the end in"
         f" this process: {totals['worlds']} worlds, {totals['worlds_failed']} failed,"
         f" {run['cpu_seconds_per_world']} s of CPU a world. How a world is run and judged:"
         " [the pretend distributor](sandbox.md#scoring).",

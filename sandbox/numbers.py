@@ -50,15 +50,28 @@ class Numbers:
 
     def next(self, name: str) -> str:
         """The next number of a kind, in the form in which the systems write it."""
-        count = self.counts[name] = self.counts.get(name, 0) + 1
-        return _FORMATS[name].format(count)
+        return _FORMATS[name].format(self.next_int(name))
 
     def next_int(self, name: str) -> int:
         """The next number of a kind that has no form of its own."""
-        count = self.counts[name] = self.counts.get(name, 0) + 1
+        count = self.counts.get(name, 0) + 1
+        while self.counts.pop(_taken(name, count), None):
+            count += 1
+        self.counts[name] = count
         return count
+
+    def take(self, name: str, count: int) -> bool:
+        """Give a number out of turn; False when its turn was before."""
+        if count <= self.counts.get(name, 0) or _taken(name, count) in self.counts:
+            return False
+        self.counts[_taken(name, count)] = 1
+        return True
 
     def leave_room(self) -> None:
         """Go on counting so much higher that nobody who counts on from here comes into the way."""
         for name in _FORMATS:
             self.counts[name] = self.counts.get(name, 0) + LIVE_NUMBERS_FROM
+
+
+def _taken(name: str, count: int) -> str:
+    return f"{name} {count}"

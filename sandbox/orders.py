@@ -166,7 +166,10 @@ class OrderWriter:
         """
         order.location = NORTH
         order.order = order.order.replace("SO-", "NO-")
-        order.doc_no = doc_no or f"E{500_000 + int(self.numbers.next('north_order'))}"
+        # A number that its turn has given away already is not given twice.
+        if doc_no is None or not self.numbers.take("north_order", int(doc_no[1:]) - 500_000):
+            doc_no = f"E{500_000 + self.numbers.next_int('north_order')}"
+        order.doc_no = doc_no
         order.host_order = f"N1-{order.doc_no}"
         return order
 

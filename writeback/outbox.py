@@ -370,6 +370,18 @@ class Outbox(Brakes):
             counted |= {(row[0], row[1], row[2]): row[3] for row in rows}
         return counted
 
+    def new_by_build(self, connection: Connection, builds: int = 30) -> list[int]:
+        """How many corrections each of the latest builds brought that brought any."""
+        created = t.corrections.c.created_at
+        rows = connection.execute(
+            sa.select(sa.func.count())
+            .select_from(t.corrections)
+            .group_by(created)
+            .order_by(created.desc())
+            .limit(builds)
+        )
+        return [row[0] for row in rows]
+
     def claim_for_undo(
         self,
         connection: Connection,

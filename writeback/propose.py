@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
 from registry.crash_points import crash_point
@@ -22,6 +23,11 @@ from writeback.store import OperationsStore
 # An object may be corrected this often in the window; then two systems fight and a person decides.
 PING_PONG_LIMIT = 2
 PING_PONG_WINDOW = timedelta(hours=24)
+# From so many new corrections in one build on, more than so many times the median of the builds
+# before is abnormal: more likely a bad load than so much drift. A few builds tell no median.
+ABNORMAL_FROM = 100
+ABNORMAL_FACTOR = 3
+ENOUGH_BUILDS = 5
 ENGINE = "tallyman"  # the actor of decisions that the engine takes itself
 
 # Why a correction waits for a person. The first three come and go with the proposal and the
@@ -117,14 +123,11 @@ def enqueue(
                 result.stale += 1
             else:
                 result.unchanged += 1
-        if len(rows) > policy.max_corrections_per_run:
+        brake = _brake(store, connection, len(rows), policy)
+        if brake is not None:
             result.braked = True
             for row in rows:
                 row["hold_codes"] = sorted([*row["hold_codes"], HOLD_BRAKE])
-                brake = (
-                    f"{len(rows)} new corrections in one build, the limit is "
-                    f"{policy.max_corrections_per_run}"
-                )
                 row["state_reason"] = "; ".join(filter(None, [row["state_reason"], brake]))
         for row in rows:
             event = Event.HOLD if row["hold_codes"] else Event.RELEASE
@@ -137,6 +140,18 @@ def enqueue(
         crash_point("writeback.during_enqueue")
     crash_point("writeback.after_enqueue")
     return result
+
+
+def _brake(store: OperationsStore, connection: Any, new: int, policy: Policy) -> str | None:
+    """Why so many new corrections in one build are too many, or None."""
+    if new > policy.max_corrections_per_run:
+        return f"{new} new corrections in one build, the limit is {policy.max_corrections_per_run}"
+    if new <= ABNORMAL_FROM:
+        return None
+    before = store.new_by_build(connection)
+    if len(before) < ENOUGH_BUILDS or new <= ABNORMAL_FACTOR * median(before):
+        return None
+    return f"{new} new corrections in one build, where {median(before):g} are usual"
 
 
 # Not sent: the proposal's newer content replaces what is stored.

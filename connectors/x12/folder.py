@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -109,21 +111,33 @@ def partner_files(folder: Path, direction: str) -> Iterator[PartnerFile]:
         raise SourceError(
             "missing", f"no folder {root}: create it, or correct base_url of the system"
         )
-    for path in sorted(root.rglob("*")):
-        below = path.relative_to(root)
-        if IGNORED_FOLDER in below.parts[:-1] or any(part.startswith(".") for part in below.parts):
-            continue
-        if path.name.lower().endswith(_UNFINISHED):
-            continue
+    # Listed once an entity, with hundreds of files: as plain text, and one look at each.
+    above = len(str(folder)) + 1
+    for entry in sorted(_finished(str(root)), key=lambda entry: Path(entry.path).parts):
         try:
-            if not path.is_file():
-                continue
-            status = path.stat()
+            status = entry.stat()
         except FileNotFoundError:
             # Taken away between the listing and the look, as a transport does.
             continue
-        seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        yield PartnerFile(path, path.relative_to(folder).as_posix(), direction, seen)
+        if stat.S_ISREG(status.st_mode):
+            name = entry.path[above:].replace(os.sep, "/")
+            seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            yield PartnerFile(Path(entry.path), name, direction, seen)
+
+
+def _finished(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        entries = list(os.scandir(folder))
+    except (PermissionError, FileNotFoundError):
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name != IGNORED_FOLDER:
+                yield from _finished(entry.path)
+        elif not entry.name.lower().endswith(_UNFINISHED):
+            yield entry
 
 
 def identities(payload: bytes) -> list[tuple[str, str, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,13 +57,17 @@ def demo(
 def evaluate(
     home: Home = None,
     json_path: JsonPath = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many worlds.")] = 10,
+    seeds: Annotated[int, typer.Option(min=0, help="How many worlds.")] = 10,
     first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first; then one more.")] = 1,
     orders: Orders = 2000,
     jobs: Annotated[int, typer.Option(min=1, help="Worlds at a time.")] = os.cpu_count() or 1,
     page: Annotated[bool, typer.Option("--page", help="Also write docs/score.md.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep worlds that are not perfect.")] = False,
     world: Annotated[str, typer.Option(help="World file, or the name of one.")] = "full",
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the results, and is scored with all it holds."),
+    ] = None,
 ) -> None:
     """Score the product over many pretend distributors, each judged by its own truth and ledger."""
     from orchestration.evaluation.command import Wanted, is_perfect
@@ -73,7 +78,7 @@ def evaluate(
 
     folder = load_settings(home).home
     choices = WorldChoices(orders, world=world)
-    score = run(Wanted(seeds, first_seed, jobs, choices, keep), folder, say)
+    score = run(Wanted(seeds, first_seed, jobs, choices, keep, into), folder, say)
     target = json_path or folder / "evaluation.json"
     write_json(target, score)
     print_score(score, console)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from orchestration.evaluation.totals import add_up
@@ -22,11 +23,7 @@ def collect(
     """Results and failures by seed. What is in ``kept`` is taken from there, each new result is put
     there at once; ``prepare`` is called before the first world that must be run."""
     kept.mkdir(parents=True, exist_ok=True)
-    results = {
-        seed: json.loads(path.read_text(encoding="utf-8"))
-        for seed in seeds
-        if (path := kept / f"{seed}.json").is_file()
-    }
+    results = {seed: result for seed, result in kept_results(kept).items() if seed in seeds}
     if results:
         progress(f"{len(results)} of {len(seeds)} worlds were finished before: they are taken up")
     failures: dict[int, str] = {}
@@ -34,7 +31,8 @@ def collect(
     if left:
         prepare()
         progress(f"running {len(left)} worlds, {min(jobs, len(left))} at a time")
-    for outcome in outcomes(left, jobs, work):
+    began = monotonic()
+    for number, outcome in enumerate(outcomes(left, jobs, work), start=1):
         if outcome.result is None:
             failures[outcome.seed] = outcome.failure or "no reason was told"
             progress(f"seed {outcome.seed} FAILED: {outcome.failure}")
@@ -42,8 +40,17 @@ def collect(
         results[outcome.seed] = outcome.result
         _write(kept / f"{outcome.seed}.json", outcome.result)
         done = len(results) + len(failures)
-        progress(f"{done}/{len(seeds)} {_in_words(outcome.result)}")
+        rest = (monotonic() - began) / number * (len(left) - number) / 60
+        progress(f"{done}/{len(seeds)} {_in_words(outcome.result)}, about {rest:.0f} min to go")
     return results, failures
+
+
+def kept_results(folder: Path) -> dict[int, dict[str, Any]]:
+    """The results by seed that ``collect`` has put into a folder."""
+    return {
+        int(path.stem): json.loads(path.read_text(encoding="utf-8"))
+        for path in folder.glob("*.json")
+    }
 
 
 def _in_words(result: Mapping[str, Any]) -> str:

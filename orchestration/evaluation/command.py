@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from orchestration.dbt_build import parsed
-from orchestration.evaluation.collecting import collect
+from orchestration.evaluation.collecting import collect, kept_results
 from orchestration.evaluation.one_world import TEMPLATE, WorldChoices, WorldWork, make_template
 from orchestration.evaluation.totals import add_up, grouping
 from registry.settings import PROJECT_ROOT, load_settings
@@ -38,13 +38,15 @@ _ROOMS = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """``seeds`` worlds from ``first_seed`` on, in ``jobs`` processes."""
+    """``seeds`` worlds from ``first_seed`` on, in ``jobs`` processes. ``into``: a folder in which
+    their results stay, beside those of earlier calls, and which is scored as a whole."""
 
     seeds: int
     first_seed: int
     jobs: int
     choices: WorldChoices
     keep: bool = False
+    into: Path | None = None
 
     @property
     def all_seeds(self) -> list[int]:
@@ -56,18 +58,21 @@ class Wanted:
         return (
             f"tallyman evaluate --seeds {self.seeds} --first-seed {self.first_seed} "
             f"--orders {self.choices.orders} --world {self.choices.world}"
+            + (f" --into {self.into}" if self.into else "")
         )
 
 
 def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dict[str, Any]:
     """The score (docs/sandbox.md has its shape).
 
-    Each finished seed is kept below ``home`` until all are finished, so that a run that was killed
-    goes on where it was, as long as neither its choices nor our code have changed.
+    Each finished seed is kept at once, below ``home`` until all are finished or for good in
+    ``wanted.into``, so that a run that was stopped goes on where it was. Nothing is taken up that
+    other choices or other code have given.
     """
     began = monotonic()
-    folder = home / "evaluation" / _key(wanted.choices)
-    kept, template = folder / "finished", folder / TEMPLATE
+    key = _key(wanted.choices)
+    folder = home / "evaluation" / key
+    kept, template = (wanted.into / key if wanted.into else folder / "finished"), folder / TEMPLATE
 
     def prepare() -> None:
         progress("building the models once, without data")
@@ -77,21 +82,42 @@ def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dic
 
     work = WorldWork(wanted.choices, folder, wanted.keep)
     results, failures = collect(wanted.all_seeds, wanted.jobs, kept, prepare, work, progress)
+    if wanted.into:
+        results = kept_results(kept)
+        for other in sorted(wanted.into.iterdir()):
+            if other.is_dir() and other.name != key:
+                progress(f"left out: {other}, of other code, orders or world")
     score = summarise([results[seed] for seed in sorted(results)], failures)
+    told = sorted(results.keys() | failures.keys())
     score["run"] = {
         "command": wanted.command,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "seeds": wanted.seeds,
-        "first_seed": wanted.first_seed,
+        "seeds": len(told),
+        "first_seed": min(told, default=wanted.first_seed),
+        "which_seeds": ranges(told),
         "orders": wanted.choices.orders,
+        "world": wanted.choices.world,
+        "code": key,
         "jobs": wanted.jobs,
         "seconds": round(monotonic() - began, 1),
         "cpu_seconds_per_world": _mean([r["cpu_seconds"] for r in results.values()]),
     }
     if not failures:
-        shutil.rmtree(kept)
+        if not wanted.into:
+            shutil.rmtree(kept)
         shutil.rmtree(template, ignore_errors=True)
     return score
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Numbers in ascending order in few words: 1 to 9, 12."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str]) -> dict[str, Any]:

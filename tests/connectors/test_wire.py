@@ -160,6 +160,11 @@ def test_answers_of_all_forms_are_read(answer: bytes, content: bytes):
         assert [asked(transport, server).content for _ in range(2)] == [content, content]
 
 
+def test_a_failure_without_a_length_or_a_body_is_an_answer():
+    with serving(lambda _: b"HTTP/1.0 503 Service Unavailable\r\n\r\n", closes=True) as server:
+        assert asked(KeptConnections(60), server).status_code == 503
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

@@ -56,6 +56,7 @@ def test_the_page_is_written_from_it(result):
         "date": "2026-11-02",
         "seeds": 1,
         "first_seed": 5,
+        "which_seeds": "5",
         "orders": 120,
         "cpu_seconds_per_world": 1.0,
     }

@@ -6,8 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.evaluation import command
 from orchestration.evaluation.collecting import collect
+from orchestration.evaluation.command import Wanted, evaluate, ranges
 from orchestration.evaluation.judging import Counts
+from orchestration.evaluation.one_world import WorldChoices
 from registry.errors import TallymanError
 
 
@@ -26,7 +29,15 @@ class Troubled:
         if seed == self.raises_at:
             raise TallymanError("the loop found no rest")
         counts = vars(Counts(injected=1))
-        return {"seed": seed, "kinds": {"F1": counts}, "passes": 3, "cpu_seconds": 1.0}
+        return {
+            "seed": seed,
+            "kinds": {"F1": counts},
+            "remarks": [],
+            "grouping": [],
+            "passes": 3,
+            "passes_to_rest": 1,
+            "cpu_seconds": 1.0,
+        }
 
 
 def run(seeds, kept: Path, work: Troubled):
@@ -56,3 +67,36 @@ def test_when_all_is_finished_nothing_is_prepared_or_run(tmp_path):
     run([1], kept, Troubled(tmp_path))
     *_, prepared = run([1], kept, Troubled(tmp_path, dies_at=1))
     assert prepared == []
+
+
+def test_into_a_folder_results_add_up_and_those_of_other_choices_are_left_out(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(command, "parsed", lambda settings: None)
+    monkeypatch.setattr(command, "make_template", lambda folder, choices: None)
+    said: list[str] = []
+
+    def scored(first: int, seeds: int, orders: int = 60, dies_at: int = -1) -> dict:
+        work = Troubled(tmp_path, dies_at)
+        monkeypatch.setattr(command, "WorldWork", lambda *_: work)
+        wanted = Wanted(seeds, first, 2, WorldChoices(orders), into=tmp_path / "into")
+        return evaluate(wanted, tmp_path / "home", said.append)
+
+    stopped = scored(1, 3, dies_at=2)
+    assert (stopped["totals"]["worlds"], list(stopped["failures"])) == (2, ["2"])
+    scored(1, 3)
+    assert scored(7, 1)["run"]["which_seeds"] == "1 to 3, 7"
+    assert not any("left out" in line for line in said)
+
+    other = scored(4, 1, orders=70)
+    assert (other["totals"]["worlds"], other["run"]["which_seeds"]) == (1, "4")
+    for trace in tmp_path.glob("ran-*"):
+        trace.unlink()
+    score = scored(1, 0)
+    assert (score["totals"]["injected"], score["failures"]) == (4, {})
+    assert "left out" in said[-1] and "of other code, orders or world" in said[-1]
+    assert list(tmp_path.glob("ran-*")) == []
+
+
+def test_seeds_are_told_in_few_words():
+    assert [ranges([]), ranges([4]), ranges([1, 2, 3, 7, 9, 10])] == ["", "4", "1 to 3, 7, 9 to 10"]

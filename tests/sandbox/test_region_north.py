@@ -14,6 +14,7 @@ import pytest
 
 from sandbox import clock
 from sandbox.distributor import Distributor
+from sandbox.numbers import Numbers
 from sandbox.scene import NothingLeftError
 from sandbox.settings import Settings
 from sandbox.worldfile import read_world
@@ -126,6 +127,16 @@ def test_the_fault_names_an_order_of_the_north_by_a_number_of_the_other_erp(home
         assert ("NORTH" in bare) is (row["fault_type"] == "M7")
     assert len(rows) == 4
     distributor.close()
+
+
+def test_a_number_given_out_of_turn_is_not_given_again() -> None:
+    numbers = Numbers()
+    assert numbers.next_int("north_order") == 1
+    assert numbers.take("north_order", 3)
+    assert not numbers.take("north_order", 3)
+    assert not numbers.take("north_order", 1)
+    again = Numbers(counts=dict(numbers.counts))
+    assert [again.next_int("north_order") for _ in range(3)] == [2, 4, 5]
 
 
 def test_a_world_without_the_region_says_what_is_missing(home: Path) -> None:

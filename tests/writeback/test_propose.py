@@ -104,6 +104,30 @@ def test_the_brake_holds_all_new_ones_of_an_abnormal_build(engine: Engine) -> No
     assert engine.states() == ["ready"] * 3 + ["awaiting_approval"] * 4
 
 
+@pytest.mark.parametrize(
+    ("builds", "usual", "new", "braked"),
+    [
+        (5, 10, 101, True),
+        (5, 10, 100, False),  # few enough to look at
+        (4, 10, 101, False),  # nobody knows yet what is usual
+        (5, 40, 120, False),  # thrice what is usual
+    ],
+)
+def test_the_brake_knows_what_is_usual(
+    engine: Engine, builds: int, usual: int, new: int, braked: bool
+) -> None:
+    known: list[dict[str, Any]] = []
+    for build in range(builds):
+        known += [quantity_change(1000 * build + n) for n in range(1, usual + 1)]
+        assert not engine.propose(*known).braked
+        engine.clock.advance(300)
+    result = engine.propose(*known, *[quantity_change(9000 + n) for n in range(1, new + 1)])
+    assert (result.braked, result.held) == (braked, new if braked else 0)
+    if braked:
+        reason = engine.store.list()[0].state_reason
+        assert reason == f"{new} new corrections in one build, where {usual} are usual"
+
+
 def test_releasing_the_brake_spares_what_needs_approval_of_its_own(engine: Engine) -> None:
     engine.policy = Policy(max_corrections_per_run=1)
     engine.propose(quantity_change(1), quantity_change(2, value_at_risk="5000"))

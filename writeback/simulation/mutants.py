@@ -310,7 +310,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "no_blast_radius_brake",
         "any number of corrections is sent in one go",
         "writeback.propose",
-        "if len(rows) > policy.max_corrections_per_run:",
+        "if new > policy.max_corrections_per_run:",
         "if False:",
     ),
     Mutant(

@@ -316,7 +316,7 @@ flips as (
         *,
         lag(changed_at, {{ flips_allowed }}) over (
             partition by system, object_type, object_key, field
-            order by changed_at, attribute_version_id
+            order by changed_at, replaced_at nulls last, attribute_version_id
         ) as flip_before_at
     from (
         select
@@ -329,13 +329,14 @@ flips as (
             value,
             attribute_version_id,
             valid_from_latest as changed_at,
+            valid_to_latest as replaced_at,
             raw_key,
             lag(value) over object_history as other_value,
             lag(value, 2) over object_history as earlier_value
         from {{ ref('attribute_versions') }}
         window object_history as (
             partition by system, object_type, object_key, field
-            order by valid_from_latest, attribute_version_id
+            order by valid_from_latest, valid_to_latest nulls last, attribute_version_id
         )
     ) as told
     where value = earlier_value

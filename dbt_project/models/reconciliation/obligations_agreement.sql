@@ -60,6 +60,7 @@ versions as (
         values_held.value,
         values_held.valid_from_earliest as changed_from,
         values_held.valid_from_latest as changed_to,
+        values_held.valid_to_latest as replaced_at,
         values_held.seen_at,
         values_held.is_first_load,
         values_held.raw_key,
@@ -88,7 +89,8 @@ suspects as (
         and (max(value) - min(value) > any_value(tolerance) or count(value) < count(*))
 ),
 
--- Both sides on one time line: at every change, what each of them holds from then on.
+-- Both sides on one time line: at every change, what each of them holds from then on. Of two values
+-- that a record had at one moment, the one that was replaced at once came first.
 timeline as (
     select
         versions.*,
@@ -116,13 +118,17 @@ timeline as (
             partition by
                 versions.rule_id, versions.a_system, versions.b_system, versions.field,
                 versions.object_key
-            order by versions.changed_to, versions.changed_from, versions.attribute_version_id
+            order by
+                versions.changed_to, versions.changed_from, versions.replaced_at nulls last,
+                versions.attribute_version_id
         ),
         up_to_now as (
             partition by
                 versions.rule_id, versions.a_system, versions.b_system, versions.field,
                 versions.object_key
-            order by versions.changed_to, versions.changed_from, versions.attribute_version_id
+            order by
+                versions.changed_to, versions.changed_from, versions.replaced_at nulls last,
+                versions.attribute_version_id
             rows between unbounded preceding and current row
         )
 ),
