@@ -57,7 +57,8 @@ GRACE_SECONDS = {
     "P09": DAY,
     "M01": 0.0,
     "M02": HOUR,
-    "C01": 0.0,
+    # From the drift on: sent, and read twice again.
+    "C01": 3 * HOUR,
     "C02": 0.0,
     "D01": 30 * MINUTE + READ_WITHIN,
     "D02": HOUR + READ_WITHIN,

@@ -61,7 +61,7 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
         "where missing_roles <> '' group by missing_roles"
     )
     assert dict(idle) == {
-        "channel": ["S08"],
+        "channel": ["O01", "S08"],
         "supplier": [
             "O08P",
             "O09",
@@ -73,6 +73,7 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
             "P04",
             "P05",
             "P05P",
+            "P06",
             "P07",
             "P09",
         ],

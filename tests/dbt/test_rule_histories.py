@@ -51,6 +51,12 @@ def told(
     scenario.graces["P08"] = 30
     warehouse = Warehouse(tmp_path_factory.mktemp("histories"), artefacts)
     scenario.write(warehouse.path)
+    # By EDI alone a warehouse exchanges messages that are acknowledged; here it tells of them, too.
+    warehouse.execute(
+        "insert into seeds.canonical_feeds by name select 'demo_wms' as connector, 'wms' as role, "
+        "unnest(['functional_groups', 'functional_acknowledgements']) as feed, "
+        "'order_lines' as entity"
+    )
     warehouse.build()
     histories = Histories.of(warehouse)
     _tell(warehouse, histories)
