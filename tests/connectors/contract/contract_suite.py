@@ -613,7 +613,8 @@ class HttpCorrectionContract(_OverSubject):
         assert (outcome.result, outcome.code) == (result, code)
         assert outcome.retry_after_seconds == (7.0 if result is Result.RETRY else None)
         assert subject.effects(wanted) == 0
-        assert target.apply(wanted).result is Result.OK
+        again = target.apply(wanted)
+        assert again.result is Result.OK, again
         assert subject.effects(wanted) == 1
 
     def test_a_write_that_fails_is_sent_once(self, subject: Subject, proxy: FaultyProxy) -> None:
