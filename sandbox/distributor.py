@@ -244,7 +244,8 @@ class Distributor:
         ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
         """
         kind = KINDS[name]
-        if missing := kind.missing(Settings.of_world(self.store.get("settings"))):
+        settings = Settings.of_world(self.store.get("settings"))
+        if missing := kind.missing(settings):
             raise NothingLeftError(
                 f"this world has no {' and no '.join(missing)}: start one that does, "
                 "like `tallyman sandbox up --world full`"
@@ -253,7 +254,7 @@ class Distributor:
         rng = random.Random(f"{self.settings.seed}:inject:{self.store.get('injected') or 0}")
         live = live_moments(rng, self.settings, now)
         scene = Scene(rng, self.numbers, self.items, now, live, set(self._used))
-        rows = [stage_one(scene, kind, late=True) for _ in range(count)]
+        rows = [stage_one(scene, kind, settings, late=True) for _ in range(count)]
         self.store.begin()
         self.store.set("injected", (self.store.get("injected") or 0) + 1)
         self._used = scene.used

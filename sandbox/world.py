@@ -79,16 +79,17 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
             continue
         usual = settings.decoys_per_kind if kind.name in _DECOY_NAMES else settings.faults_per_kind
         for _ in range(settings.mix.get(kind.name, usual if kind.in_history else 0)):
-            rows.append(stage_one(scene, kind))
+            rows.append(stage_one(scene, kind, settings))
     return rows
 
 
-def stage_one(scene: Scene, kind: Kind, late: bool = False) -> dict[str, Any]:
+def stage_one(scene: Scene, kind: Kind, settings: Settings, late: bool = False) -> dict[str, Any]:
     """Stage one more fault or decoy; returns its truth row. Raises NothingLeftError.
 
     ``late``: into a world that others read already, so nothing can have been changed before now.
     """
     truth = kind.stage(scene)
+    truth.undetectable = kind.hidden(settings)
     if late and kind.undated:
         truth.since = scene.now
     return truth.row(scene.numbers.next("decoy" if truth.decoy else "fault"), scene.now)

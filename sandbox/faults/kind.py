@@ -29,6 +29,7 @@ class Kind:
     was read, or keeps a target waiting so long, that a demo would not see its end).
     ``whole_feed``: the feed (``erp.stock``) or system that all of it disturbs for a while, and so
     whatever else it would tell; injected only, and when nothing else is on its way.
+    ``hidden_by``: the trading partner in whose world no rule can find it, and the reason.
     """
 
     name: str
@@ -39,11 +40,17 @@ class Kind:
     needs: tuple[str, ...] = ()
     mixed: bool = True
     whole_feed: str | None = None
+    hidden_by: tuple[str, str] | None = None
 
     def missing(self, settings: Settings) -> tuple[str, ...]:
         """What of its needs a world of these settings has not."""
         there = {*settings.processes, *settings.partners, *settings.regions}
         return tuple(need for need in self.needs if need not in there)
+
+    def hidden(self, settings: Settings) -> str | None:
+        """Why no rule can find it in a world of these settings."""
+        partner, reason = self.hidden_by or ("", None)
+        return reason if partner in settings.partners else None
 
     @property
     def in_history(self) -> bool:

@@ -100,3 +100,9 @@ def test_what_needs_more_than_orders_can_be_injected_where_it_is(tmp_path):
     again = Distributor(tmp_path, SETTINGS)
     assert again.store.truths() == held
     again.close()
+
+
+def test_what_a_partner_hides_is_no_fault_to_be_found():
+    kind, settings = KINDS["F6"], read_world("full")
+    assert kind.hidden(settings) is None
+    assert "third party" in (kind.hidden(read_world("threepl")) or "")

@@ -89,7 +89,7 @@ candidates as (
                 and heard.system = systems.system
         ) as is_mute,
         -- A named route beats what region and legal entity suggest.
-        exists (
+        exists(
             select 1
             from routes
             where
@@ -97,7 +97,7 @@ candidates as (
                 and coalesce(routes.a_system, '*') in ('*', a_systems.system)
                 and routes.role = looked_at.role
         ) as has_named_route,
-        exists (
+        exists(
             select 1
             from routes
             where
