@@ -174,9 +174,17 @@ ONLY_WRITTEN_OTHERWISE = {
 # Their date truly is another one, which the page says and no rule minds.
 DATED_OTHERWISE = {"day_only", "entered_late"}
 
+# What the page does not show of an item, an order line or a promise, by kind and field.
+BESIDE_THE_PAGE = {
+    *(("M6", "weight"), ("M6", "status"), ("O5", "ship_to")),
+    *(("O3", None), ("O6", None), ("H9", None), ("I7", None)),
+}
+
 
 def is_marked(row: Row, page: Page) -> bool:
     """Whether the page says of a fault that beliefs are wrong, if they are and it shows them."""
+    if (row["fault_type"], row["truth"].get("field")) in BESIDE_THE_PAGE:
+        return True
     only_late = any("late" in str(value) for value in row["truth"].values())
     return only_late or row["fault_type"] in ONLY_WRITTEN_OTHERWISE or page.is_wrong
 
