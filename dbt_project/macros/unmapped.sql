@@ -2,9 +2,9 @@
 
 {#
     `known` is the anti join that drops the codes that are known, `condition` what else must hold.
-    `code_kind` says what the code is: status, movement_type, location, item, party, unit or document. A code is cleared
-    once every record that told it has told something else since. `least`: of how many records it
-    takes to be wrong.
+    `code_kind` says what the code is: status, movement_type, location, item, party, unit or
+    document. A code is cleared once every record that told it has told something else since.
+    `least`: of how many records it takes to be wrong.
 #}
 {% macro _unmapped(connector, entity, field, code_kind, known='', condition='true', least=1) -%}
     select
@@ -155,24 +155,26 @@
             on
                 here.connector = '{{ connector }}'
                 and landed.{{ place_field }} = here.source_location
-        semi join {{ ref('int_object_links') }} as named
-            on
-                named.object_type = 'host_line'
-                and landed.{{ field }} || '/' || landed.{{ line_field }} = named.object_key
-        anti join (
+        inner join (
             select
-                links.object_key,
-                places.location_id
-            from {{ ref('int_object_links') }} as links
-            left join {{ ref('dim_locations') }} as places
-                on links.system = places.system
-            where links.object_type = 'host_line'
-            group by links.object_key, places.location_id
-            having min(links.target_key) = max(links.target_key)
-        ) as meant
-            on
-                landed.{{ field }} || '/' || landed.{{ line_field }} = meant.object_key
-                and here.location_id = coalesce(meant.location_id, here.location_id)
+                object_key,
+                coalesce(list(location_id) filter (where is_one), []) as places
+            from (
+                select
+                    links.object_key,
+                    coalesce(places.location_id, '*') as location_id,
+                    min(links.target_key) = max(links.target_key) as is_one
+                from {{ ref('int_object_links') }} as links
+                left join {{ ref('dim_locations') }} as places
+                    on links.system = places.system
+                where links.object_type = 'host_line'
+                group by links.object_key, places.location_id
+            ) as meant
+            group by object_key
+        ) as named
+            on landed.{{ field }} || '/' || landed.{{ line_field }} = named.object_key
     {%- endset %}
-    {{ _unmapped(connector, entity, field, 'document', known) }}
+    {# One look at the links for each line: an anti join on the place as well compares all with all. #}
+    {% set condition = "not list_has_any(named.places, [here.location_id, '*'])" %}
+    {{ _unmapped(connector, entity, field, 'document', known, condition) }}
 {%- endmacro %}

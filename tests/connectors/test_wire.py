@@ -39,6 +39,7 @@ class Server:
         self.closes = closes
         self.heard: list[tuple[int, bytes]] = []
         self.connections = 0
+        self.ended = threading.Semaphore(0)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -54,6 +55,12 @@ class Server:
             threading.Thread(target=self._talk, args=(connection, number), daemon=True).start()
 
     def _talk(self, connection: socket.socket, number: int) -> None:
+        try:
+            self._answer(connection, number)
+        finally:
+            self.ended.release()
+
+    def _answer(self, connection: socket.socket, number: int) -> None:
         with connection:
             while True:
                 request = _whole(connection)
@@ -133,6 +140,8 @@ def test_a_connection_that_was_idle_or_is_closed_is_not_used_again(closes: bool,
         transport = KeptConnections(60 if closes else 0)
         for _ in range(3):
             assert asked(transport, server).content == b"ok"
+            # Else the next request may go out before the other side has closed.
+            assert not closes or server.ended.acquire(timeout=30)
         assert [number for number, _ in server.heard] == [1, 2, 3]
 
 

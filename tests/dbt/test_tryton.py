@@ -159,7 +159,7 @@ def test_what_was_put_away_is_told_beside_its_receipt(warehouse: Warehouse) -> N
     assert warehouse.rows(
         "select order_line_id, quantity::integer, recorded_to from core.order_events "
         "where milestone = 'put_away'"
-    ) == [("PO1/1", 10, FIRST + timedelta(minutes=5))]
+    ) == [("PO1/1", 10, FIRST + timedelta(minutes=5, milliseconds=500))]
     states = dict(warehouse.rows("select order_line_id, current_state from marts.order_lifecycle"))
     assert (states["PO1/1"], states["PO1/2"]) == ("put_away", "received")
 

@@ -46,7 +46,7 @@ def healthy(seed: int, orders: int = 300, **more: Any) -> Settings:
 
 def shape(events: Iterable[Event]) -> list[tuple[str, str, dict[str, Any], list[str]]]:
     """What happened, without the moments."""
-    moments = dict.fromkeys(("scanned_at", "shipped_at", "promised_at", "as_of"))
+    moments = dict.fromkeys(("scanned_at", "shipped_at", "promised_at", "expected_at", "as_of"))
     return [
         (event.kind, event.subject, {**event.data, **moments}, sorted(event.seen))
         for event in sorted(events, key=lambda event: event.at)
