@@ -37,8 +37,9 @@ LONGEST_OLD_READ = 180.0 + 60.0
 
 @dataclass
 class Verdict:
-    """``broken``: (property, what) of each violation; ``overtaken``: effects whose correction is
-    superseded, because a person changed the record after the effect and before it was read back."""
+    """``broken``: (property, what) of each violation; ``overtaken``: effects, of a correction or of
+    its undo, of which the engine does not know, because a person changed the record after the
+    effect and before it was read back."""
 
     broken: list[tuple[str, str]] = field(default_factory=list)
     effects: int = 0
@@ -119,7 +120,11 @@ def _compare_states(
         broken("lost", correction, f"it never came to rest: {correction.state_reason}")
         return
     if bool(undone) != (state is State.REVERTED):
-        broken("disagrees", correction, f"{len(undone)} effects of its undo")
+        # Taken back, the answer lost, and a person's value in its place when it was looked at again.
+        if undone and OTHER_VALUE in people.touched(correction.object_id):
+            verdict.overtaken += 1
+        else:
+            broken("disagrees", correction, f"{len(undone)} effects of its undo")
     if state in APPLIED and not effects:
         broken("disagrees", correction, "the ledger knows no effect of it")
     if state not in APPLIED and effects:

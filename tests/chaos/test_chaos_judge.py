@@ -124,6 +124,10 @@ def test_who_was_overtaken_by_a_person_after_its_effect_is_counted(correction: C
     superseded = replace(correction, state=State.SUPERSEDED)
     verdict = verdict_of(superseded, effect(correction.idempotency_key), people=people)
     assert (verdict.broken, verdict.overtaken) == ([], 1)
+    undone = effect(f"{correction.idempotency_key}-undo", before="4.000", after="5.000")
+    told = (effect(correction.idempotency_key), undone)
+    verdict = verdict_of(correction, *told, people=people)
+    assert (verdict.broken, verdict.overtaken) == ([], 1)
 
 
 def test_who_left_stock_alone_that_others_moved_is_not_lost(correction: Correction) -> None:
