@@ -120,7 +120,7 @@ def _compare_states(
         broken("lost", correction, f"it never came to rest: {correction.state_reason}")
         return
     if bool(undone) != (state is State.REVERTED):
-        # Taken back, the answer lost, and a person's value in its place when it was looked at again.
+        # Taken back, the answer lost, and a person's value there when it was looked at again.
         if undone and OTHER_VALUE in people.touched(correction.object_id):
             verdict.overtaken += 1
         else:
