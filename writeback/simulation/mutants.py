@@ -196,6 +196,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.dispatch",
         "        if refusal is not None:\n            # Nothing was tried",
         "        if False:\n            # Nothing was tried",
+        PEOPLE + "test_a_pause_between_lease_and_send_stops_the_send_and_an_undo",
     ),
     Mutant(
         "retry_after_ignored",
