@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from build import Warehouse
+from build import Warehouse, project_manifest
 from scenario import Scenario
 
 LAYERS = ("seeds", "staging", "intermediate", "core", "reconciliation", "marts")
@@ -32,8 +32,8 @@ def _in_the_warehouse(warehouse: Warehouse) -> set[tuple[str, str, str]]:
     )
 
 
-def _described(artefacts: Path) -> set[tuple[str, str, str]]:
-    manifest = json.loads((artefacts / "manifest.json").read_text(encoding="utf-8"))
+def _described(home: Path) -> set[tuple[str, str, str]]:
+    manifest = json.loads(project_manifest(home).read_text(encoding="utf-8"))
     return {
         (node["schema"], node["alias"], column["name"])
         for node in manifest["nodes"].values()
@@ -43,8 +43,8 @@ def _described(artefacts: Path) -> set[tuple[str, str, str]]:
     }
 
 
-def test_every_column_is_described_and_no_other(warehouse: Warehouse, artefacts: Path) -> None:
-    existing, described = _in_the_warehouse(warehouse), _described(artefacts)
+def test_every_column_is_described_and_no_other(warehouse: Warehouse) -> None:
+    existing, described = _in_the_warehouse(warehouse), _described(warehouse.home)
     missing = sorted(".".join(column) for column in existing - described)
     gone = sorted(".".join(column) for column in described - existing)
     assert (missing, gone) == ([], []), "describe them in the folder's _models.yml"
