@@ -32,6 +32,7 @@ from writeback.states import (
 # A correction that relies on a system whose gate is closed is looked at again after this long.
 GATE_HOLD = timedelta(seconds=60)
 RESPONSE_LIMIT = 4000  # characters of a target's answer kept with an attempt
+UNDO_REQUESTED = "undo_requested"  # the decision of a person who wants a correction taken back
 
 
 @dataclass(frozen=True)
@@ -382,6 +383,36 @@ class Outbox(Brakes):
         )
         return [row[0] for row in rows]
 
+    def applied_later(
+        self, connection: Connection, correction: Correction
+    ) -> Sequence[tuple[str, State]]:
+        """(correction key, state) of those of its kind and object that were sent after it and hold
+        or may hold, oldest first: what they did stands on what it did."""
+        c = t.corrections.c
+        rows = connection.execute(
+            sa.select(c.correction_key, c.state)
+            .where(c.object_id == correction.object_id)
+            .where(c.target_system == correction.target_system)
+            .where(c.kind == correction.kind)
+            .where(c.sequence > correction.sequence)
+            .order_by(c.sequence)
+            .with_for_update()  # none of them is leased until the caller commits
+        )
+        holding = IN_FLIGHT | sources(Event.UNDO)
+        return [(row[0], State(row[1])) for row in rows if row[1] in holding]
+
+    def asked_back(self, connection: Connection, correction_keys: Iterable[str]) -> set[str]:
+        """Those of the corrections that a person wanted undone, whatever came of it."""
+        asked: set[str] = set()
+        for chunk in chunks(sorted(set(correction_keys))):
+            rows = connection.execute(
+                sa.select(t.decisions.c.correction_key)
+                .where(t.decisions.c.correction_key.in_(chunk))
+                .where(t.decisions.c.decision == UNDO_REQUESTED)
+            )
+            asked.update(row[0] for row in rows)
+        return asked
+
     def claim_for_undo(
         self,
         connection: Connection,
@@ -473,7 +504,8 @@ def is_one_of(column: sa.Column[str], states: Iterable[State]) -> sa.ColumnEleme
 
 @cache
 def first_of_its_object() -> sa.ColumnElement[bool]:
-    """No other correction of the object is in flight, nor ready and proposed earlier."""
+    """No other correction of the object is in flight or being taken back, nor ready and proposed
+    earlier."""
     c = t.corrections.c
     other = t.corrections.alias("other")
     return ~sa.exists(
@@ -484,6 +516,7 @@ def first_of_its_object() -> sa.ColumnElement[bool]:
         .where(
             sa.or_(
                 is_one_of(other.c.state, IN_FLIGHT),
+                other.c.lease_until > sa.bindparam("now", type_=t.UtcDateTime()),
                 sa.and_(
                     c.state == State.READY.value,
                     other.c.state == State.READY.value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -112,13 +112,15 @@ def enqueue(
         latest = store.latest_generations(connection, list(wanted))
         objects = [proposal.object_id for proposal in wanted.values()]
         recently = store.accepted_since(connection, objects, now - PING_PONG_WINDOW)
+        verified = (one.correction_key for one in latest.values() if one.state is State.VERIFIED)
+        asked_back = store.asked_back(connection, verified)
         rows: list[dict[str, Any]] = []
         for proposal in wanted.values():
             previous = latest.get(proposal.key)
             if previous is not None and previous.state in _CHANGEABLE:
                 _refresh(store, connection, previous, proposal, policy, now, result)
             elif previous is None or _may_follow(previous, proposal):
-                rows.append(_new_row(proposal, previous, recently, policy, now))
+                rows.append(_new_row(proposal, previous, asked_back, recently, policy, now))
             elif previous.state in _REPEATABLE or previous.withdrawn_at is not None:
                 result.stale += 1
             else:
@@ -267,6 +269,7 @@ def _holds(proposal: _Proposal, policy: Policy, now: datetime) -> dict[str, str]
 def _new_row(
     proposal: _Proposal,
     previous: Correction | None,
+    asked_back: Collection[str],
     recently: Mapping[tuple[str, str, str], int],
     policy: Policy,
     now: datetime,
@@ -280,6 +283,11 @@ def _new_row(
         )
     if previous is not None and previous.state in (State.MOOT, State.REVERTED):
         holds[HOLD_AFTER_REVERSAL] = f"the same correction was {previous.state} before"
+    elif previous is not None and previous.correction_key in asked_back:
+        # Its answer got lost: the drift may be what the person wanted.
+        holds[HOLD_AFTER_REVERSAL] = (
+            f"a person wanted {previous.correction_key} taken back, and no answer said that it was"
+        )
     return {
         **proposal.columns,
         **blank_progress(now),

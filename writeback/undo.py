@@ -11,6 +11,7 @@ from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from writeback.allowances import learn, tell
 from writeback.clock import Clock, Rng, new_token
+from writeback.outbox import UNDO_REQUESTED
 from writeback.states import Event
 from writeback.store import AttemptEntry, OperationsStore
 
@@ -60,10 +61,18 @@ def undo(
         if paused is not None:
             name = correction.target_system
             raise UndoError(f"nothing is sent to '{name}' while it is paused: {paused}")
+        later = store.applied_later(connection, correction)
+        if later:
+            # The value is theirs by now, and a target without a memory of keys could not tell.
+            last, state = later[-1]
+            raise UndoError(
+                f"correction {last} ({state}) did the same to {correction.object_id} after "
+                f"{key}: take that one back first"
+            )
         learn(target, store.allowance_in(connection, correction.target_system), now)
         correction = store.claim_for_undo(connection, key, now, deadline.before, token)
         store.log_decision(
-            connection, key, actor, "undo_requested", comment, now, correction.payload_hash
+            connection, key, actor, UNDO_REQUESTED, comment, now, correction.payload_hash
         )
         crash_point("writeback.during_claim")
     crash_point("writeback.before_undo")

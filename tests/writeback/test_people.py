@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
 import pytest
 from engine_under_test import Engine
@@ -109,11 +110,11 @@ def test_an_accepted_one_cannot_be_tried_again(engine: Engine) -> None:
 # ---- undo --------------------------------------------------------------------------------------
 
 
-def take_back(engine: Engine, actor: str = "maria") -> Outcome:
+def take_back(engine: Engine, actor: str = "maria", key: str | None = None) -> Outcome:
     return undo(
         engine.store,
         {"erp": engine.target},
-        engine.only().correction_key,
+        key or engine.only().correction_key,
         actor,
         "our mistake",
         engine.clock,
@@ -154,6 +155,59 @@ def test_an_undo_whose_answer_is_lost_may_be_repeated_with_one_effect(engine: En
     assert len(engine.world.effects()) == 2
 
 
+def drifts_again(engine: Engine) -> None:
+    """What was corrected is proposed once more, from newer data."""
+    apply_proofs(engine.store, [proof(engine.store.list()[-1].correction_key)], engine.clock)
+    engine.clock.advance(600)
+    engine.propose(quantity_change(frontier=engine.clock.now()))
+
+
+def test_the_undo_of_one_that_was_sent_anew_since_is_refused(engine: Engine) -> None:
+    """Seed 5240: an undo without an answer, the same correction sent anew, the undo repeated. A
+    target without a memory of keys would take back what the second one did."""
+    engine.propose(quantity_change())
+    first = engine.only().correction_key
+    engine.deliver()
+    engine.world.inject("lost_response")
+    assert take_back(engine).result is Result.UNKNOWN
+    drifts_again(engine)
+    again = engine.store.list()[0].correction_key
+    approve(engine.store, again, "jonas", "it is right")
+    assert engine.deliver().accepted == 1
+    with pytest.raises(UndoError, match=f"{again}.*take that one back first"):
+        take_back(engine, key=first)
+    assert engine.world.line("E500001/10") == 7
+    take_back(engine, key=again)
+    assert engine.states() == ["verified", "reverted"]
+
+
+def test_what_a_person_wanted_back_waits_for_a_person_also_without_an_answer(
+    engine: Engine,
+) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.world.inject("lost_response")
+    assert take_back(engine).result is Result.UNKNOWN
+    drifts_again(engine)
+    assert engine.states() == ["verified", "awaiting_approval"]
+    assert "wanted" in engine.store.list()[0].state_reason
+    assert engine.deliver().sent == 0
+
+
+def test_nothing_is_sent_to_an_object_while_something_of_it_is_taken_back(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    first = engine.only().correction_key
+    drifts_again(engine)
+    now = engine.clock.now()
+    with engine.store.write() as connection:
+        engine.store.claim_for_undo(connection, first, now, now + timedelta(seconds=60), "maria's")
+    assert engine.deliver().leased == 0
+    assert engine.store.due_count(now) == 0
+    engine.clock.advance(61)
+    assert engine.deliver().leased == 1
+
+
 def test_an_undo_does_not_overwrite_what_came_after(engine: Engine) -> None:
     engine.propose(quantity_change())
     engine.deliver()
@@ -183,8 +237,6 @@ def test_only_what_was_applied_can_be_undone_and_by_one_at_a_time(engine: Engine
     with engine.store.write() as connection:
         key = engine.only().correction_key
         now = engine.clock.now()
-        from datetime import timedelta
-
         engine.store.claim_for_undo(connection, key, now, now + timedelta(seconds=60), "other")
     with pytest.raises(LeaseLostError, match="being undone by someone else"):
         take_back(engine)
