@@ -298,6 +298,32 @@ def test_a_proposal_that_cannot_be_sent_is_named_and_stops_no_other(
     assert problem in said
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_a_proposal_that_became_invalid_withdraws_nothing_of_its_own(
+    engine: Engine, given: bool
+) -> None:
+    """Its drift is still there, whatever is wrong with the row; the others' ended."""
+    row = quantity_change(1)
+    if not given:
+        del row["proposal_key"]
+    engine.propose(row, quantity_change(2))
+    result = engine.propose({**row, "payload": {"order_record": "E500001"}})
+    assert (len(result.invalid), result.superseded) == (1, 1)
+    assert engine.states() == ["ready", "superseded"]
+
+
+@pytest.mark.parametrize("lacks", [{"object_id": None}, {"new_value": float("nan")}])
+def test_an_invalid_proposal_without_a_key_lets_nothing_be_withdrawn(
+    engine: Engine, lacks: dict[str, Any]
+) -> None:
+    """Nobody knows which of the standing ones it is."""
+    engine.propose(quantity_change(1), quantity_change(2))
+    broken = {**quantity_change(1), "proposal_key": None, **lacks}
+    result = engine.propose(broken)
+    assert (len(result.invalid), result.superseded) == (1, 0)
+    assert engine.states() == ["ready", "ready"]
+
+
 def test_lines_of_a_creation_are_checked(engine: Engine) -> None:
     bad = invoice()
     bad["payload"] = {**bad["payload"], "lines": [{"line_record": "10"}]}
