@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from samples import invoice, later, proof, quantity_change
 
 from registry.systems import Policy
+from writeback import tables as t
 from writeback.approval import approve, reject, release_brake, retry
 from writeback.propose import idempotency_key, proposal_key
 from writeback.verify import apply_proofs
@@ -126,6 +127,21 @@ def test_the_brake_knows_what_is_usual(
     if braked:
         reason = engine.store.list()[0].state_reason
         assert reason == f"{new} new corrections in one build, where {usual} are usual"
+
+
+def test_what_people_try_again_is_no_build_to_the_brake(engine: Engine) -> None:
+    known: list[dict[str, Any]] = []
+    for build in range(5):
+        known += [quantity_change(1000 * build + n) for n in range(1, 41)]
+        engine.propose(*known)
+        engine.clock.advance(300)
+    with engine.store.write() as connection:
+        connection.execute(t.corrections.update().values(state="dead"))
+    for correction in engine.store.list(limit=20):
+        retry(engine.store, correction.correction_key, "maria", "")
+        engine.clock.advance(1)
+    with engine.store.read() as connection:
+        assert engine.store.new_by_build(connection) == [40] * 5
 
 
 def test_releasing_the_brake_spares_what_needs_approval_of_its_own(engine: Engine) -> None:
