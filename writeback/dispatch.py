@@ -183,7 +183,7 @@ class _Rooms:
 
     def take(self, wanted: int) -> int:
         with self._lock:
-            taken = min(wanted, self._left)
+            taken = max(0, min(wanted, self._left))
             self._left -= taken
             return taken
 
@@ -220,7 +220,7 @@ class _Delivery:
         self.settings = settings
         self.rooms = rooms
         self.report = DeliveryReport()
-        # Until when targets that failed are not asked, as far as this worker learnt it.
+        # Until when targets that failed during the present lease are not asked.
         self.left_alone: dict[str, datetime] = {}
         # The end of the present lease.
         self.deadline = Deadline.after(settings.lease, clock)
@@ -290,6 +290,8 @@ class _Delivery:
     def _lease(self, conditions: Conditions, limit: int, probes: bool) -> list[Correction]:
         # By both clocks: another process takes over by the time of day, which can be set back.
         self.deadline = Deadline.after(self.settings.lease, self.clock)
+        # The store knows what other workers heard of a target since.
+        self.left_alone.clear()
         now = self.clock.now()
         limits: dict[str, int] = {}
         for name in self.writable:
