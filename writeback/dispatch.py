@@ -40,7 +40,7 @@ from writeback.decide import Decision, RetrySchedule
 from writeback.model import Correction
 from writeback.periods import period_reason
 from writeback.preconditions import PreconditionUnreadableError, first_broken
-from writeback.propose import HOLD_PERIOD, approval_reason
+from writeback.propose import HOLD_PERIOD, amount, approval_reason
 from writeback.states import Event, State, destination
 from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 
@@ -418,7 +418,8 @@ class _Delivery:
             alone = self._only_approver(correction, now)
             if alone is None:
                 return False
-            reason = f"{alone} agreed; above {self.policy.four_eyes_above:g} a second person must"
+            limit = self.policy.four_eyes_above or 0
+            reason = f"{alone} agreed; above {amount(limit)} a second person must"
         else:
             policy_reason = approval_reason(
                 self.policy, correction.kind, correction.value_at_risk, correction.currency

@@ -264,9 +264,14 @@ def approval_reason(
     if kind in policy.approval_kinds:
         return f"every {kind} needs approval"
     if value_at_risk is not None and abs(value_at_risk) > Decimal(str(policy.approval_above)):
-        limit = f"{policy.approval_above:g} {currency or ''}".strip()
+        limit = f"{amount(policy.approval_above)} {currency or ''}".strip()
         return f"value at risk {value_at_risk} is above {limit}"
     return None
+
+
+def amount(value: float | Decimal) -> str:
+    """Money as people read it: ``1,000,000``."""
+    return f"{Decimal(str(value)).normalize():,f}"
 
 
 def _holds(proposal: _Proposal, policy: Policy, now: datetime) -> dict[str, str]:

@@ -119,7 +119,7 @@ class Questions(Outbox):
         limit: int = 100,
         offset: int = 0,
     ) -> Sequence[Correction]:
-        """Corrections, the newest first. Raises ConfigurationError for no state."""
+        """Corrections, the newest first. Raises ConfigurationError for an unknown state."""
         asked = {
             "state": None if state is None else state_named(state).value,
             "object_id": object_id,

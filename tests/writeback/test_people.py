@@ -260,7 +260,7 @@ def test_above_the_limit_two_different_people_must_agree_to_the_same_content(
     key = engine.only().correction_key
     approve(engine.store, key, "maria", "")
     assert engine.deliver().held == 1
-    assert engine.only().state_reason == "maria agreed; above 2000 a second person must"
+    assert engine.only().state_reason == "maria agreed; above 2,000 a second person must"
     approve(engine.store, key, "maria", "again")
     assert engine.deliver().held == 1
     approve(engine.store, key, "jonas", "")

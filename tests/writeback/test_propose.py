@@ -51,8 +51,8 @@ def test_keys_do_not_depend_on_the_rule_but_on_target_object_kind_and_values() -
     ("changes", "reason"),
     [
         ({"needs_approval": True, "approval_reason": "first of its kind"}, "first of its kind"),
-        ({"value_at_risk": "1000.01"}, "above 1000 USD"),
-        ({"value_at_risk": Decimal("-2000")}, "above 1000 USD"),
+        ({"value_at_risk": "1000.01"}, "above 1,000 USD"),
+        ({"value_at_risk": Decimal("-2000")}, "above 1,000 USD"),
         ({"conflict": True}, "contradict"),
     ],
 )
@@ -62,6 +62,12 @@ def test_what_needs_a_person_waits(engine: Engine, changes: dict[str, Any], reas
     assert engine.states() == ["awaiting_approval"]
     assert reason in engine.only().state_reason
     assert engine.deliver().sent == 0
+
+
+def test_a_high_limit_is_told_in_full(engine: Engine) -> None:
+    engine.policy = Policy(approval_above=1_000_000)
+    engine.propose(quantity_change(value_at_risk="1000000.01"))
+    assert "above 1,000,000 USD" in engine.only().state_reason
 
 
 def test_a_kind_on_the_policys_list_waits_even_if_the_rule_forgot(engine: Engine) -> None:
