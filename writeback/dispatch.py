@@ -91,7 +91,6 @@ class DeliveryReport:
     closed_gates: dict[str, str] = field(default_factory=dict)
     open_breakers: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
-    without_target: int = 0
 
     def add(self, other: DeliveryReport) -> None:
         """Take up what another worker of the same call counted."""
