@@ -303,18 +303,23 @@ class Histories:
         copied = compared.get("copy_field") or field
         right, wrong = 100, 101 + compared["tolerance"] + (compared.get("tolerance_percent") or 0)
         changed = None if name == KEPT else case.answered
-        held = [(decides, field, right, case.begun, None)]
-        held.append((copy, copied, right if name == KEPT else wrong, case.begun, changed))
+        # Of which there may be several copies, each an object of its own.
+        each = compared.get("copy_object_type")
+        itself = (compared["object_type"], case.object_id)
+        copy_of = (each, f"R-{order}|{case.object_id}") if each else itself
+        first = right if name == KEPT else wrong
+        held = [(decides, itself, field, right, case.begun, None)]
+        held.append((copy, copy_of, copied, first, case.begun, changed))
         if changed:
-            held.append((copy, copied, right, changed, None))
-        for role, told, value, since, until in held:
+            held.append((copy, copy_of, copied, right, changed, None))
+        for role, (object_type, object_key), told, value, since, until in held:
             self.add(
                 "versions",
                 attribute_version_id=f"version-{len(self.rows.get('versions', ()))}",
                 system=role,
                 role=role,
-                object_type=compared["object_type"],
-                object_key=case.object_id,
+                object_type=object_type,
+                object_key=object_key,
                 object_id=case.object_id,
                 order_line_id=case.object_id,
                 document=f"D-{order}",
