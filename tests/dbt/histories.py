@@ -341,7 +341,7 @@ class Histories:
         cover = rule["cover"]
         decides = self._decides(rule, rule["object_type"], rule["a_milestone"])
         copy = rule["b_role"] if decides == rule["a_role"] else rule["a_role"]
-        right, wrong = (5, -1) if cover == "at_least" else (100, 110 if cover else 90)
+        right, wrong = (5, -1) if cover == "at_least" else (100, 110 if cover in ("ledger", "at_most") else 90)
         differs = {
             BROKEN: (False, True, True, True),
             KEPT: (False, False, False, False),
@@ -350,7 +350,7 @@ class Histories:
             NOT_DUE: (False, False, False, True),
         }
         if cover not in ("at_least", "at_most"):
-            differs[IN_FLIGHT] = (cover is None, True, True, True)
+            differs[IN_FLIGHT] = (cover != "ledger", True, True, True)
         for name, moments in differs.items():
             item = f"{rule['rule_id']}-{name}"
             # What a document explains is no difference at all.
@@ -362,10 +362,12 @@ class Histories:
                 if cover == "at_most":
                     shown = {(rule["a_role"], rule["a_milestone"]): wrong if is_wrong else right}
                     shown |= {(rule["b_role"], "on_hand"): right}
-                elif cover is None:
+                elif cover != "at_least" and cover != "ledger":
                     shown |= {(decides, rule["a_milestone"]): right}
                 for (role, state), quantity in shown.items():
                     self._position(item, nth, role, state, quantity)
+            if cover == "whole_packs":
+                self._pack(item, copy)
             if name == IN_FLIGHT:
                 self._movement(item, decides, rule["a_milestone"], own=cover == "ledger")
 
@@ -381,6 +383,19 @@ class Histories:
             quantity=quantity,
             snapshot=nth,
             raw_key="raw",
+        )
+
+    def _pack(self, item: str, system: str) -> None:
+        """The system's item master has a pack of as many as a balance is wrong by."""
+        self.add(
+            "items",
+            item_key=item,
+            system=system,
+            role=system,
+            item_id=item,
+            source_item=item,
+            pack_numerator=10,
+            pack_denominator=1,
         )
 
     def _movement(self, item: str, system: str, state: str, own: bool) -> None:
