@@ -8,50 +8,47 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from reporting import terminal
 
-_COLUMNS = (
-    "injected",
-    "found",
-    "missed",
-    "false",
-    "decoys",
-    "decoys_reported",
-    "corrected",
-    "wrong",
-    "doubled",
-    "delay_p50",
-    "delay_p95",
-)
-_HEADS = (
-    "in",
-    "found",
-    "missed",
-    "false",
-    "decoys",
-    "reported",
-    "corrected",
-    "wrong",
-    "doubled",
-    "p50 s",
-    "p95 s",
-)
+# Column of the score -> its heading; together with a kind they fit a terminal of 80 characters.
+_FAULT_COLUMNS = {
+    "injected": "in",
+    "found": "found",
+    "missed": "missed",
+    "false": "false",
+    "corrected": "right",
+    "wrong": "wrong",
+    "doubled": "twice",
+    "delay_p50": "p50 s",
+    "delay_p95": "p95 s",
+}
+_DECOY_COLUMNS = {"decoys": "in", "decoys_reported": "reported", "false": "false"}
+_PAGE_COLUMNS = {
+    "injected": "in",
+    "found": "found",
+    "missed": "missed",
+    "false": "false",
+    "decoys": "decoys",
+    "decoys_reported": "reported",
+    "corrected": "corrected",
+    "wrong": "wrong",
+    "doubled": "doubled",
+    "delay_p50": "p50 s",
+    "delay_p95": "p95 s",
+}
 _SHOWN_REMARKS = 20
 
 
 def print_score(score: Mapping[str, Any], console: Console) -> None:
     """``score`` as in the JSON of ``tallyman evaluate``."""
-    view = terminal.table(title="Score by kind of fault and decoy")
-    view.add_column("Kind", overflow="fold")
-    for head in _HEADS:
-        view.add_column(head, justify="right")
-    for kind, counts in score["by_kind"].items():
-        if counts["injected"] or counts["decoys"] or counts["false"]:
-            view.add_row(escape(kind), *_cells(counts))
-    view.add_section()
-    view.add_row("total", *_cells(score["totals"]))
-    console.print(view)
+    kinds, totals = score["by_kind"], score["totals"]
+    faults = {kind: row for kind, row in kinds.items() if row["injected"]}
+    decoys = {kind: row for kind, row in kinds.items() if row["decoys"]}
+    others = {kind: row for kind, row in kinds.items() if row["false"] and kind not in decoys}
+    console.print(_table("Faults, and what became of them", _FAULT_COLUMNS, faults, totals))
+    console.print(_table("Decoys: nothing is wrong", _DECOY_COLUMNS, decoys | others, totals))
     console.print(_rates(score))
     for remark in score["remarks"][:_SHOWN_REMARKS]:
         console.print(f"[red]seed {remark['seed']}[/red] {escape(remark['remark'])}")
@@ -61,14 +58,28 @@ def print_score(score: Mapping[str, Any], console: Console) -> None:
         console.print(f"[red]seed {seed} failed[/red] {escape(why)}")
 
 
-def _cells(counts: Mapping[str, Any]) -> list[str]:
-    return [_cell(counts[name]) for name in _COLUMNS]
+def _table(
+    title: str,
+    columns: Mapping[str, str],
+    rows: Mapping[str, Mapping[str, Any]],
+    totals: Mapping[str, Any],
+) -> Table:
+    """A row a kind; ``columns``: count -> heading."""
+    view = terminal.table(title=title)
+    view.add_column("Kind", no_wrap=True)
+    for heading in columns.values():
+        view.add_column(heading, justify="right", no_wrap=True)
+    for kind, counts in rows.items():
+        view.add_row(escape(kind), *(_cell(counts[name]) for name in columns))
+    view.add_section()
+    view.add_row("total", *(_cell(totals[name]) for name in columns))
+    return view
 
 
 def _cell(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 def _rates(score: Mapping[str, Any]) -> str:
@@ -77,7 +88,7 @@ def _rates(score: Mapping[str, Any]) -> str:
     grouped = f"{group['adjusted_rand_index']:.3f}" if group else "not measured"
     return (
         f"precision {_share(totals['precision'])}   recall {_share(totals['recall'])}   "
-        f"F1 {_share(totals['f1'])}   decoys reported {_share(totals['decoy_rate'])}   "
+        f"F1 {_share(totals['f1'])}\ndecoys reported {_share(totals['decoy_rate'])}   "
         f"exact corrections {_share(totals['correction_exactness'])}   "
         f"at rest in time {totals['converged']}/{totals['worlds']}   grouping {grouped}"
     )
@@ -125,16 +136,15 @@ def page(score: Mapping[str, Any]) -> str:
         "Delays are seconds from the deadline, or from the moment when the fault could first be"
         " read where that was later, to the end of the pass that shows it.",
         "",
-        "| kind | what | " + " | ".join(_HEADS) + " |",
-        "|---|---|" + "---:|" * len(_HEADS),
+        "| kind | what | " + " | ".join(_PAGE_COLUMNS.values()) + " |",
+        "|---|---|" + "---:|" * len(_PAGE_COLUMNS),
     ]
     for kind, counts in score["by_kind"].items():
         if counts["injected"] or counts["decoys"] or counts["false"]:
-            cells = " | ".join(_cells(counts))
+            cells = " | ".join(_cell(counts[name]) for name in _PAGE_COLUMNS)
             lines.append(f"| {kind} | {counts.get('title', 'decoy')} | {cells} |")
-    lines += [
-        f"| **total** | | {' | '.join(_cells(totals))} |",
-    ]
+    totals_cells = " | ".join(_cell(totals[name]) for name in _PAGE_COLUMNS)
+    lines.append(f"| **total** | | {totals_cells} |")
     unfound = [
         f"| {kind} | {counts['title']} | {counts['reason']} |"
         for kind, counts in score["by_kind"].items()

@@ -396,7 +396,6 @@ class Outbox(Brakes):
             .where(c.kind == correction.kind)
             .where(c.sequence > correction.sequence)
             .order_by(c.sequence)
-            .with_for_update()  # none of them is leased until the caller commits
         )
         holding = IN_FLIGHT | sources(Event.UNDO)
         return [(row[0], State(row[1])) for row in rows if row[1] in holding]

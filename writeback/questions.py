@@ -140,12 +140,15 @@ class Questions(Outbox):
         """
         key = t.corrections.c.correction_key
         with self.read() as connection:
+            # A whole key is found by its index; what begins with a text is looked for in all.
+            if connection.execute(sa.select(key).where(key == shortened)).first() is not None:
+                return shortened
             rows = connection.execute(
                 sa.select(key).where(key.startswith(shortened, autoescape=True)).limit(20)
             )
             found = [row[0] for row in rows]
-        if shortened in found or len(found) == 1:
-            return shortened if shortened in found else found[0]
+        if len(found) == 1:
+            return found[0]
         if not found:
             raise UnknownCorrectionError(
                 f"no correction '{shortened}': `tallyman corrections list` shows the keys"

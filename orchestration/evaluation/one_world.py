@@ -27,7 +27,7 @@ from orchestration.evaluation.in_process import (
 from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judge
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
-from orchestration.pretend import SandboxError
+from orchestration.pretend import SandboxError, refusals_told
 from registry.errors import TallymanError
 from registry.settings import Settings
 from reporting.publish import published_connection
@@ -70,14 +70,15 @@ class WorldChoices:
     world: str = "full"
 
     def settings(self, seed: int) -> World:
-        """The world of a seed."""
-        return replace(
-            read_world(self.world),
-            seed=seed,
-            orders=self.orders,
-            faults_per_kind=self.faults,
-            decoys_per_kind=self.decoys,
-        )
+        """The world of a seed. Raises SandboxError when there is no such world file."""
+        with refusals_told():
+            return replace(
+                read_world(self.world),
+                seed=seed,
+                orders=self.orders,
+                faults_per_kind=self.faults,
+                decoys_per_kind=self.decoys,
+            )
 
 
 def make_template(folder: Path, choices: WorldChoices) -> None:
