@@ -341,7 +341,9 @@ class Histories:
         cover = rule["cover"]
         decides = self._decides(rule, rule["object_type"], rule["a_milestone"])
         copy = rule["b_role"] if decides == rule["a_role"] else rule["a_role"]
-        right, wrong = (5, -1) if cover == "at_least" else (100, 110 if cover in ("ledger", "at_most") else 90)
+        right, wrong = (5, -1) if cover == "at_least" else (100, 90)
+        if cover in ("ledger", "at_most"):
+            wrong = 110
         differs = {
             BROKEN: (False, True, True, True),
             KEPT: (False, False, False, False),
@@ -362,7 +364,7 @@ class Histories:
                 if cover == "at_most":
                     shown = {(rule["a_role"], rule["a_milestone"]): wrong if is_wrong else right}
                     shown |= {(rule["b_role"], "on_hand"): right}
-                elif cover != "at_least" and cover != "ledger":
+                elif cover not in ("at_least", "ledger"):
                     shown |= {(decides, rule["a_milestone"]): right}
                 for (role, state), quantity in shown.items():
                     self._position(item, nth, role, state, quantity)
