@@ -1,4 +1,4 @@
-"""What demo, real systems and evaluation share: passes until one sends nothing, and what is left."""
+"""What demo, real systems and evaluation share: passes until one sends nothing; what they leave."""
 
 from __future__ import annotations
 
