@@ -24,7 +24,7 @@ def main() -> None:
         errors.print(f"[red]tallyman:[/red] {error}", soft_wrap=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        # A full disk, a file that is no folder, one that we may not write: of the machine, not ours.
+        # A full disk, a file that is no folder, one we may not write: of the machine, not ours.
         place = f" ({error.filename})" if error.filename else ""
         errors.print(
             f"[red]tallyman:[/red] this machine said no: {error.strerror or error}{place}. Nothing "
