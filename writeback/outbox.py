@@ -378,7 +378,7 @@ class Outbox(Brakes):
         c, d = t.corrections.c, t.decisions.c
         created = c.created_at
         before_it = c.proposal_key + "-" + sa.cast(c.generation - 1, sa.String)
-        tried_again = (
+        tried_again: sa.Select[Any] = (
             sa.select(sa.literal_column("1"))
             .select_from(t.decisions)
             .where(d.correction_key == before_it, d.decision == RETRIED)
