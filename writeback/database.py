@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,12 @@ class UnknownCorrectionError(TallymanError):
     """No correction has this key."""
 
 
+class StoreUnreachableError(TallymanError):
+    """The operations store can't be opened."""
+
+    exit_code = 3
+
+
 class LeaseLostError(TallymanError):
     """The lease ran out and someone else has the correction: what was learnt is not written."""
 
@@ -37,17 +44,26 @@ class Database:
     SQLite (default) runs in WAL mode with ``synchronous=FULL``: a commit is on disk when it
     returns. Writers queue for ``busy_timeout_seconds``. On PostgreSQL writers queue too, for an
     advisory lock that ends with the transaction, so that read-then-write is as safe there.
+    Opening raises StoreUnreachableError.
     """
 
     def __init__(
         self, url: str, clock: Clock | None = None, busy_timeout_seconds: float = 30
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.engine = _make_engine(url, busy_timeout_seconds)
-        self._reading = _READING.get(self.engine.dialect.name, {})
         self._queue = WriterQueue()
-        with self.write() as connection:
-            bring_up(connection)
+        try:
+            self.engine = _make_engine(url, busy_timeout_seconds)
+            self._reading = _READING.get(self.engine.dialect.name, {})
+            with self.write() as connection:
+                bring_up(connection)
+        except (sa.exc.ArgumentError, sa.exc.DBAPIError, sqlite3.Error, ImportError) as error:
+            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise StoreUnreachableError(
+                f"the operations store {_without_password(url)} can't be opened: {cause}. Check "
+                "TALLYMAN_OPERATIONS_URL, that its server is up, that the disk has room and that "
+                "no other program holds it"
+            ) from error
 
     def close(self) -> None:
         """Give all connections back."""
@@ -150,6 +166,13 @@ def _postgresql(url: sa.URL) -> Engine:
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({ONE_WRITER})")
 
     return engine
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "of TALLYMAN_OPERATIONS_URL"
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

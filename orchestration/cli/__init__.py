@@ -4,6 +4,7 @@ not wait for Dagster to be imported."""
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
 import warnings
 
@@ -32,5 +33,24 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(1)
+    except Exception as error:
+        if not _is_trouble_of_a_store(error):
+            raise
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        errors.print(
+            f"[red]tallyman:[/red] the operations store gave up: {cause}. What it had confirmed is "
+            "kept: see that its server is up, its disk has room and nobody holds it, and run the "
+            "command again",
+            soft_wrap=True,
+        )
+        sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _is_trouble_of_a_store(error: Exception) -> bool:
+    """Without importing SQLAlchemy for it: what was never imported has raised nothing."""
+    known = sys.modules.get("sqlalchemy.exc")
+    return isinstance(error, sqlite3.Error) or (
+        known is not None and isinstance(error, known.OperationalError)
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
 
 from orchestration.cli import main
+from writeback.store import OperationsStore
 
 
 def failed(
@@ -17,7 +19,7 @@ def failed(
     monkeypatch.setattr(sys, "argv", ["tallyman", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 1
+    assert ended.value.code in (1, 3)
     return " ".join(capsys.readouterr().err.split())
 
 
@@ -38,3 +40,37 @@ def test_a_world_that_nobody_described(
     told = failed(monkeypatch, capsys, *arguments)
     assert told.startswith("tallyman: the world file nowhere can't be read"), told
     assert "worlds by name: demo, full, threepl" in told
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("postgresql://maria:secret@127.0.0.1:9/tallyman", "connection"),
+        ("nonsense", "Could not parse"),
+        ("mysql://localhost/tallyman", "No module named"),
+        ("sqlite:////proc/nowhere/operations.sqlite", "this machine said no"),
+    ],
+)
+def test_an_operations_store_that_is_not_there(
+    url: str,
+    cause: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TALLYMAN_OPERATIONS_URL", url)
+    told = failed(monkeypatch, capsys, "corrections", "list", "--home", str(tmp_path))
+    assert cause in told and "secret" not in told, told
+
+
+def test_an_operations_store_that_somebody_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    OperationsStore(f"sqlite:///{tmp_path / 'operations.sqlite'}").close()
+
+    def held(_store: OperationsStore, **_asked: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(OperationsStore, "list", held)
+    told = failed(monkeypatch, capsys, "corrections", "list", "--home", str(tmp_path))
+    assert "the operations store gave up: database is locked" in told
