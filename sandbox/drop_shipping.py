@@ -120,6 +120,7 @@ class DropShipment:
             "supplier": supplier_of(self.lines[0]["item"]),
             "location": None,
             "customer": self.part.customer,
+            "order": self.part.order,
             "doc_no": self.part.doc_no,
             "lines": self.lines,
         }

@@ -228,31 +228,36 @@ drop_ship_answers as (
             own_document='seller_order', line_record='line_number', item='item',
             quantity='accepted_quantity'
         ) }}
-    from answer_lines
+    from answer_lines as lines
     inner join drop_shipped
-        on answer_lines.po_number || '/' || answer_lines.line_number = drop_shipped.purchase_line
+        on lines.po_number || '/' || lines.line_number = drop_shipped.purchase_line
     where canonical_status is not null
 ),
 
-drop_shipments as (
-    select
-        {{ edi_event(
-            'shipment_notice_lines', "'shipped'", "'order_line'", 'order_line_id',
-            is_set="canonical_status <> 'cancelled'", source_status='purpose_code',
-            mapping_method='status_mapping_method', document='shipment_number',
-            own_document='shipment_number', line_record='line_number', item='item',
-            quantity='base_quantity',
-            occurred_at='coalesce(least(shipped_to, written_at), written_at)',
-            occurred_from='least(shipped_from, written_from)',
-            occurred_to='least(shipped_to, written_to)',
-            promised_at='expected_to'
-        ) }}
-    from notice_lines
-    inner join drop_shipped
-        on notice_lines.po_number || '/' || notice_lines.line_number = drop_shipped.purchase_line
-    where direction = 'inbound' and canonical_status is not null
-),
+{% for relation, version, is_set in [
+    ('notice_lines', 'version_number', "canonical_status <> 'cancelled'"),
+    ('dropped_lines', 'version_number + 0.5', 'false'),
+] %}
+    drop_shipped_{{ relation }} as (
+        select
+            {{ edi_event(
+                'shipment_notice_lines', "'shipped'", "'order_line'", 'order_line_id',
+                is_set=is_set, version=version, source_status='purpose_code',
+                mapping_method='status_mapping_method', document='shipment_number',
+                own_document='shipment_number', line_record='line_number', item='item',
+                quantity='base_quantity',
+                occurred_at='coalesce(least(shipped_to, written_at), written_at)',
+                occurred_from='least(shipped_from, written_from)',
+                occurred_to='least(shipped_to, written_to)',
+                promised_at='expected_to'
+            ) }}
+        from {{ relation }} as lines
+        inner join drop_shipped
+            on lines.po_number || '/' || lines.line_number = drop_shipped.purchase_line
+        where direction = 'inbound' and canonical_status is not null
+    ),
 
+{% endfor %}
 bills as (
     select
         {{ edi_event(
@@ -279,6 +284,8 @@ select * from dropped_notices
 union all
 select * from drop_ship_answers
 union all
-select * from drop_shipments
+select * from drop_shipped_notice_lines
+union all
+select * from drop_shipped_dropped_lines
 union all
 select * from bills
