@@ -18,13 +18,14 @@ from sandbox.truth import Truth
 
 
 def drop_shipped(scene: Scene) -> Truth:
-    order, (stocked, late), accepted = mixed_order(scene)
+    order, accepted = mixed_order(scene)
+    late = order.lines[2]
     drop = bought(scene, order, accepted, accepted + PROMISED_AFTER)
     order.find("order_accepted").data["backordered"] = [late["line"]]
     shipped_by_supplier(scene, drop, accepted + 12 * HOUR)
     came = accepted + DAY
     scene.write.reserved(order, came, [late["line"]])
-    shipped_from_stock(scene, order, [stocked, late], came)
+    shipped_from_stock(scene, order, came)
     return decoy(
         "drop_shipped",
         ["suppliers", "erp", "oms", "wms"],

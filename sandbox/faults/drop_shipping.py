@@ -1,4 +1,4 @@
-"""Faults of lines that a supplier ships straight to the customer, and how such orders are staged."""
+"""Faults of lines that a supplier ships straight to the customer, and such orders, staged."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from sandbox.buying import PROMISED_AFTER
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.drop_shipping import NEEDS, DropShipment, part_of
 from sandbox.faults.kind import Kind
-from sandbox.orders import Line, Order
+from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
 
-def mixed_order(scene: Scene, age: str = OLD) -> tuple[Order, list[Line], float]:
-    """A booked order of three lines, of which no warehouse ships the first: the order, the other
-    lines, and when it was accepted."""
+def mixed_order(scene: Scene, age: str = OLD) -> tuple[Order, float]:
+    """A booked order of three lines, of which no warehouse ships the first, and when it was
+    accepted."""
     order, placed = scene.order(age, line_count=3)
     accepted = scene.write.booked(order, placed, pace=0.2)
-    first, *others = order.lines
-    order.find("order_accepted").data["drop_shipped"] = [first["line"]]
-    return order, others, accepted
+    order.find("order_accepted").data["drop_shipped"] = [order.lines[0]["line"]]
+    return order, accepted
 
 
 def bought(scene: Scene, order: Order, accepted: float, promised: float) -> DropShipment:
@@ -41,21 +40,20 @@ def shipped_by_supplier(scene: Scene, drop: DropShipment, at: float) -> None:
     scene.write.dropped(drop.part, at + 26 * HOUR, "America/Chicago")
 
 
-def shipped_from_stock(scene: Scene, order: Order, lines: list[Line], accepted: float) -> Order:
-    """Other lines of it go the usual way, in one parcel."""
-    write, part = scene.write, part_of(order, lines)
+def shipped_from_stock(scene: Scene, order: Order, accepted: float) -> None:
+    """The other lines of it go the usual way, in one parcel."""
+    write, part = scene.write, part_of(order, order.lines[1:])
     packed = write.pick_and_pack(part, write.release(part, accepted, pace=0.2), pace=0.2)
     shipped = write.ship(part, packed, pace=0.2)
     write.invoice(part, shipped, pace=0.2)
     write.carry(part, shipped, pace=0.2)
-    return part
 
 
 def _drop_shipped(scene: Scene) -> tuple[Order, DropShipment]:
     """The whole life of a mixed order, with nothing wrong."""
-    order, others, accepted = mixed_order(scene)
+    order, accepted = mixed_order(scene)
     drop = bought(scene, order, accepted, accepted + PROMISED_AFTER)
-    shipped_from_stock(scene, order, others, accepted)
+    shipped_from_stock(scene, order, accepted)
     shipped_by_supplier(scene, drop, accepted + 20 * HOUR)
     return order, drop
 
@@ -86,7 +84,7 @@ def not_invoiced(scene: Scene) -> Truth:
 
 
 def invoiced_not_shipped(scene: Scene) -> Truth:
-    order, others, accepted = mixed_order(scene, RECENT)
+    order, accepted = mixed_order(scene, RECENT)
     drop = bought(scene, order, accepted, scene.now + 10 * DAY)
     at = accepted + 4 * HOUR
     ghost, invoice = scene.numbers.next("notice"), scene.numbers.next("invoice")

@@ -141,8 +141,8 @@ class _Line:
         event = truth.cancelled.get(self.number)
         oms = self.oms["cancelledAt"] if self.oms else None
         erp = self.erp["cancelled"] if self.erp else None
-        in_wms = self.held.wms is not None and self.number not in truth.bought
-        wms = in_wms and self.held.wms["Status"] == "CANCELED"
+        picking = None if self.number in truth.bought else self.held.wms
+        wms = picking is not None and picking["Status"] == "CANCELED"
         if not (event or oms or erp or wms):
             return None
         true = event.at if event else None
@@ -161,7 +161,7 @@ class _Line:
             row.add("erp", still if left else absent(event.seen.get("erp"), now, "it stands"))
         if wms:
             row.add("wms", Entry("cancelled", PLAIN if event else EXTRA))
-        elif event and in_wms and truth.all_cancelled and not left:
+        elif event and picking and truth.all_cancelled and not left:
             row.add("wms", absent(event.seen.get("wms"), now, "it stands"))
         return row
 

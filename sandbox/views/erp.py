@@ -177,10 +177,11 @@ class ErpView(View):
         self.fulfilments.put(document)
         items = {line["pos"]: line["item_no"] for line in self.orders.edit(doc_no)["lines"]}
         # What a supplier ships leaves no warehouse of ours.
-        for pos, qty in lines if whs else ():
-            self.post_movement(
-                items[pos], whs, "601", -qty, ship_ref, None, when, stamp, origin=origin
-            )
+        if whs is not None:
+            for pos, qty in lines:
+                self.post_movement(
+                    items[pos], whs, "601", -qty, ship_ref, None, when, stamp, origin=origin
+                )
         self._after_posting(doc_no, stamp)
         return document
 
