@@ -13,3 +13,5 @@ OPERATIONS_TEAM = "team:operations"
 
 # Dagster's debug log of each run is for its UI; the terminal of `make dev` shows what went wrong.
 QUIET_RUN = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+# Where a command runs the job, the command itself says what went wrong, in words for people.
+SILENT_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -17,7 +17,7 @@ from orchestration.corrections import build_due_sensor
 from orchestration.definitions import build_defs
 from orchestration.event_log import KeptSqliteEventLogStorage
 from orchestration.installation import Installation
-from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
+from orchestration.names import DELIVERY_JOB, RECONCILE_JOB, SILENT_RUN
 from registry.errors import TallymanError
 
 GARBAGE_THRESHOLD = 50_000  # objects made before a look for garbage; Python's own is 700
@@ -87,7 +87,7 @@ class Loop:
 
     def _execute(self, job: str) -> dg.ExecuteInProcessResult:
         return self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, raise_on_error=True
+            instance=self.instance, run_config=SILENT_RUN, raise_on_error=True
         )
 
     def run_pass(self) -> PassReport:
@@ -95,8 +95,6 @@ class Loop:
         started = monotonic()
         try:
             reconciled = self._execute(RECONCILE_JOB)
-        except TallymanError:
-            raise
         except DagsterAssetCheckFailedError as error:
             raise PassFailedError(
                 f"a check of our own models failed, so nothing was published or sent: {error}"

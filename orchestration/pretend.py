@@ -1,4 +1,4 @@
-"""Starting the pretend distributor for demo and dev: the only module that imports the sandbox."""
+"""Starting the pretend distributor for demo and dev, as a process or a thread beside ours."""
 
 from __future__ import annotations
 
@@ -136,9 +136,9 @@ def pretend_distributor(
     from sandbox.server import running_sandbox
     from sandbox.worldfile import read_world
 
-    with _told():
+    with refusals_told():
         choices = read_world(world, drop_seconds=DROPS_EVERY_SECONDS, **changes)
-    with _told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
+    with refusals_told(), running_sandbox(home / "sandbox", base_port, choices) as handle:
         (home / "sandbox" / "admin.url").write_text(handle.urls["admin"], encoding="utf-8")
         secrets = secrets_of(handle.credentials)
         yield (
@@ -177,7 +177,7 @@ def write_scale(out: Path, events: int, seed: int | None) -> dict[str, Any]:
     from sandbox.scale.write import write_scale as write
 
     plan = ScalePlan(events) if seed is None else ScalePlan(events, seed=seed)
-    with _told():
+    with refusals_told():
         return write(plan, out)
 
 
@@ -186,12 +186,12 @@ def served_scale(out: Path, port: int) -> Iterator[str]:
     """Serve scale data in a thread of this process; yields the base URL."""
     from sandbox.scale.serve import running_scale
 
-    with _told(), running_scale(out, port) as url:
+    with refusals_told(), running_scale(out, port) as url:
         yield url
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def refusals_told() -> Iterator[None]:
     """What the sandbox refuses is told as our own errors are: one message, no traceback."""
     from sandbox.errors import SandboxError as Refused
 

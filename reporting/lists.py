@@ -109,20 +109,16 @@ def print_corrections(corrections: Sequence[Correction], console: Console) -> No
     view = terminal.table()
     view.add_column("Key", no_wrap=True)
     view.add_column("Rule", no_wrap=True)
-    view.add_column("Change", overflow="fold")
-    view.add_column("Object", overflow="fold", min_width=12)
-    view.add_column("State", no_wrap=True)
-    view.add_column("Tries", justify="right")
-    view.add_column("At risk", justify="right", overflow="fold")
-    view.add_column("Changed (UTC)", no_wrap=True)
+    view.add_column("Change", overflow="fold", min_width=18)
+    view.add_column("State", overflow="fold", min_width=8)
+    view.add_column("At risk", justify="right", overflow="fold", min_width=8)
+    view.add_column("Changed (UTC)", overflow="fold", min_width=10)
     for row in corrections:
         view.add_row(
             short_key(row.correction_key),
             row.rule_id,
-            f"{row.kind.replace('_', ' ')} in {row.target_system}",
-            escape(row.object_id),
+            f"{row.kind.replace('_', ' ')} in {row.target_system}: {escape(row.object_id)}",
             terminal.state(str(row.state)),
-            str(row.attempts),
             terminal.amount(row.value_at_risk, row.currency),
             terminal.moment(row.updated_at, seconds=False),
         )

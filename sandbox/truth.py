@@ -34,6 +34,7 @@ GRACE_SECONDS = {
     "F05B": 3 * DAY,
     "F05R": 2 * HOUR,
     "I01": HOUR,
+    "I10": HOUR,
     "I02": HOUR,
     "I03C": 2 * HOUR,
     "I03S": 2 * HOUR,

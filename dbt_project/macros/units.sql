@@ -96,3 +96,42 @@
                             and {{ _millionths(quantity) }} * {{ unit }}.denominator
                             % (1000000 * {{ unit }}.numerator) = 0
 {%- endmacro %}
+
+{#
+    By what an item can be miscounted where one unit is taken for another: the size of each unit that
+    a system uses, in base units, as a list of exact fractions for each item.
+#}
+{% macro unit_factors_of_items() -%}
+    select
+        item_id,
+        list(struct_pack(numerator := numerator, denominator := denominator)) as unit_factors
+    from (
+        select distinct
+            items.item_id,
+            units.numerator * case when units.is_pack then items.pack_numerator else 1 end
+                as numerator,
+            units.denominator * case when units.is_pack then items.pack_denominator else 1 end
+                as denominator
+        from {{ ref('dim_items') }} as items
+        inner join {{ ref('dim_systems') }} as systems
+            on items.system = systems.system
+        inner join {{ ref('units') }} as units
+            on systems.connector = units.connector
+    ) as unit_sizes
+    where numerator <> denominator
+    group by item_id
+{%- endmacro %}
+
+{# Whether a quantity is a whole number of one of those units. #}
+{% macro is_whole_units(quantity, unit_factors) -%}
+    coalesce(
+        list_contains(
+            list_transform(
+                {{ unit_factors }},
+                lambda unit: {{ is_whole_number_of(quantity, 'unit') }}
+            ),
+            true
+        ),
+        false
+    )
+{%- endmacro %}

@@ -23,5 +23,14 @@ def main() -> None:
     except TallymanError as error:
         errors.print(f"[red]tallyman:[/red] {error}", soft_wrap=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # A full disk, a file that is no folder, one we may not write: of the machine, not ours.
+        place = f" ({error.filename})" if error.filename else ""
+        errors.print(
+            f"[red]tallyman:[/red] this machine said no: {error.strerror or error}{place}. Nothing "
+            "that was finished is lost: mend it and run the command again",
+            soft_wrap=True,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

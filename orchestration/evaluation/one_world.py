@@ -16,7 +16,6 @@ from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
 from orchestration.compiled import Statement, compile_models, keep, kept
 from orchestration.corrections import deliver
-from orchestration.demo import proof_delay
 from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import (
     PretendWorld,
@@ -27,7 +26,8 @@ from orchestration.evaluation.in_process import (
 from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judge
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
-from orchestration.pretend import SandboxError
+from orchestration.pretend import SandboxError, refusals_told
+from orchestration.whole_runs import RestlessError, proof_delay
 from registry.errors import TallymanError
 from registry.settings import Settings
 from reporting.publish import published_connection
@@ -51,12 +51,6 @@ APPROVER = "evaluation"
 TEMPLATE = "template"
 
 
-class RestlessError(TallymanError):
-    """The loop did not come to rest."""
-
-    exit_code = 6
-
-
 @dataclass(frozen=True)
 class WorldChoices:
     """Which world. ``faults`` and ``decoys``: how many of each kind the history holds. ``late``:
@@ -70,14 +64,15 @@ class WorldChoices:
     world: str = "full"
 
     def settings(self, seed: int) -> World:
-        """The world of a seed."""
-        return replace(
-            read_world(self.world),
-            seed=seed,
-            orders=self.orders,
-            faults_per_kind=self.faults,
-            decoys_per_kind=self.decoys,
-        )
+        """The world of a seed. Raises SandboxError when there is no such world file."""
+        with refusals_told():
+            return replace(
+                read_world(self.world),
+                seed=seed,
+                orders=self.orders,
+                faults_per_kind=self.faults,
+                decoys_per_kind=self.decoys,
+            )
 
 
 def make_template(folder: Path, choices: WorldChoices) -> None:

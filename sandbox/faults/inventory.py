@@ -115,15 +115,27 @@ def _unposted(
 
 
 def stock_phantom(scene: Scene) -> Truth:
-    return _balance_drifted(scene, "I3", scene.rng.choice((4, 5, 7, 9, 11)))
+    return _balance_drifted(scene, "I3", scene.rng.choice((3, 5, 7, 9, 11)))
 
 
 def stock_hidden(scene: Scene) -> Truth:
-    return _balance_drifted(scene, "I4", -scene.rng.choice((4, 5, 7, 9, 11)))
+    return _balance_drifted(scene, "I4", -scene.rng.choice((3, 5, 7, 9, 11)))
 
 
-def _balance_drifted(scene: Scene, kind: str, qty: int) -> Truth:
+def packs_taken_for_units(scene: Scene) -> Truth:
+    """Whole packs: somebody took one unit for another, and to set the balance would hide that."""
     item, location = scene.free_position()
+    qty = item.case_pack * scene.rng.randrange(1, 4)
+    truth = _balance_drifted(scene, "I3", qty, (item, location))
+    truth.expected.insert(0, ("I10", f"{item.gtin}@{location}"))
+    truth.correction = truth.after = None
+    return truth
+
+
+def _balance_drifted(
+    scene: Scene, kind: str, qty: int, position: tuple[Item, str] | None = None
+) -> Truth:
+    item, location = position or scene.free_position()
     at = scene.now - scene.rng.uniform(4 * HOUR, 10 * DAY)
     scene.add(
         at,
@@ -325,6 +337,13 @@ KINDS = (
         "I3",
         "ERP shows more than there is, without a movement",
         stock_phantom,
+        undated=True,
+        takes_free_stock=True,
+    ),
+    Kind(
+        "I3P",
+        "ERP shows whole packs more than there are, without a movement",
+        packs_taken_for_units,
         undated=True,
         takes_free_stock=True,
     ),

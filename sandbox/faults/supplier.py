@@ -115,10 +115,14 @@ def billed_dearer(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
     line = scene.rng.choice(bought.lines)
     cost = line["cost"] + line["cost"] * scene.rng.randrange(3, 10) // 100 + 1
-    told, dearer = _but(bought, line, cost=cost)
-    _, billed = _come_and_billed(buyer, bought, billed=told)
+    # Billed in two parts, of which the first is right: a look at that one alone sees nothing.
+    part = line["qty"] // 2
+    first, _ = _but(bought, line, qty=part)
+    dearer = line | {"qty": line["qty"] - part, "cost": cost}
+    _, billed = _come_and_billed(buyer, bought, billed=first)
+    buyer.bill(bought, billed + HOUR, [dearer])
     expected = [("P05P", bought.object(line))]
-    return _truth("P8", bought, billed, expected, billed_cents=str(dearer["cost"]))
+    return _truth("P8", bought, billed + HOUR, expected, billed_cents=str(dearer["cost"]))
 
 
 def billed_twice(scene: Scene) -> Truth:
@@ -229,7 +233,7 @@ KINDS = (
     Kind("P6O", "Received more than was announced", received_over, needs=NEEDS),
     Kind("P7", "Purchase order sent twice", ordered_twice, needs=NEEDS),
     Kind("P8", "Billed more than came", billed_too_much, needs=NEEDS),
-    Kind("P8P", "Billed at a higher price", billed_dearer, needs=NEEDS),
+    Kind("P8P", "Second of two invoices at a higher price", billed_dearer, needs=NEEDS),
     Kind("P8D", "Billed twice", billed_twice, needs=NEEDS),
     Kind("P8N", "Billed, nothing came", billed_unseen, needs=NEEDS),
     Kind(

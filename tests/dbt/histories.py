@@ -303,18 +303,23 @@ class Histories:
         copied = compared.get("copy_field") or field
         right, wrong = 100, 101 + compared["tolerance"] + (compared.get("tolerance_percent") or 0)
         changed = None if name == KEPT else case.answered
-        held = [(decides, field, right, case.begun, None)]
-        held.append((copy, copied, right if name == KEPT else wrong, case.begun, changed))
+        # Of which there may be several copies, each an object of its own.
+        each = compared.get("copy_object_type")
+        itself = (compared["object_type"], case.object_id)
+        copy_of = (each, f"R-{order}|{case.object_id}") if each else itself
+        first = right if name == KEPT else wrong
+        held = [(decides, itself, field, right, case.begun, None)]
+        held.append((copy, copy_of, copied, first, case.begun, changed))
         if changed:
-            held.append((copy, copied, right, changed, None))
-        for role, told, value, since, until in held:
+            held.append((copy, copy_of, copied, right, changed, None))
+        for role, (object_type, object_key), told, value, since, until in held:
             self.add(
                 "versions",
                 attribute_version_id=f"version-{len(self.rows.get('versions', ()))}",
                 system=role,
                 role=role,
-                object_type=compared["object_type"],
-                object_key=case.object_id,
+                object_type=object_type,
+                object_key=object_key,
                 object_id=case.object_id,
                 order_line_id=case.object_id,
                 document=f"D-{order}",
@@ -336,7 +341,9 @@ class Histories:
         cover = rule["cover"]
         decides = self._decides(rule, rule["object_type"], rule["a_milestone"])
         copy = rule["b_role"] if decides == rule["a_role"] else rule["a_role"]
-        right, wrong = (5, -1) if cover == "at_least" else (100, 110 if cover else 90)
+        right, wrong = (5, -1) if cover == "at_least" else (100, 90)
+        if cover in ("ledger", "at_most"):
+            wrong = 110
         differs = {
             BROKEN: (False, True, True, True),
             KEPT: (False, False, False, False),
@@ -345,7 +352,7 @@ class Histories:
             NOT_DUE: (False, False, False, True),
         }
         if cover not in ("at_least", "at_most"):
-            differs[IN_FLIGHT] = (cover is None, True, True, True)
+            differs[IN_FLIGHT] = (cover != "ledger", True, True, True)
         for name, moments in differs.items():
             item = f"{rule['rule_id']}-{name}"
             # What a document explains is no difference at all.
@@ -357,10 +364,12 @@ class Histories:
                 if cover == "at_most":
                     shown = {(rule["a_role"], rule["a_milestone"]): wrong if is_wrong else right}
                     shown |= {(rule["b_role"], "on_hand"): right}
-                elif cover is None:
+                elif cover not in ("at_least", "ledger"):
                     shown |= {(decides, rule["a_milestone"]): right}
                 for (role, state), quantity in shown.items():
                     self._position(item, nth, role, state, quantity)
+            if cover == "whole_packs":
+                self._pack(item, copy)
             if name == IN_FLIGHT:
                 self._movement(item, decides, rule["a_milestone"], own=cover == "ledger")
 
@@ -376,6 +385,19 @@ class Histories:
             quantity=quantity,
             snapshot=nth,
             raw_key="raw",
+        )
+
+    def _pack(self, item: str, system: str) -> None:
+        """The system's item master has a pack of as many as a balance is wrong by."""
+        self.add(
+            "items",
+            item_key=item,
+            system=system,
+            role=system,
+            item_id=item,
+            source_item=item,
+            pack_numerator=10,
+            pack_denominator=1,
         )
 
     def _movement(self, item: str, system: str, state: str, own: bool) -> None:

@@ -61,7 +61,7 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
         "where missing_roles <> '' group by missing_roles"
     )
     assert dict(idle) == {
-        "channel": ["O01", "S08"],
+        "channel": ["O01", "S08", "S08N"],
         "supplier": [
             "F01D",
             "F02D",

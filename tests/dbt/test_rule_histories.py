@@ -32,6 +32,7 @@ REPLACED = {
 """Views of what is told, which the rows of the histories replace."""
 
 FILLED = {
+    "items": "core.dim_items",
     "versions": "core.attribute_versions",
     "movements": "core.inventory_movements",
     "troubles": "reconciliation.feed_troubles",

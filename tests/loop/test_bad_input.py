@@ -47,6 +47,23 @@ def _sync(home: Path, systems: Path, **environment: str) -> subprocess.Completed
     )
 
 
+def test_a_step_that_cannot_do_its_work_says_so_in_words_alone(tmp_path):
+    """Dagster would print where in the code its step failed, twice."""
+    home = tmp_path / "home"
+    home.mkdir()
+    systems = tmp_path / "systems.toml"
+    systems.write_text(
+        '[[systems]]\nname = "drops"\nrole = "supplier"\nconnector = "files"\n'
+        'base_url = "data"\nwrite_mode = "off"\n'
+        '[systems.options]\nmappings = ["lines.mapping.yaml"]\n'
+    )
+    done = _sync(home, systems)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"tallyman: no mapping at {tmp_path}")
+    for word in ("Traceback", "Stack Trace", "dagster"):
+        assert word not in done.stdout + done.stderr
+
+
 def _queried(home: Path, systems: Path, sql: str) -> list[tuple]:
     with published_connection(load_settings(home, systems)) as connection:
         return connection.execute(sql).fetchall()

@@ -157,7 +157,7 @@ def test_live_events_appear_at_their_recorded_time_and_not_before(tmp_path: Path
             "adjustment_in_flight": 1,
             "redated_soon": 1,
         },
-        live_after_seconds=1.5,
+        live_after_seconds=4.0,
         live_spread_seconds=0.1,
     )
     with running_sandbox(tmp_path, settings=settings) as handle:

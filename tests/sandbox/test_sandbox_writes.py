@@ -335,7 +335,7 @@ def start(home: Path) -> tuple[subprocess.Popen[bytes], Reader]:
         cwd=Path(__file__).parents[2],
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (home / "endpoints.json").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)

@@ -306,6 +306,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "writeback.propose",
         "if sent >= PING_PONG_LIMIT:",
         "if False:",
+        "tests/writeback/test_propose.py::test_ping_pong_between_two_values_is_caught_too",
     ),
     Mutant(
         "no_blast_radius_brake",

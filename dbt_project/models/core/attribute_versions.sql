@@ -51,7 +51,12 @@ linked as (
 keyed as (
     select
         *,
-        case when is_additive then document || '|' || target_key else target_key end as object_key
+        -- Of one line there may be several invoice lines, each with a price of its own.
+        case
+            when is_additive then document || '|' || target_key
+            when object_type = 'invoice_line' then record_id || '|' || target_key
+            else target_key
+        end as object_key
     from linked
     where target_key is not null
 ),
@@ -185,8 +190,10 @@ select
     object_type,
     object_key,
     target_key as object_id,
-    case when object_type in ('order_line', 'shipment_line', 'invoice') then target_key end
-        as order_line_id,
+    case
+        when object_type in ('order_line', 'shipment_line', 'invoice', 'invoice_line')
+            then target_key
+    end as order_line_id,
     document,
     field,
     cast(held_value as decimal(18, 6)) as value,

@@ -88,28 +88,8 @@ graces as (
     group by role, milestone
 ),
 
--- By what an item can be miscounted where one unit is taken for another: the size of each unit that
--- a system uses, in base units, as an exact fraction.
-unit_sizes as (
-    select distinct
-        items.item_id,
-        units.numerator * case when units.is_pack then items.pack_numerator else 1 end as numerator,
-        units.denominator * case when units.is_pack then items.pack_denominator else 1 end
-            as denominator
-    from {{ ref('dim_items') }} as items
-    inner join {{ ref('dim_systems') }} as systems
-        on items.system = systems.system
-    inner join {{ ref('units') }} as units
-        on systems.connector = units.connector
-),
-
 factors as (
-    select
-        item_id,
-        list(struct_pack(numerator := numerator, denominator := denominator)) as unit_factors
-    from unit_sizes
-    where numerator <> denominator
-    group by item_id
+    {{ unit_factors_of_items() }}
 ),
 
 parts as (
@@ -185,14 +165,7 @@ parts as (
         judged.location_id,
         judged.residual_quantity as difference_quantity,
         case
-            when
-                list_contains(
-                    list_transform(
-                        factors.unit_factors,
-                        lambda unit: {{ is_whole_number_of('judged.residual_quantity', 'unit') }}
-                    ),
-                    true
-                )
+            when {{ is_whole_units('judged.residual_quantity', 'factors.unit_factors') }}
                 then 'unit_multiple'
             else 'residual'
         end as cause

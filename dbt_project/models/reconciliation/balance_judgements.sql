@@ -18,7 +18,9 @@ with rules as (
             rules.object_type = authorities.object_type
             and rules.a_milestone = authorities.field
             and a_routes.a_system = authorities.a_system
-    where rules.family = 'balance' and coalesce(rules.cover, '') not in ('at_least', 'at_most')
+    where
+        rules.family = 'balance'
+        and coalesce(rules.cover, '') not in ('at_least', 'at_most', 'whole_packs')
 ),
 
 pairs as (

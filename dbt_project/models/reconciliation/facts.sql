@@ -1,42 +1,70 @@
 -- Everything a rule can name: milestones of orders and movements of stock, in one shape.
 {{ config(materialized='view') }}
 
-select
-    event_id as fact_id,
-    system,
-    role,
-    entity,
-    record_id,
-    milestone,
-    ordinal,
-    object_type,
-    object_id,
-    order_id,
-    order_line_id,
-    document,
-    own_document,
-    line_record,
-    party_id,
-    party_reference,
-    item_id,
-    location_id,
-    quantity,
-    occurred_from,
-    occurred_to,
-    redated_from,
-    redated_to,
-    redated_seen_at,
-    promised_at,
-    recorded_from,
-    recorded_to,
-    reversed_from,
-    reversed_to,
-    seen_at,
-    is_first_load,
-    origin,
-    is_echo,
-    raw_key
-from {{ ref('order_events') }}
+with milestones as (
+    select
+        event_id as fact_id,
+        system,
+        role,
+        entity,
+        record_id,
+        milestone,
+        ordinal,
+        object_type,
+        object_id,
+        order_id,
+        order_line_id,
+        document,
+        own_document,
+        line_record,
+        party_id,
+        party_reference,
+        item_id,
+        location_id,
+        quantity,
+        occurred_from,
+        occurred_to,
+        redated_from,
+        redated_to,
+        redated_seen_at,
+        promised_at,
+        recorded_from,
+        recorded_to,
+        reversed_from,
+        reversed_to,
+        seen_at,
+        is_first_load,
+        origin,
+        is_echo,
+        raw_key
+    from {{ ref('order_events') }}
+),
+
+-- Nobody tells that a customer wants a notice of what is sent: it holds since the order was taken.
+wanted_notices as (
+    select
+        milestones.* replace (
+            milestones.fact_id || '/notice_wanted' as fact_id,
+            'notice_wanted' as milestone
+        )
+    from milestones
+    where
+        milestones.milestone = 'captured'
+        and milestones.object_type = 'order_line'
+        and exists (
+            select 1
+            from {{ ref('notice_customers') }} as customers
+            where
+                customers.party_id = milestones.party_id
+                and coalesce(customers.system, '*') in ('*', milestones.system)
+                and coalesce(milestones.occurred_to >= customers.valid_from, true)
+                and coalesce(milestones.occurred_to < customers.valid_to, true)
+        )
+)
+
+select * from milestones
+union all
+select * from wanted_notices
 union all
 select
     movement_id as fact_id,

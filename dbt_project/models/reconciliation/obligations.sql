@@ -85,7 +85,7 @@ priced as (
                 then arisen.document_value
             when arisen.object_type = 'package' then packages.package_value
             -- Of a price, the quantity column holds the difference for one unit.
-            when arisen.field = 'unit_price'
+            when arisen.field in ('unit_price', 'ordered_price')
                 then cast(arisen.quantity as decimal(38, 6)) * terms.ordered_quantity
             else
                 cast(abs(arisen.quantity) as decimal(38, 6))

@@ -7,6 +7,7 @@ with compared as (
         fields.object_type,
         fields.field,
         fields.copy_field,
+        fields.copy_object_type,
         fields.tolerance,
         coalesce(fields.tolerance_percent, 0) as tolerance_percent,
         rules.a_role,
@@ -32,6 +33,7 @@ sides as (
     select
         *,
         field as held_field,
+        object_type as held_object_type,
         cast(null as boolean) as is_authority_field
     from compared
     where copy_field is null
@@ -39,12 +41,13 @@ sides as (
     select
         *,
         unnest([field, copy_field]) as held_field,
+        unnest([object_type, coalesce(copy_object_type, object_type)]) as held_object_type,
         unnest([true, false]) as is_authority_field
     from compared
     where copy_field is not null
 ),
 
-versions as (
+told as (
     select
         sides.*,
         coalesce(
@@ -54,9 +57,9 @@ versions as (
         values_held.object_id,
         values_held.order_line_id,
         case
-            when values_held.object_type in ('shipment_line', 'invoice') then values_held.document
-        end
-            as document,
+            when sides.held_object_type in ('shipment_line', 'invoice', 'invoice_line')
+                then values_held.document
+        end as document,
         values_held.value,
         values_held.valid_from_earliest as changed_from,
         values_held.valid_from_latest as changed_to,
@@ -68,9 +71,36 @@ versions as (
     from sides
     inner join {{ ref('attribute_versions') }} as values_held
         on
-            sides.object_type = values_held.object_type
+            sides.held_object_type = values_held.object_type
             and sides.held_field = values_held.field
             and values_held.system in (sides.a_system, sides.b_system)
+),
+
+-- Of one object there may be several copies, each of which must follow: the price of a line in each
+-- of its invoices.
+several_copies as (
+    select distinct
+        rule_id,
+        a_system,
+        b_system,
+        field,
+        object_id,
+        object_key
+    from told
+    where copy_object_type is not null and not is_authority
+),
+
+versions as (
+    select told.* replace (coalesce(several_copies.object_key, told.object_key) as object_key)
+    from told
+    left join several_copies
+        on
+            told.is_authority
+            and told.rule_id = several_copies.rule_id
+            and told.a_system = several_copies.a_system
+            and told.b_system = several_copies.b_system
+            and told.field = several_copies.field
+            and told.object_id = several_copies.object_id
 ),
 
 -- Most objects always agreed: the rest of the work is for those that ever did not.

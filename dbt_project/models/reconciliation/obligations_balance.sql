@@ -2,7 +2,7 @@
 -- in two snapshots running.
 {{ config(materialized='view') }}
 
-with all_judgements as (
+with compared as (
     select
         rule_id,
         a_system,
@@ -18,6 +18,75 @@ with all_judgements as (
         residual_quantity,
         is_ambiguous
     from {{ ref('balance_judgements') }}
+),
+
+factors as (
+    {{ unit_factors_of_items() }}
+),
+
+-- The rules about whole packs look at the differences that another rule about the same two balances
+-- found.
+pack_rules as (
+    select
+        packs.rule_id,
+        balances.rule_id as compared_rule_id
+    from {{ ref('rules_in_force') }} as packs
+    inner join {{ ref('rules_in_force') }} as balances
+        on
+            packs.family = balances.family
+            and packs.object_type = balances.object_type
+            and packs.a_role = balances.a_role
+            and packs.a_milestone = balances.a_milestone
+            and packs.b_role = balances.b_role
+            and packs.b_milestone = balances.b_milestone
+            and balances.cover is null
+    where packs.cover = 'whole_packs'
+),
+
+-- Nearly no position ever differs by whole packs: the rest is not looked at again.
+in_packs as (
+    select distinct
+        pack_rules.rule_id,
+        pack_rules.compared_rule_id,
+        compared.a_system,
+        compared.b_system,
+        compared.item_id,
+        compared.location_id,
+        factors.unit_factors
+    from compared
+    inner join pack_rules
+        on compared.rule_id = pack_rules.compared_rule_id
+    inner join factors
+        on compared.item_id = factors.item_id
+    where
+        compared.residual_quantity <> 0
+        and {{ is_whole_units('compared.residual_quantity', 'factors.unit_factors') }}
+),
+
+pack_judgements as (
+    select
+        compared.* replace (
+            in_packs.rule_id as rule_id,
+            case
+                when {{ is_whole_units('compared.residual_quantity', 'in_packs.unit_factors') }}
+                    then compared.residual_quantity
+                else 0
+            end as residual_quantity
+        )
+    from compared
+    inner join in_packs
+        on
+            compared.rule_id = in_packs.compared_rule_id
+            and compared.a_system = in_packs.a_system
+            and compared.b_system = in_packs.b_system
+            and compared.item_id = in_packs.item_id
+            and compared.location_id = in_packs.location_id
+),
+
+all_judgements as (
+    select * from compared
+    union all by name
+    select * from pack_judgements
     union all by name
     select * from {{ ref('floor_judgements') }}
     union all by name

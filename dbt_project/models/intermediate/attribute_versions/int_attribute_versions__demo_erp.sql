@@ -143,7 +143,7 @@ billed_prices as (
         'invoice_lines' as entity,
         record_id,
         version_number,
-        'order_line' as object_type,
+        'invoice_line' as object_type,
         'host_line' as link_type,
         doc_no || '/' || position_number as link_key,
         system as link_system,

@@ -2,11 +2,17 @@
 -- and what a unit of an order line costs by our order, by the supplier's answer and by his invoice.
 {% set prices = [
     (
-        'purchase_order_lines', 'ordered_price',
+        'purchase_order_lines', 'ordered_price', 'order_line', 'po_number',
         "coalesce(canonical_status, 'ordered') <> 'cancelled'",
     ),
-    ('acknowledgement_lines', 'acknowledged_price', "canonical_status = 'acknowledged'"),
-    ('invoice_lines', 'billed_price', "canonical_status = 'supplier_invoiced'"),
+    (
+        'acknowledgement_lines', 'acknowledged_price', 'order_line', 'po_number',
+        "canonical_status = 'acknowledged'",
+    ),
+    (
+        'invoice_lines', 'billed_price', 'invoice_line', 'invoice_number',
+        "canonical_status = 'supplier_invoiced'",
+    ),
 ] %}
 
 with shipped as (
@@ -33,17 +39,17 @@ with shipped as (
 ),
 
 prices as (
-    {% for entity, field, condition in prices %}
+    {% for entity, field, object_type, document, condition in prices %}
         select
             system,
             '{{ entity }}' as entity,
             record_id,
             version_number,
-            'order_line' as object_type,
+            '{{ object_type }}' as object_type,
             'order_line' as link_type,
             po_number || '/' || line_number as link_key,
             system as link_system,
-            po_number as document,
+            {{ document }} as document,
             '{{ field }}' as field,
             base_unit_price as value,
             false as is_additive,

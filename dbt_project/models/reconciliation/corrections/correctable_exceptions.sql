@@ -75,6 +75,7 @@ routed as (
 causes as (
     select
         rule_id,
+        family,
         due_at,
         status,
         unnest(list_filter([
@@ -120,8 +121,12 @@ withheld as (
     from effects
     inner join causes
         on effects.cause_rule_id = causes.rule_id and effects.link = causes.link
-    -- A cause that is due and can't be judged yet is no less a cause.
-    where causes.status = 'open' or causes.due_at <= effects.frontier_at
+    -- A cause that is due and can't be judged yet is no less a cause, nor is a difference of
+    -- balances that nothing has confirmed yet.
+    where
+        causes.status = 'open'
+        or causes.due_at <= effects.frontier_at
+        or (causes.family = 'balance' and causes.due_at is null)
     group by effects.obligation_id
 ),
 
