@@ -9,6 +9,7 @@ from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from writeback.clock import Clock
 from writeback.model import Correction
+from writeback.outbox import RETRIED
 from writeback.propose import HOLD_BRAKE, HOLD_PERSON, blank_progress, idempotency_key
 from writeback.states import UNSENT, Event, IllegalTransitionError, State
 from writeback.store import OperationsStore
@@ -208,7 +209,7 @@ def retry(
             "approved_until": now + APPROVAL_LIFETIME,
         }
         store.insert(connection, [row])
-        store.log_decision(connection, key, actor, "retried", comment, now, old.payload_hash)
+        store.log_decision(connection, key, actor, RETRIED, comment, now, old.payload_hash)
         store.log_decision(connection, new_key, actor, "approved", comment, now, old.payload_hash)
     return new_key
 

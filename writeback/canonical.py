@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -61,7 +62,8 @@ def digest(value: Any) -> str:
 
 
 def same_value(left: Any, right: Any) -> bool:
-    """Equal as facts: ``"5.000"`` is 5, None is only None, ``"0042"`` is not ``"42"``."""
+    """Equal as facts: ``"5.000"`` is 5, None is only None, ``"0042"`` is not ``"42"``,
+    nor ``"12E4"`` ``"120000"``."""
     if left is None or right is None:
         return left is None and right is None
     if isinstance(left, bool) or isinstance(right, bool):
@@ -75,6 +77,10 @@ def same_value(left: Any, right: Any) -> bool:
     return left_number is not None and left_number == right_number
 
 
+# What ``Decimal`` takes beyond it occurs in identifiers.
+_PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?")
+
+
 def _canonical_number(value: float | Decimal) -> int | str:
     number = Decimal(repr(value)) if isinstance(value, float) else value
     if not number.is_finite():
@@ -85,10 +91,9 @@ def _canonical_number(value: float | Decimal) -> int | str:
 
 
 def _as_number(value: Any) -> Decimal | None:
-    """A number, or None. Text with a leading zero ("0042") is an identifier, not a number."""
+    """A number, or None: "0042", "12E4" and "1_000" are identifiers, and no plain decimals."""
     text = str(value)
-    digits = text.lstrip("+-")
-    if len(digits) > 1 and digits[0] == "0" and digits[1] != ".":
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(text) is None:
         return None
     try:
         return Decimal(text)

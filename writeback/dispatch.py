@@ -40,7 +40,7 @@ from writeback.decide import Decision, RetrySchedule
 from writeback.model import Correction
 from writeback.periods import period_reason
 from writeback.preconditions import PreconditionUnreadableError, first_broken
-from writeback.propose import HOLD_PERIOD, approval_reason
+from writeback.propose import HOLD_PERIOD, amount, approval_reason
 from writeback.states import Event, State, destination
 from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 
@@ -91,7 +91,6 @@ class DeliveryReport:
     closed_gates: dict[str, str] = field(default_factory=dict)
     open_breakers: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
-    without_target: int = 0
 
     def add(self, other: DeliveryReport) -> None:
         """Take up what another worker of the same call counted."""
@@ -183,7 +182,7 @@ class _Rooms:
 
     def take(self, wanted: int) -> int:
         with self._lock:
-            taken = min(wanted, self._left)
+            taken = max(0, min(wanted, self._left))
             self._left -= taken
             return taken
 
@@ -220,7 +219,7 @@ class _Delivery:
         self.settings = settings
         self.rooms = rooms
         self.report = DeliveryReport()
-        # Until when targets that failed are not asked, as far as this worker learnt it.
+        # Until when targets that failed during the present lease are not asked.
         self.left_alone: dict[str, datetime] = {}
         # The end of the present lease.
         self.deadline = Deadline.after(settings.lease, clock)
@@ -290,6 +289,8 @@ class _Delivery:
     def _lease(self, conditions: Conditions, limit: int, probes: bool) -> list[Correction]:
         # By both clocks: another process takes over by the time of day, which can be set back.
         self.deadline = Deadline.after(self.settings.lease, self.clock)
+        # The store knows what other workers heard of a target since.
+        self.left_alone.clear()
         now = self.clock.now()
         limits: dict[str, int] = {}
         for name in self.writable:
@@ -416,7 +417,8 @@ class _Delivery:
             alone = self._only_approver(correction, now)
             if alone is None:
                 return False
-            reason = f"{alone} agreed; above {self.policy.four_eyes_above:g} a second person must"
+            limit = self.policy.four_eyes_above or 0
+            reason = f"{alone} agreed; above {amount(limit)} a second person must"
         else:
             policy_reason = approval_reason(
                 self.policy, correction.kind, correction.value_at_risk, correction.currency

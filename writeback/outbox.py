@@ -32,6 +32,7 @@ from writeback.states import (
 # A correction that relies on a system whose gate is closed is looked at again after this long.
 GATE_HOLD = timedelta(seconds=60)
 RESPONSE_LIMIT = 4000  # characters of a target's answer kept with an attempt
+RETRIED = "retried"  # the decision about the one that was tried again as its next generation
 UNDO_REQUESTED = "undo_requested"  # the decision of a person who wants a correction taken back
 
 
@@ -372,11 +373,20 @@ class Outbox(Brakes):
         return counted
 
     def new_by_build(self, connection: Connection, builds: int = 30) -> list[int]:
-        """How many corrections each of the latest builds brought that brought any."""
-        created = t.corrections.c.created_at
+        """How many corrections each of the latest builds brought that brought any. What people had
+        tried again came from no build."""
+        c, d = t.corrections.c, t.decisions.c
+        created = c.created_at
+        before_it = c.proposal_key + "-" + sa.cast(c.generation - 1, sa.String)
+        tried_again = (
+            sa.select(sa.literal_column("1"))
+            .select_from(t.decisions)
+            .where(d.correction_key == before_it, d.decision == RETRIED)
+        )
         rows = connection.execute(
             sa.select(sa.func.count())
             .select_from(t.corrections)
+            .where(~sa.exists(tried_again))
             .group_by(created)
             .order_by(created.desc())
             .limit(builds)

@@ -95,17 +95,24 @@ def enqueue(
 
     ``proposals`` have the columns of ``reconciliation.correction_proposals``; JSON columns may be
     text. ``complete=False`` says that they are not all of the build, so that nothing is withdrawn.
+    What an invalid proposal stands for is not withdrawn either: its drift is still there.
     Running it again with the same proposals changes nothing.
     """
     now = clock.now()
     result = EnqueueResult()
     wanted: dict[str, _Proposal] = {}
+    invalid: set[str] = set()
     for row in proposals:
         try:
             proposal = _Proposal.read(row)
         except TallymanError as error:
             name = str(row.get("proposal_key") or row.get("object_id"))
             result.invalid.append((name, str(error)))
+            try:
+                invalid.add(_key_of(row))
+            except TallymanError:
+                # It may stand for any of them.
+                complete = False
             continue
         wanted[proposal.key] = proposal
     with store.write() as connection:
@@ -138,7 +145,7 @@ def enqueue(
         result.new = len(rows)
         result.held = sum(1 for row in rows if row["hold_codes"])
         if complete:
-            result.superseded = _withdraw(store, connection, wanted, now)
+            result.superseded = _withdraw(store, connection, {*wanted, *invalid}, now)
         crash_point("writeback.during_enqueue")
     crash_point("writeback.after_enqueue")
     return result
@@ -164,6 +171,25 @@ _REPEATABLE = frozenset({State.VERIFIED, State.SUPERSEDED, State.MOOT, State.REV
 _RE_EVALUATED = "version_conflict"
 
 
+_IDENTIFYING = ("object_id", "target_system", "kind")
+
+
+def _check_present(row: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if not row.get(name):
+            raise InvalidProposalError(f"a proposal has no {name}: {dict(row)!r}")
+
+
+def _key_of(row: Mapping[str, Any]) -> str:
+    """The key that the models gave a proposal, or that it would have got. Raises TallymanError."""
+    given = row.get("proposal_key")
+    if given:
+        return str(given)
+    _check_present(row, *_IDENTIFYING)
+    new_value, old_value = _json(row.get("new_value")), _json(row.get("old_value"))
+    return proposal_key(row["target_system"], row["object_id"], row["kind"], new_value, old_value)
+
+
 @dataclass(frozen=True)
 class _Proposal:
     """A row of correction_proposals, read and checked."""
@@ -182,9 +208,7 @@ class _Proposal:
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> _Proposal:
-        for name in ("rule_id", "object_id", "target_system", "kind"):
-            if not row.get(name):
-                raise InvalidProposalError(f"a proposal has no {name}: {dict(row)!r}")
+        _check_present(row, "rule_id", *_IDENTIFYING)
         payload = canonical_value(_json(row.get("payload")))
         check_payload(row["kind"], payload)
         old_value = canonical_value(_json(row.get("old_value")))
@@ -201,8 +225,7 @@ class _Proposal:
         value_at_risk = None if value is None else Decimal(str(value))
         frontier_at = _moment(row.get("frontier_at"))
         return cls(
-            key=row.get("proposal_key")
-            or proposal_key(target, object_id, kind, new_value, old_value),
+            key=_key_of(row),
             target_system=target,
             object_id=object_id,
             kind=kind,
@@ -241,9 +264,14 @@ def approval_reason(
     if kind in policy.approval_kinds:
         return f"every {kind} needs approval"
     if value_at_risk is not None and abs(value_at_risk) > Decimal(str(policy.approval_above)):
-        limit = f"{policy.approval_above:g} {currency or ''}".strip()
+        limit = f"{amount(policy.approval_above)} {currency or ''}".strip()
         return f"value at risk {value_at_risk} is above {limit}"
     return None
+
+
+def amount(value: float | Decimal) -> str:
+    """Money as people read it: ``1,000,000``."""
+    return f"{Decimal(str(value)).normalize():,f}"
 
 
 def _holds(proposal: _Proposal, policy: Policy, now: datetime) -> dict[str, str]:
@@ -388,7 +416,7 @@ def _refresh(
 
 
 def _withdraw(
-    store: OperationsStore, connection: Any, wanted: Mapping[str, Any], now: datetime
+    store: OperationsStore, connection: Any, wanted: Collection[str], now: datetime
 ) -> int:
     """Take back what is proposed no more, as long as nothing of it is under way."""
     gone: list[str] = []

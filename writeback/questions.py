@@ -14,7 +14,7 @@ from writeback import tables as t
 from writeback.database import UnknownCorrectionError
 from writeback.model import Attempt, Correction, CorrectionDetail, DecisionRecord
 from writeback.outbox import Outbox, as_correction, as_decision, first_of_its_object, is_one_of
-from writeback.states import State
+from writeback.states import State, state_named
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Questions(Outbox):
         limit: int = 100,
         offset: int = 0,
     ) -> Sequence[Correction]:
-        """Corrections, the newest first."""
+        """Corrections, the newest first. Raises ConfigurationError for an unknown state."""
         asked = {
-            "state": None if state is None else State(state).value,
+            "state": None if state is None else state_named(state).value,
             "object_id": object_id,
             "target_system": target_system,
             "updated_since": updated_since,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from registry.errors import TallymanError
+from registry.errors import ConfigurationError, TallymanError
 
 
 class State(StrEnum):
@@ -95,6 +95,15 @@ NEEDS_A_PERSON = frozenset(
 )
 # Nothing happens to these any more.
 FINAL = frozenset({State.SUPERSEDED, State.REJECTED, State.REVERTED})
+
+
+def state_named(name: str) -> State:
+    """The state of this name; raises ConfigurationError, which says the states."""
+    try:
+        return State(name)
+    except ValueError:
+        known = ", ".join(State)
+        raise ConfigurationError(f"no state '{name}'; there are: {known}") from None
 
 
 class IllegalTransitionError(TallymanError):

@@ -13,7 +13,7 @@ from writeback.allowances import learn, tell
 from writeback.clock import Clock, Rng, new_token
 from writeback.outbox import UNDO_REQUESTED
 from writeback.states import Event
-from writeback.store import AttemptEntry, OperationsStore
+from writeback.store import AttemptEntry, LeaseLostError, OperationsStore
 
 # Longer than any request: until then a second person's undo waits.
 UNDO_LEASE = timedelta(seconds=120)
@@ -37,7 +37,8 @@ def undo(
     The key of the inverse derives from the correction's own, so that repeating an undo whose answer
     got lost has one effect. An outcome that is not OK leaves the state as it was and is written to
     the reason: unknown and retry ask for another undo, refused for a look at the target. Raises
-    UndoError (kill switch, write mode, no target), IllegalTransitionError or LeaseLostError.
+    UndoError (kill switch, write mode, no target), IllegalTransitionError or LeaseLostError
+    (somebody else is at it, or the claim ran out before the answer came: it is in the history).
     """
     if not actor.strip():
         raise UndoError("an undo needs the name of the person who wants it")
@@ -91,17 +92,29 @@ def undo(
         message=outcome.message,
         response=outcome.response,
     )
-    with store.write() as connection:
-        store.log_attempt(connection, correction, correction.attempts, entry)
-        if outcome.result is Result.OK:
-            reason = f"undone by {actor}: {comment}"
-            store.transition(
-                connection, key, Event.UNDO, ended, lease_token=token, state_reason=reason
-            )
-        else:
-            reason = f"undo by {actor}: {outcome.result} ({outcome.code}: {outcome.message})"
-            store.release_claim(connection, key, token, ended, reason)
-        tell(store, connection, correction.target_system, target, ended)
-        crash_point("writeback.during_undo_mark")
+    try:
+        with store.write() as connection:
+            store.log_attempt(connection, correction, correction.attempts, entry)
+            if outcome.result is Result.OK:
+                reason = f"undone by {actor}: {comment}"
+                store.transition(
+                    connection, key, Event.UNDO, ended, lease_token=token, state_reason=reason
+                )
+            else:
+                reason = f"undo by {actor}: {outcome.result} ({outcome.code}: {outcome.message})"
+                store.release_claim(connection, key, token, ended, reason)
+            tell(store, connection, correction.target_system, target, ended)
+            crash_point("writeback.during_undo_mark")
+    except LeaseLostError:
+        # The history must show the request although its claim ran out before the answer came.
+        with store.write() as connection:
+            store.log_attempt(connection, correction, correction.attempts, entry)
+            tell(store, connection, correction.target_system, target, ended)
+            present = store.one(connection, key)
+        raise LeaseLostError(
+            f"the undo of {key} took longer than its claim: the target answered {outcome.result} "
+            f"({outcome.code}), which its history shows, but the correction is '{present.state}' "
+            "by now. Unless that is 'reverted', ask for the undo again: both have one effect"
+        ) from None
     crash_point("writeback.after_undo")
     return outcome

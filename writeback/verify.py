@@ -18,7 +18,8 @@ EXTRACTIONS_BEFORE_UNPROVEN = 2
 @dataclass
 class ProofResult:
     """Counts of one call. ``inconsistent``: verdicts that their own evidence contradicts; they
-    change nothing and point at an error in the models. ``unknown``: no such correction here."""
+    change nothing and point at an error in the models. ``unknown``: no such correction here.
+    ``waiting``: no verdict yet, or somebody is taking the correction back just now."""
 
     verified: int = 0
     unproven: int = 0
@@ -67,6 +68,10 @@ def apply_proofs(
                 continue
             if not _is_consistent(verdict, proof):
                 result.inconsistent += 1
+                continue
+            if correction.lease_until is not None and correction.lease_until > now:
+                # A move would end the claim of an undo that is under way: the next pass proves it.
+                result.waiting += 1
                 continue
             values: dict[str, Any] = {"verified_at": now} if event is Event.PROVE else {}
             store.transition(

@@ -62,14 +62,16 @@ def _agree(question: str, yes: bool) -> None:
 
 
 def _show_before(store: Any, action: str, key: str, consequence: str) -> tuple[str, str]:
-    """Say what is decided about, and what will happen; the whole key and the content's hash."""
+    """Say what is decided about, and what will happen; the whole key and the content's hash, or
+    the one that ``key`` names (KEY@HASH), so that nothing else is approved."""
+    key, _, seen = key.partition("@")
     correction = store.get(key).correction
     say(
         f"{correction.kind} of {correction.object_id} in {correction.target_system}, now "
         f"{correction.state}: {correction.old_value} becomes {correction.new_value}"
     )
     say(f"{action}: {consequence}")
-    return correction.correction_key, correction.payload_hash
+    return correction.correction_key, seen or correction.payload_hash
 
 
 def _decide_for_target(

@@ -15,7 +15,7 @@ from orchestration.cli import app
 from orchestration.corrections import Action, decision_job
 from orchestration.decisions import LOOKS, ON_ONE, ON_TARGETS
 from orchestration.installation import Installation
-from registry.errors import TallymanError
+from registry.errors import ConfigurationError, TallymanError
 from registry.settings import load_settings
 from registry.systems import Policy
 from writeback import tables
@@ -261,3 +261,21 @@ def test_a_forgery_past_the_triggers_is_found(
     assert decided.verify_audit().problem is not None
     result = CliRunner().invoke(app, ["corrections", "audit", "--home", str(home)])
     assert result.exit_code == 1
+
+
+def test_the_command_approves_what_was_shown_and_no_other_content(
+    home: Path, store: OperationsStore
+) -> None:
+    tallyman(home, "corrections", "hold", only(store).correction_key)
+    key, content = only(store).correction_key, only(store).payload_hash
+    with pytest.raises(TallymanError, match="has changed since it was shown"):
+        tallyman(home, "corrections", "approve", f"{key}@0000")
+    assert only(store).state == "awaiting_approval"
+    tallyman(home, "corrections", "approve", f"{key}@{content[:12]}")
+    assert only(store).state == "ready"
+
+
+def test_the_command_says_the_states(home: Path) -> None:
+    result = CliRunner().invoke(app, ["corrections", "list", "--home", str(home), "--state", "foo"])
+    assert isinstance(result.exception, ConfigurationError)
+    assert "no state 'foo'; there are: proposed, awaiting_approval" in str(result.exception)

@@ -363,7 +363,7 @@ def test_a_kind_that_the_world_has_no_means_for_is_refused(small: Reader) -> Non
 def test_what_the_world_has_no_means_for_is_grey_and_says_so(
     world: str, lacks: bool, request: pytest.FixtureRequest
 ) -> None:
-    page = look(request.getfixturevalue(world)).text
+    page = request.getfixturevalue(world).admin.get("/").text
     button = '<button name="kind" value="M7"'
     assert (f'{button} disabled title="This world has no north">' in page) is lacks
     assert (f"{button}>" in page) is not lacks

@@ -185,7 +185,8 @@ def _key(request: CorrectionRequest, undo: bool) -> str:
 
 
 class FakeTarget:
-    """``on_apply`` is called right before each send, for races that a test wants to stage."""
+    """``on_apply`` is called right before each send, and ``on_undo`` before each undo, for races
+    that a test wants to stage."""
 
     kinds = frozenset({"update_quantity", "create_invoice"})
 
@@ -198,6 +199,7 @@ class FakeTarget:
         self.world = world
         self.system = configured or system()
         self.on_apply = on_apply
+        self.on_undo: Callable[[], None] | None = None
         self.reads = 0
         self.unreadable = False
 
@@ -230,6 +232,8 @@ class FakeTarget:
         )
 
     def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
+        if self.on_undo:
+            self.on_undo()
         return self.world.apply(request, undo=True)
 
 

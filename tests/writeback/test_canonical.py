@@ -77,6 +77,13 @@ def test_what_has_no_form_is_refused(value: object) -> None:
         (datetime(2026, 11, 21, 9, tzinfo=UTC), "2026-11-21T09:00:00Z", True),
         (True, "true", True),
         ("0.5", Decimal("0.50"), True),
+        ("+5", 5, True),
+        (Decimal("1E+2"), "100", True),
+        (0.0000001, "0.0000001", True),
+        ("12E4", "120000", False),
+        ("12e4", 120000, False),
+        ("1_000", "1000", False),
+        ("Infinity", "inf", False),
     ],
 )
 def test_same_value(left: object, right: object, same: bool) -> None:

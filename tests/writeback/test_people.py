@@ -16,8 +16,8 @@ from writeback.approval import ApprovalError, approve, reject, retry
 from writeback.dispatch import DeliveryReport, deliver_due
 from writeback.states import IllegalTransitionError
 from writeback.store import LeaseLostError, UnknownCorrectionError
-from writeback.undo import UndoError, undo
-from writeback.verify import apply_proofs
+from writeback.undo import UNDO_LEASE, UndoError, undo
+from writeback.verify import ProofResult, apply_proofs
 
 
 def waiting(engine: Engine) -> str:
@@ -260,7 +260,7 @@ def test_above_the_limit_two_different_people_must_agree_to_the_same_content(
     key = engine.only().correction_key
     approve(engine.store, key, "maria", "")
     assert engine.deliver().held == 1
-    assert engine.only().state_reason == "maria agreed; above 2000 a second person must"
+    assert engine.only().state_reason == "maria agreed; above 2,000 a second person must"
     approve(engine.store, key, "maria", "again")
     assert engine.deliver().held == 1
     approve(engine.store, key, "jonas", "")
@@ -325,3 +325,38 @@ def test_a_pause_between_lease_and_send_stops_the_send_and_an_undo(engine: Engin
             engine.clock,
             random.Random(1),
         )
+
+
+# ---- an undo and what happens meanwhile --------------------------------------------------------
+
+
+def test_a_proof_that_comes_while_it_is_taken_back_waits(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    engine.deliver()
+    proofs = [proof(engine.only().correction_key)]
+    told: list[ProofResult] = []
+    engine.target.on_undo = lambda: told.append(apply_proofs(engine.store, proofs, engine.clock))
+    assert take_back(engine).result is Result.OK
+    assert (told[0].verified, told[0].waiting) == (0, 1)
+    assert engine.states() == ["reverted"]
+
+
+def test_an_undo_that_lost_its_claim_is_logged_and_says_so(engine: Engine) -> None:
+    """Its process stood still for longer than the claim, and then came the proof."""
+    engine.propose(quantity_change())
+    engine.deliver()
+    key = engine.only().correction_key
+
+    def late() -> None:
+        engine.clock.advance(UNDO_LEASE.total_seconds() + 1)
+        assert apply_proofs(engine.store, [proof(key)], engine.clock).verified == 1
+
+    engine.target.on_undo = late
+    with pytest.raises(LeaseLostError, match=r"the target answered ok .*ask for the undo again"):
+        take_back(engine)
+    attempt = engine.store.get(key).attempts[-1]
+    assert (attempt.phase, attempt.result) == ("undo", "ok")
+    engine.target.on_undo = None
+    assert take_back(engine).result is Result.OK
+    assert engine.states() == ["reverted"]
+    assert len(engine.world.effects()) == 2

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from samples import invoice, later, proof, quantity_change
 
 from registry.systems import Policy
+from writeback import tables as t
 from writeback.approval import approve, reject, release_brake, retry
 from writeback.propose import idempotency_key, proposal_key
 from writeback.verify import apply_proofs
@@ -50,8 +51,8 @@ def test_keys_do_not_depend_on_the_rule_but_on_target_object_kind_and_values() -
     ("changes", "reason"),
     [
         ({"needs_approval": True, "approval_reason": "first of its kind"}, "first of its kind"),
-        ({"value_at_risk": "1000.01"}, "above 1000 USD"),
-        ({"value_at_risk": Decimal("-2000")}, "above 1000 USD"),
+        ({"value_at_risk": "1000.01"}, "above 1,000 USD"),
+        ({"value_at_risk": Decimal("-2000")}, "above 1,000 USD"),
         ({"conflict": True}, "contradict"),
     ],
 )
@@ -61,6 +62,12 @@ def test_what_needs_a_person_waits(engine: Engine, changes: dict[str, Any], reas
     assert engine.states() == ["awaiting_approval"]
     assert reason in engine.only().state_reason
     assert engine.deliver().sent == 0
+
+
+def test_a_high_limit_is_told_in_full(engine: Engine) -> None:
+    engine.policy = Policy(approval_above=1_000_000)
+    engine.propose(quantity_change(value_at_risk="1000000.01"))
+    assert "above 1,000,000 USD" in engine.only().state_reason
 
 
 def test_a_kind_on_the_policys_list_waits_even_if_the_rule_forgot(engine: Engine) -> None:
@@ -126,6 +133,21 @@ def test_the_brake_knows_what_is_usual(
     if braked:
         reason = engine.store.list()[0].state_reason
         assert reason == f"{new} new corrections in one build, where {usual} are usual"
+
+
+def test_what_people_try_again_is_no_build_to_the_brake(engine: Engine) -> None:
+    known: list[dict[str, Any]] = []
+    for build in range(5):
+        known += [quantity_change(1000 * build + n) for n in range(1, 41)]
+        engine.propose(*known)
+        engine.clock.advance(300)
+    with engine.store.write() as connection:
+        connection.execute(t.corrections.update().values(state="dead"))
+    for correction in engine.store.list(limit=20):
+        retry(engine.store, correction.correction_key, "maria", "")
+        engine.clock.advance(1)
+    with engine.store.read() as connection:
+        assert engine.store.new_by_build(connection) == [40] * 5
 
 
 def test_releasing_the_brake_spares_what_needs_approval_of_its_own(engine: Engine) -> None:
@@ -296,6 +318,32 @@ def test_a_proposal_that_cannot_be_sent_is_named_and_stops_no_other(
     assert result.new == 1
     ((_, said),) = result.invalid
     assert problem in said
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_proposal_that_became_invalid_withdraws_nothing_of_its_own(
+    engine: Engine, given: bool
+) -> None:
+    """Its drift is still there, whatever is wrong with the row; the others' ended."""
+    row = quantity_change(1)
+    if not given:
+        del row["proposal_key"]
+    engine.propose(row, quantity_change(2))
+    result = engine.propose({**row, "payload": {"order_record": "E500001"}})
+    assert (len(result.invalid), result.superseded) == (1, 1)
+    assert engine.states() == ["ready", "superseded"]
+
+
+@pytest.mark.parametrize("lacks", [{"object_id": None}, {"new_value": float("nan")}])
+def test_an_invalid_proposal_without_a_key_lets_nothing_be_withdrawn(
+    engine: Engine, lacks: dict[str, Any]
+) -> None:
+    """Nobody knows which of the standing ones it is."""
+    engine.propose(quantity_change(1), quantity_change(2))
+    broken = {**quantity_change(1), "proposal_key": None, **lacks}
+    result = engine.propose(broken)
+    assert (len(result.invalid), result.superseded) == (1, 0)
+    assert engine.states() == ["ready", "ready"]
 
 
 def test_lines_of_a_creation_are_checked(engine: Engine) -> None:

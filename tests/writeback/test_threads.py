@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from engine_under_test import Engine
@@ -15,7 +17,14 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import CorrectionRequest
 from writeback import tables as t
-from writeback.dispatch import BREAKER_FAILURES, DeliveryReport, DeliverySettings, deliver_due
+from writeback.brakes import Conditions
+from writeback.dispatch import (
+    BREAKER_FAILURES,
+    DeliveryReport,
+    DeliverySettings,
+    _Rooms,
+    deliver_due,
+)
 
 
 def deliver(engine: Engine, threads: int) -> DeliveryReport:
@@ -133,3 +142,32 @@ def test_an_abandoned_lease_of_a_worker_is_read_like_any(engine: Engine) -> None
     assert (report.abandoned, report.accepted) == (1, 1)
     phases = [entry.phase for entry in engine.store.get(engine.only().correction_key).attempts]
     assert phases == ["lease", "read", "send"]
+
+
+def test_after_a_worker_failed_nobody_takes_what_another_gives_back() -> None:
+    rooms = _Rooms(20)
+    assert rooms.take(10) == 10
+    rooms.close()
+    assert rooms.take(10) == 0
+    rooms.give_back(7)
+    assert rooms.take(10) == 0
+
+
+def test_a_target_that_answered_another_worker_is_left_alone_no_more(engine: Engine) -> None:
+    """This one saw it fail; an answer to another's request closed the breaker since."""
+    engine.propose(*[quantity_change(n) for n in range(1, 13)])
+    engine.world.inject(*["status_503"] * BREAKER_FAILURES)
+    ask = engine.store.conditions
+
+    def answered(systems: Iterable[str]) -> Conditions:
+        with engine.store.write() as connection:
+            failures, _ = engine.store.breaker_in(connection, "erp")
+            if failures >= BREAKER_FAILURES:
+                engine.store.set_breaker(connection, "erp", 0, None)
+        return ask(systems)
+
+    with patch.object(engine.store, "conditions", answered):
+        report = deliver(engine, 1)
+    assert report.accepted == 12 - BREAKER_FAILURES
+    assert report.postponed == BREAKER_FAILURES
+    assert not any("released" in c.state_reason for c in engine.store.list())
