@@ -8,6 +8,7 @@ Kinds and their data (``order``, ``doc_no``, ``wms_order`` name the order in eac
     order_accepted      the same                                           OMS, ERP (books it)
                         backordered: lines that wait for stock             OMS, ERP
                         unanswered: nobody says whether they are reserved  OMS
+                        drop_shipped: lines that a supplier ships          OMS
                         held: the ERP does not book it yet                 ERP
                         ship_to: another address than was ordered          ERP
     lines_reserved      lines (numbers) that had waited for stock          OMS
@@ -54,6 +55,9 @@ Of business processes that not every world tells of (``Settings.processes``):
     purchase_ordered, purchase_acknowledged   purchase, supplier, location, lines, promised_at   ERP
     purchase_arrived    the order's interchange at the supplier            suppliers
     shipment_announced  the same, notice                                   WMS, suppliers
+                        location None: to the customer, tracking           suppliers
+    lines_bought        lines: purchase and its line by order line         ERP
+                        shipped with location None: by the supplier   suppliers, ERP, OMS
     stock_received      also purchase, notice, line                        WMS, ERP
     supplier_invoiced   the same, invoice                                  ERP, suppliers
     transfer_ordered, transfer_shipped, transfer_received

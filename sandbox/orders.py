@@ -216,10 +216,16 @@ class OrderWriter:
         )
         return at
 
-    def accepted(self, order: Order, at: float, backordered: Sequence[int] = ()) -> Event:
+    def accepted(
+        self,
+        order: Order,
+        at: float,
+        backordered: Sequence[int] = (),
+        drop_shipped: Sequence[int] = (),
+    ) -> Event:
         """The OMS, if it has it, has accepted it and tells the ERP.
 
-        ``backordered``: lines that wait for stock.
+        ``backordered``: lines that wait for stock; ``drop_shipped``: that a supplier is to ship.
         """
         oms = at + lag(self.rng, "oms")
         return self.add(
@@ -231,6 +237,7 @@ class OrderWriter:
             po=order.po,
             lines=order.lines,
             **({"backordered": list(backordered)} if backordered else {}),
+            **({"drop_shipped": list(drop_shipped)} if drop_shipped else {}),
         )
 
     def reserved(self, order: Order, at: float, lines: list[int]) -> Event:

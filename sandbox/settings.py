@@ -18,6 +18,7 @@ PROCESSES = (
     "channels",
     "payments",
     "credit",
+    "drop_ship",
 )
 """Business processes that a world may tell of beside order to cash, in this order."""
 

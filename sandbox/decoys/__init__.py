@@ -2,6 +2,7 @@
 
 from sandbox.decoys import (
     correction,
+    drop_shipping,
     finance,
     inventory,
     order,
@@ -22,5 +23,6 @@ DECOYS: tuple[Kind, ...] = (
     *finance.KINDS,
     *inventory.KINDS,
     *supplier.KINDS,
+    *drop_shipping.KINDS,
     *correction.KINDS,
 )

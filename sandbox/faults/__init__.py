@@ -2,6 +2,7 @@
 
 from sandbox.faults import (
     correction,
+    drop_shipping,
     finance,
     identity,
     inventory,
@@ -25,4 +26,5 @@ FAULTS: tuple[Kind, ...] = (
     *schema.KINDS,
     *time.KINDS,
     *correction.KINDS,
+    *drop_shipping.KINDS,
 )

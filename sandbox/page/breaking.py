@@ -138,10 +138,11 @@ def _unsettled(found: Patient) -> bool:
 
 
 def _healthy(truth: OrderTruth, held: Beliefs) -> bool:
-    """One booking that stands as ordered, and nothing cancelled."""
+    """One booking that stands as ordered, nothing cancelled and nothing drop-shipped."""
     return bool(
         held.oms
         and not truth.cancelled
+        and not truth.bought
         and len(held.erp_orders) == 1
         and all(line["cancelled"] is None for line in held.erp_orders[0]["lines"])
         and all(line["cancelledAt"] is None for line in held.oms["lines"])

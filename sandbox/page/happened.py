@@ -39,6 +39,9 @@ def is_real(event: Event) -> bool:
     """Whether an event happened, and is not merely believed by someone."""
     if event.kind in FIGURES_ONLY:
         return False
+    if event.kind == "shipped" and event.data["location"] is None:
+        # From no place of ours: its supplier says what he ships to the customer.
+        return "suppliers" in event.seen
     origin = ORIGIN.get(event.kind)
     if "host_order" in event.data and origin == "oms":
         # The office of a region takes its orders itself, and tells its ERP later.
@@ -57,12 +60,15 @@ def by_column(event: Event) -> Event:
 
 @dataclass(frozen=True)
 class Parcel:
-    """A parcel that left: quantities in eaches by order line; ``complete``: lines it finishes."""
+    """A parcel that left: quantities in eaches by order line; ``complete``: lines it finishes.
+
+    ``location`` is None for what a supplier ships to the customer.
+    """
 
     shipment: str
     tracking: str
     at: float
-    location: str
+    location: str | None
     quantities: dict[int, int]
     complete: frozenset[int]
     seen: dict[str, float]
@@ -76,7 +82,10 @@ class Parcel:
 
 @dataclass(frozen=True)
 class OrderTruth:
-    """One order. ``events``: all of it, heard, invented and yet to come, in order of time."""
+    """One order. ``events``: all of it, heard, invented and yet to come, in order of time.
+
+    ``bought``: the purchase orders by which suppliers ship lines of it to the customer.
+    """
 
     number: str
     now: float
@@ -85,6 +94,7 @@ class OrderTruth:
     prices: dict[int, int]
     items: dict[int, int]
     cancelled: dict[int, Event]
+    bought: dict[int, str]
     parcels: dict[str, Parcel]
 
     def first(self, kind: str) -> Event | None:
@@ -109,6 +119,11 @@ class OrderTruth:
     def all_cancelled(self) -> bool:
         """Whether no line is left."""
         return set(self.lines) <= set(self.cancelled)
+
+    @property
+    def all_bought(self) -> bool:
+        """Whether no line is left for a warehouse."""
+        return set(self.lines) <= set(self.bought)
 
     @property
     def location(self) -> str | None:
@@ -145,6 +160,7 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     prices = {number: line["price"] for number, line in lines.items()}
     items = {number: line["item"] for number, line in lines.items()}
     cancelled: dict[int, Event] = {}
+    bought: dict[int, str] = {}
     parcels: dict[str, Parcel] = {}
     scans: list[Event] = []
     for event in events:
@@ -159,6 +175,8 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
         elif event.kind == "lines_cancelled":
             for line in event.data["lines"]:
                 cancelled.setdefault(line, event)
+        elif event.kind == "lines_bought":
+            bought |= {int(line): purchase for line, (purchase, _) in event.data["lines"].items()}
         elif event.kind == "shipped":
             parcels[event.data["shipment"]] = _parcel(event)
         elif event.kind == "parcel_scanned":
@@ -167,7 +185,7 @@ def order_truth(store: Store, number: str, now: float) -> OrderTruth | None:
     for scan in scans:
         if scan.data["shipment"] in parcels:
             parcels[scan.data["shipment"]].scans.append(scan)
-    return OrderTruth(number, now, events, lines, prices, items, cancelled, parcels)
+    return OrderTruth(number, now, events, lines, prices, items, cancelled, bought, parcels)
 
 
 def _parcel(event: Event) -> Parcel:

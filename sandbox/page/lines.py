@@ -62,6 +62,7 @@ class _Line:
             self._item(),
             self._price(),
             self._cancelled(),
+            self._bought(),
             self._shipped(),
             self._invoiced(),
             self._status(),
@@ -130,7 +131,8 @@ class _Line:
         told = [
             event.seen.get(system)
             for event in self.truth.events
-            if event.kind == kind and event.data["line"] == self.number
+            if event.kind == kind
+            and self.number in (event.data.get("line"), *map(int, event.data.get("lines", ())))
         ]
         return any(when is not None and when > self.truth.now for when in told)
 
@@ -139,7 +141,8 @@ class _Line:
         event = truth.cancelled.get(self.number)
         oms = self.oms["cancelledAt"] if self.oms else None
         erp = self.erp["cancelled"] if self.erp else None
-        wms = self.held.wms is not None and self.held.wms["Status"] == "CANCELED"
+        picking = None if self.number in truth.bought else self.held.wms
+        wms = picking is not None and picking["Status"] == "CANCELED"
         if not (event or oms or erp or wms):
             return None
         true = event.at if event else None
@@ -158,8 +161,20 @@ class _Line:
             row.add("erp", still if left else absent(event.seen.get("erp"), now, "it stands"))
         if wms:
             row.add("wms", Entry("cancelled", PLAIN if event else EXTRA))
-        elif event and self.held.wms and truth.all_cancelled and not left:
+        elif event and picking and truth.all_cancelled and not left:
             row.add("wms", absent(event.seen.get("wms"), now, "it stands"))
+        return row
+
+    def _bought(self) -> Row | None:
+        """The purchase order by which a supplier ships it to the customer."""
+        true = self.truth.bought.get(self.number)
+        if true is None:
+            return None
+        row = Row("Drop-shipped by")
+        row.add("truth", Entry(true))
+        said = self.erp.get("po_no") if self.erp else None
+        coming = self._is_coming("lines_bought", "erp")
+        row.add("erp", valued(said or "–", true, coming))
         return row
 
     def _shipped(self) -> Row | None:
@@ -176,6 +191,8 @@ class _Line:
             ("wms", str(sum(int(qty) for qty, _ in sent)), ", ".join(n for _, n in sent if n)),
             ("erp", figure(posted or 0), "fulfilled"),
         ):
+            if column == "wms" and self.number in truth.bought and not sent:
+                continue
             coming = any(parcel.seen.get(column, 0.0) > truth.now for parcel in parcels)
             entry = valued(said, str(true), coming, note)
             if column == "wms" and true > truth.lines[self.number]["qty"]:
@@ -231,7 +248,7 @@ class _Line:
         if self.erp:
             stat = self.erp["stat"]
             row.add("erp", Entry(f"{stat} {ERP_STATUS.get(stat, '')}".strip()))
-        if self.held.wms:
+        if self.held.wms and self.number not in self.truth.bought:
             row.add("wms", Entry(self.held.wms["Status"]))
         return row
 

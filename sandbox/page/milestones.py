@@ -71,7 +71,11 @@ def order_steps(truth: OrderTruth, held: Beliefs) -> list[Row]:
         if released and not held.wms_orders and not truth.all_cancelled:
             row.add("wms", absent(released.seen.get("wms"), now))
         rows.append(row)
-    elif accepted and not truth.all_cancelled and now - accepted.at > GRACE_SECONDS["O09R"]:
+    elif (
+        accepted
+        and not (truth.all_cancelled or truth.all_bought)
+        and now - accepted.at > GRACE_SECONDS["O09R"]
+    ):
         row = Row("Released")
         row.add("truth", NOT_YET)
         row.add("erp", Entry("still waits", MISSING))
@@ -170,14 +174,15 @@ def _shipped(
 ) -> Row:
     now, true = truth.now, parcel.at if parcel else None
     row = Row("Left the warehouse")
-    row.add("truth", happened(parcel.at) if parcel else NEVER)
+    by_supplier = "shipped by its supplier" if parcel and parcel.location is None else ""
+    row.add("truth", happened(parcel.at, note=by_supplier) if parcel else NEVER)
     for document in documents:
         row.add("wms", dated(wms_moment(document["ShippedMs"]), true, now))
     postings = [doc for doc in held.fulfilments if doc["ship_ref"] == name]
     row.add("erp", *_postings(postings, "ful_no", true, now, "fulfilled once too often"))
     if parcel is None:
         return row
-    if not documents:
+    if not documents and parcel.location is not None:
         row.add("wms", absent(parcel.seen.get("wms"), now))
     if not any(doc["stat"] == "P" for doc in postings):
         row.add("erp", absent(parcel.seen.get("erp"), now, "not fulfilled"))

@@ -168,7 +168,7 @@ def _announced(row: Row, found: Purchase, events: list[Event]) -> None:
         row.add("wms", dated(told, event.at if event else None, found.now, notice["RcptNbr"]))
     known = {notice["RcptNbr"] for notice in found.notices}
     for name, event in by_notice.items():
-        if name not in known and event.data["location"] != THIRD_PARTY:
+        if name not in known and event.data["location"] not in (THIRD_PARTY, None):
             row.add("wms", absent(event.seen.get("wms"), found.now))
 
 
@@ -201,8 +201,17 @@ def _line(found: Purchase, line: dict[str, int]) -> Iterator[Row]:
     came = Counter[int]()
     for event in found.all("stock_received"):
         came[event.data["line"]] += event.data["qty"]
+    if "for" in line:
+        # What goes straight to a customer is never received.
+        for event in found.all("shipment_announced"):
+            came.update({one["line"]: one["qty"] for one in event.data["lines"]})
     true = str(came[number])
-    if found.all("shipment_announced"):
+    if found.all("shipment_announced") and "for" in line:
+        row = Row("Shipped to the customer")
+        row.add("truth", Entry(true))
+        _add_file(row, found, "856", number, true)
+        yield row
+    elif found.all("shipment_announced"):
         row = Row("Announced and received")
         row.add("truth", Entry(true, note="received"))
         on_road = any(
@@ -219,7 +228,7 @@ def _line(found: Purchase, line: dict[str, int]) -> Iterator[Row]:
         yield row
     if found.all("supplier_invoiced"):
         row = Row("Billed")
-        row.add("truth", Entry(true, note="as received"))
+        row.add("truth", Entry(true, note="as shipped" if "for" in line else "as received"))
         if held:
             row.add("erp", valued(figure(held["inv_qty"]), true))
         _add_file(row, found, "810", number, true)

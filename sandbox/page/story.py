@@ -191,7 +191,7 @@ def purchase_story(distributor: Distributor, number: str) -> Story | None:
         f"Purchase order {number}",
         [
             ("Supplier", ordered["supplier"]),
-            ("For", ordered["location"]),
+            ("For", ordered["location"] or f"order {ordered['order']}, drop-shipped"),
             ("Notices", ", ".join(notices) or "–"),
         ],
         purchase_grids(found),

@@ -10,6 +10,7 @@ from itertools import count
 
 from sandbox.catalogue import LOCATIONS, NORTH, THIRD_PARTY, Item, erp_system
 from sandbox.clock import DAY, HOUR
+from sandbox.drop_shipping import NEEDS
 from sandbox.events import Event
 from sandbox.numbers import LIVE_NUMBERS_FROM, Numbers
 from sandbox.orders import OrderWriter
@@ -20,6 +21,7 @@ from sandbox.simulation.carriers import Carrier
 from sandbox.simulation.counts import Counts
 from sandbox.simulation.customers import Customers
 from sandbox.simulation.demand import Demand
+from sandbox.simulation.drop_shipping import DropShipping
 from sandbox.simulation.engine import Engine, Process, Timeline
 from sandbox.simulation.periods import Periods
 from sandbox.simulation.prices import Prices
@@ -84,7 +86,16 @@ class Company:
         finds = max(5, len(items) // 2)
         returns = Returns(self.engine, writer, self.stock) if "returns" in told else None
         customers = Customers(
-            self.engine, writer, self.stock, warehouses, carriers, returns, "credit" in told
+            self.engine,
+            writer,
+            self.stock,
+            warehouses,
+            carriers,
+            returns,
+            "credit" in told,
+            DropShipping(self.engine, writer, items, billing)
+            if told.union(settings.partners).issuperset(NEEDS)
+            else None,
         )
 
         self._open(items, purchasing, sorted(staged, key=lambda event: event.at))

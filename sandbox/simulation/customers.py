@@ -9,9 +9,11 @@ import simpy
 
 from sandbox.catalogue import NORTH, THIRD_PARTY
 from sandbox.clock import HOUR, MINUTE
+from sandbox.drop_shipping import part_of
 from sandbox.events import Event
 from sandbox.orders import LAGS, Order, OrderWriter
 from sandbox.simulation.carriers import Carrier
+from sandbox.simulation.drop_shipping import DropShipping
 from sandbox.simulation.engine import Engine, Process
 from sandbox.simulation.returns import Returns
 from sandbox.simulation.stock import Stock
@@ -53,6 +55,7 @@ class Customers:
         carriers: dict[str, Carrier],
         returns: Returns | None,
         checks_credit: bool = False,
+        drop_shipping: DropShipping | None = None,
     ) -> None:
         self.engine = engine
         self.writer = writer
@@ -61,6 +64,7 @@ class Customers:
         self.carriers = carriers
         self.returns = returns
         self.checks_credit = checks_credit
+        self.drop_shipping = drop_shipping
 
     def order(self, arrivals: Iterable[tuple[int, float]]) -> Process:
         """One order after the other."""
@@ -86,8 +90,9 @@ class Customers:
         yield engine.wait(MINUTE, 20 * MINUTE)
         yield from engine.settles(_ACCEPTANCE)
         held = self.checks_credit and engine.rng.random() < _HELD
-        lacking = self.stock.lacking(order)
-        accepted = writer.accepted(order, engine.now, lacking)
+        dropped = self.drop_shipping.chosen(order) if self.drop_shipping else []
+        lacking = [line for line in self.stock.lacking(order) if line not in dropped]
+        accepted = writer.accepted(order, engine.now, lacking, dropped)
         if held:
             accepted.told[order.erp] = {"held": True}
         engine.tell(accepted)
@@ -98,6 +103,11 @@ class Customers:
             yield from engine.settles(_CANCELLATION)
             self._cancel(order, "oms", "erp")
             return
+        if self.drop_shipping and dropped:
+            self.drop_shipping.buy(order, dropped)
+            order = part_of(order, [row for row in order.lines if row["line"] not in dropped])
+            if not order.lines:
+                return
         yield engine.wait(40 * MINUTE, 12 * HOUR)
         yield self.stock.allocate(order)
         yield from engine.settles(_HANDOVER)

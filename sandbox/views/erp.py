@@ -154,13 +154,13 @@ class ErpView(View):
         number: str,
         doc_no: str,
         ship_ref: str,
-        whs: str,
+        whs: str | None,
         lines: list[tuple[int, Decimal]],
         when: float,
         stamp: float,
         origin: str | None = None,
     ) -> Document:
-        """A new fulfilment with its goods issue movements (601)."""
+        """A new fulfilment with its goods issue movements (601); without ``whs`` there are none."""
         document = {
             "ful_no": number,
             "doc_no": doc_no,
@@ -176,10 +176,12 @@ class ErpView(View):
         }
         self.fulfilments.put(document)
         items = {line["pos"]: line["item_no"] for line in self.orders.edit(doc_no)["lines"]}
-        for pos, qty in lines:
-            self.post_movement(
-                items[pos], whs, "601", -qty, ship_ref, None, when, stamp, origin=origin
-            )
+        # What a supplier ships leaves no warehouse of ours.
+        if whs is not None:
+            for pos, qty in lines:
+                self.post_movement(
+                    items[pos], whs, "601", -qty, ship_ref, None, when, stamp, origin=origin
+                )
         self._after_posting(doc_no, stamp)
         return document
 
@@ -457,6 +459,14 @@ class ErpView(View):
         order["stat"] = RELEASED
         self.touch(self.orders, order, stamp)
 
+    def on_lines_bought(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """A purchase order is raised for lines that its supplier is to ship."""
+        order = self.orders.edit(data["doc_no"])
+        for number, (purchase, position) in data["lines"].items():
+            line = order["lines"][int(number) - 1]
+            line |= {"po_no": purchase, "po_line": position, "po_raised": local_naive(when)}
+        self.touch(self.orders, order, stamp)
+
     def on_lines_cancelled(self, data: dict[str, Any], when: float, stamp: float) -> None:
         self.cancel_lines(data["doc_no"], [number * 10 for number in data["lines"]], when, stamp)
 
@@ -486,7 +496,7 @@ class ErpView(View):
 
     def on_shipped(self, data: dict[str, Any], when: float, stamp: float) -> None:
         lines = [(line["line"] * 10, Decimal(line["qty"])) for line in data["lines"]]
-        whs = ERP_WAREHOUSE[data["location"]]
+        whs = ERP_WAREHOUSE[data["location"]] if data["location"] else None
         self.post_fulfilment(
             data["fulfilment"], data["doc_no"], data["shipment"], whs, lines, when, stamp
         )

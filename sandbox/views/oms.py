@@ -133,6 +133,9 @@ class OmsView(View):
         for line in order["lines"]:
             if line["status"] == "PLACED":
                 line["status"] = "ACCEPTED"
+                # What a supplier ships needs no stock of ours.
+                if line["lineNo"] in data.get("drop_shipped", ()):
+                    continue
                 lacking = line["lineNo"] in data.get("backordered", ())
                 answer = BACKORDERED if lacking else RESERVED
                 reserve(line, ASKED if data.get("unanswered") else answer, when)

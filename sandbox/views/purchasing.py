@@ -45,7 +45,8 @@ class ErpPurchasing(Books):
             {
                 "po_no": data["purchase"],
                 "vend_no": data["supplier"],
-                "whs": ERP_WAREHOUSE[data["location"]],
+                # None: the supplier ships to a customer.
+                "whs": ERP_WAREHOUSE[data["location"]] if data["location"] else None,
                 "stat": ORDERED,
                 "ordered": local_naive(when),
                 "acked": None,
@@ -63,13 +64,18 @@ class ErpPurchasing(Books):
                         "inv_qty": quantity(0),
                         "um": "EA",
                         "prc": price(line["cost"]),
+                        **(
+                            {"so_no": data["doc_no"], "so_pos": line["for"] * 10}
+                            if "for" in line
+                            else {}
+                        ),
                     }
                     for line in data["lines"]
                 ],
             }
         )
 
-        for line in data["lines"]:
+        for line in data["lines"] if data["location"] else ():
             self._on_order(line["item"], data["location"], line["qty"])
 
     def on_purchase_acknowledged(self, data: dict[str, Any], when: float, stamp: float) -> None:

@@ -28,10 +28,10 @@ class SuppliersView(PartnersView):
             for line in data["lines"]
         ]
         head = [
-            ("BEG", "00", "NE", data["purchase"], "", day(when)),
+            ("BEG", "00", "NE" if data["location"] else "DS", data["purchase"], "", day(when)),
             ("CUR", "BY", "USD"),
             ("DTM", "002", day(data["promised_at"])),
-            ("N1", "ST", "DISTRIBUTOR", "92", data["location"]),
+            _ship_to(data),
         ]
         self.write(
             data["supplier"],
@@ -80,8 +80,9 @@ class SuppliersView(PartnersView):
         head = [
             ("BSN", "00", data["notice"], day(when), clock_time(when)),
             ("HL", "1", "", "S"),
+            *([("REF", "CN", data["tracking"])] if "tracking" in data else []),
             ("DTM", "011", day(when)),
-            ("N1", "ST", "DISTRIBUTOR", "92", data["location"]),
+            _ship_to(data),
             ("HL", "2", "1", "O"),
             ("PRF", data["purchase"]),
         ]
@@ -100,6 +101,9 @@ class SuppliersView(PartnersView):
             when,
             [*head, *body, ("CTT", str(2 + len(data["lines"])))],
         )
+
+    def on_shipped(self, data: dict[str, Any], when: float, stamp: float) -> None:
+        """What leaves for a customer is announced by the purchase order."""
 
     def on_supplier_invoiced(self, data: dict[str, Any], when: float, stamp: float) -> None:
         lines = [
@@ -121,6 +125,13 @@ class SuppliersView(PartnersView):
         ]
         segments = [*head, *lines, ("TDS", str(cents)), _total(lines)]
         self.write(data["supplier"], INBOUND, "810", data["purchase"], when, segments)
+
+
+def _ship_to(data: dict[str, Any]) -> tuple[str, ...]:
+    """Our place, by our code, or a customer, whom no code of ours names."""
+    if data["location"]:
+        return "N1", "ST", "DISTRIBUTOR", "92", data["location"]
+    return "N1", "ST", data["customer"]
 
 
 def _money(cents: int) -> str:

@@ -169,7 +169,7 @@ class Histories:
                 self._is_held(case, about["document"], rule["b_role"])
             if name == DISCHARGED:
                 role, milestone = rule["discharged_by"].split("|")[0].split(".")
-                self._fact(role, milestone, case.begun + MINUTE, **about)
+                self._fact(role, milestone, case.begun + min(MINUTE, case.grace), **about)
 
     def _duty(self, case: Case, about: Row) -> None:
         """A, what it requires, and B when it came."""

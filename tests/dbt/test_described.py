@@ -63,8 +63,11 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
     assert dict(idle) == {
         "channel": ["O01", "S08", "S08N"],
         "supplier": [
+            "F01D",
+            "F02D",
             "O08P",
             "O09",
+            "O10D",
             "P01",
             "P02",
             "P02P",
@@ -72,10 +75,14 @@ def test_rules_apply_where_all_their_roles_have_a_system(warehouse: Warehouse) -
             "P03R",
             "P04",
             "P05",
+            "P05D",
             "P05P",
             "P06",
             "P07",
             "P09",
+            "S01D",
+            "S03D",
+            "S07D",
         ],
     }
 

@@ -162,6 +162,8 @@ def test_nothing_is_marked_in_a_healthy_world_with_all_that_there_is(tmp_path: P
     assert [one.title for one in told if one.wrong or one.wrong_beside or one.coming] == []
     titles = {grid.title.split()[0] for one in told for grid in one.grids}
     assert {"Return", "Payments", "Accounting", "Stock", "Steps"} <= titles
+    facts = {row.name for one in told for grid in one.grids for row in grid.rows}
+    assert {"Drop-shipped by", "Shipped to the customer"} <= facts
     speakers = {tuple(one.labels.values()) for one in told}
     assert speakers == {(), ("ERP of the north",), ("Third-party warehouse",)}
     distributor.close()

@@ -20,6 +20,7 @@ def test_worlds_by_name_add_processes_and_partners() -> None:
     full, threepl = read_world("full"), read_world("threepl")
     more: dict[str, Any] = {"processes": PROCESSES, "regions": REGIONS, "carriers": CARRIERS}
     assert full == Settings(partners=("suppliers",), **more)
+    more["processes"] = tuple(process for process in PROCESSES if process != "drop_ship")
     assert threepl == Settings(partners=PARTNERS, **more)
 
 

@@ -1,13 +1,26 @@
 -- The life of every order line: its milestones, where it stands, and what is due next and when.
-with standing_events as (
+with drop_ships as (
+    select distinct order_line_id
+    from {{ ref('order_events') }}
+    where milestone = 'drop_ship_ordered' and reversed_to is null
+),
+
+standing_events as (
     select
         events.*,
         authorities.authoritative_role
     from {{ ref('order_events') }} as events
+    left join drop_ships
+        on events.order_line_id = drop_ships.order_line_id
     left join {{ ref('authorities') }} as authorities
         on
             authorities.object_type = 'order_line'
-            and events.milestone = authorities.field
+            -- Whether it has shipped, somebody else decides of what a supplier ships.
+            and case
+                when events.milestone = 'shipped' and drop_ships.order_line_id is not null
+                    then 'drop_shipped'
+                else events.milestone
+            end = authorities.field
             and events.system = authorities.a_system
     where
         events.object_type = 'order_line'

@@ -51,12 +51,14 @@ shipped_lines as (
     where line_number is not null and po_number is not null
 ),
 
+-- A supplier's parcel carries a purchase order line, and the customer's line that this is bought
+-- for, if it is.
 supplier_packages as (
     select
         system,
         'package' as object_type,
         tracking_number as object_key,
-        'order_line' as target_type,
+        unnest(['order_line', 'purchase_line']) as target_type,
         po_number || '/' || line_number as target_key,
         base_quantity as quantity,
         'packing_list' as method,

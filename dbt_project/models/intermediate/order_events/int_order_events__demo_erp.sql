@@ -27,6 +27,11 @@ order_milestones as (
                             {{ told_milestone('held', 'held') }},
                             {{ told_milestone('validated', 'validated') }}
                         ]
+                end,
+                -- And only what a supplier ships to the customer, of the order to him.
+                case
+                    when bought_at is not null
+                        then [{{ told_milestone('drop_ship_ordered', 'bought') }}]
                 end
             ),
             recursive := true
@@ -70,11 +75,23 @@ orders as (
         milestones.origin,
         milestones.seen_at,
         milestones.is_first_load,
-        milestones.raw_key
+        milestones.raw_key,
+        milestones.purchase_order || '/' || milestones.purchase_line as purchase_key
     from order_milestones as milestones
     left join items
         on milestones.system = items.system and milestones.item_no = items.item_no
     where milestones.occurred_at is not null or milestones.version_number > 1
+),
+
+-- The line of the purchase order knows it, too: what it brings never comes to a place of ours.
+purchases as (
+    select
+        * replace (
+            record_id || '@' || purchase_key as record_id,
+            purchase_key as link_key
+        )
+    from orders
+    where milestone = 'drop_ship_ordered'
 ),
 
 fulfilments as (
@@ -218,7 +235,9 @@ settlements as (
     from {{ ref('stg_demo_erp__settlement_lines') }}
 )
 
-select * from orders
+select * exclude (purchase_key) from orders
+union all by name
+select * exclude (purchase_key) from purchases
 union all by name
 select * from fulfilments
 union all by name

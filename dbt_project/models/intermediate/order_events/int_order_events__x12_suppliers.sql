@@ -207,6 +207,57 @@ dropped_notices as (
     from dropped_lines
 ),
 
+-- Of a purchase order line that is bought for a customer's line, what the supplier says is said of
+-- that line, too: he has it, and he ships it to the customer.
+drop_shipped as (
+    select
+        object_key as purchase_line,
+        min(target_key) as order_line_id
+    from {{ ref('int_object_links') }}
+    where object_type = 'purchase_line' and target_type = 'order_line'
+    group by object_key
+    having min(target_key) = max(target_key)
+),
+
+drop_ship_answers as (
+    select
+        {{ edi_event(
+            'acknowledgement_lines', "'acknowledged'", "'order_line'", 'order_line_id',
+            record_id="record_id || '@' || order_line_id", source_status='status_code',
+            mapping_method='status_mapping_method', document='po_number',
+            own_document='seller_order', line_record='line_number', item='item',
+            quantity='accepted_quantity'
+        ) }}
+    from answer_lines as lines
+    inner join drop_shipped
+        on lines.po_number || '/' || lines.line_number = drop_shipped.purchase_line
+    where canonical_status is not null
+),
+
+{% for relation, version, is_set in [
+    ('notice_lines', 'version_number', "canonical_status <> 'cancelled'"),
+    ('dropped_lines', 'version_number + 0.5', 'false'),
+] %}
+    drop_shipped_{{ relation }} as (
+        select
+            {{ edi_event(
+                'shipment_notice_lines', "'shipped'", "'order_line'", 'order_line_id',
+                is_set=is_set, version=version, source_status='purpose_code',
+                mapping_method='status_mapping_method', document='shipment_number',
+                own_document='shipment_number', line_record='line_number', item='item',
+                quantity='base_quantity',
+                occurred_at='coalesce(least(shipped_to, written_at), written_at)',
+                occurred_from='least(shipped_from, written_from)',
+                occurred_to='least(shipped_to, written_to)',
+                promised_at='expected_to'
+            ) }}
+        from {{ relation }} as lines
+        inner join drop_shipped
+            on lines.po_number || '/' || lines.line_number = drop_shipped.purchase_line
+        where direction = 'inbound' and canonical_status is not null
+    ),
+
+{% endfor %}
 bills as (
     select
         {{ edi_event(
@@ -230,5 +281,11 @@ union all
 select * from notices
 union all
 select * from dropped_notices
+union all
+select * from drop_ship_answers
+union all
+select * from drop_shipped_notice_lines
+union all
+select * from drop_shipped_dropped_lines
 union all
 select * from bills

@@ -1,6 +1,16 @@
 -- Sales order lines as the ERP holds them, one row a version.
-with landed as (
+with told as (
     {{ versions('demo_erp', 'sales_order_lines') }}
+),
+
+-- The release and its warehouse are the document's: a line that a supplier ships has no part in it.
+landed as (
+    select
+        * replace (
+            case when po_no is null then whs end as whs,
+            case when po_no is null then released end as released
+        )
+    from told
 )
 
 select
@@ -28,6 +38,8 @@ select
     landed.can_qty as cancelled_quantity,
     landed.um as uom,
     landed.prc as unit_price,
+    landed.po_no as purchase_order,
+    landed.po_line as purchase_line,
     landed.origin,
     {{ local_instant('landed.entered', 'entered') }},
     {{ local_instant('landed.held', 'held') }},
@@ -35,6 +47,7 @@ select
     {{ local_instant('landed.booked', 'booked') }},
     {{ local_instant('landed.released', 'released') }},
     {{ local_instant('coalesce(landed.line_cancelled, landed.cancelled)', 'cancelled') }},
+    {{ local_instant('landed.po_raised', 'bought') }},
     {{ local_instant('landed.modified', 'updated') }},
     {{ provenance() }}
 from landed
