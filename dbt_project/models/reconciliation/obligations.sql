@@ -100,14 +100,22 @@ priced as (
         on arisen.object_type = packages.object_type and arisen.object_id = packages.object_id
 )
 
+-- A's record is held against each counterpart by itself, so the counterpart is always a part of the
+-- name: one left out while it is the only one would be called anew as soon as a second came.
 select
     {{ identity([
-        'priced.rule_id', 'priced.a_system', 'priced.a_record_id', 'priced.milestone',
-        'priced.ordinal', 'priced.object_id', 'priced.field',
+        'priced.rule_id',
+        'priced.a_system',
+        "priced.a_record_id || coalesce('|' || nullif(priced.b_system, priced.a_system), '')",
+        'priced.milestone',
+        'priced.ordinal',
+        'priced.object_id',
+        'priced.field',
     ]) }} as obligation_id,
     priced.rule_id,
     priced.family,
     priced.a_system,
+    priced.b_system,
     priced.entity,
     priced.a_record_id,
     priced.milestone,
