@@ -46,9 +46,11 @@ class SpoolWriter:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> SpoolWriter:
-        self.folder.mkdir(parents=True)
-        # Tells another process that this folder is not left over from a dead one.
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        # Tells another process that this folder is not left over from a dead one; before there is
+        # a folder, or it would be taken for one.
         self._stack.enter_context(FileLock(str(_lock_path(self.folder))).acquire(timeout=0))
+        self.folder.mkdir()
         return self
 
     def write(self, name: str, table: pa.Table) -> None:
@@ -127,8 +129,12 @@ def read(folder: Path) -> Extracted | None:
 def count_attempt(folder: Path) -> int:
     """Note that landing this extraction is tried; returns how often, this time included."""
     path = folder / _ATTEMPTS
-    number = int(path.read_text(encoding="utf-8")) + 1 if path.exists() else 1
-    path.write_text(str(number), encoding="utf-8")
+    told = path.read_text(encoding="utf-8") if path.exists() else ""
+    # A full disk may have left it empty.
+    number = int(told) + 1 if told.isdecimal() else 1
+    partial = path.with_suffix(".partial")
+    partial.write_text(str(number), encoding="utf-8")
+    partial.replace(path)
     return number
 
 

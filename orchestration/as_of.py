@@ -1,5 +1,5 @@
 """The warehouse as of a past moment: a copy that forgets what was loaded later, built by the same
-models. By what was known then, and by the rules of today."""
+models. By what was known then, and by the rules of the published build."""
 
 from __future__ import annotations
 

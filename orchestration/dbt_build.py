@@ -89,18 +89,35 @@ def parse(settings: Settings) -> Path:
         result = dbtRunner().invoke(["parse", *_arguments(settings)])
     if not result.success:
         raise BuildError(f"the dbt project does not parse: {result.exception}")
+    _parsed_sources(settings).write_text("\n".join(_source_names(settings)), encoding="utf-8")
     return manifest_path(settings)
 
 
 def parsed(settings: Settings) -> Path:
-    """The manifest, parsed again if a file of the project is newer: an edited rule must count."""
-    manifest = manifest_path(settings)
-    if manifest.is_file():
+    """The manifest, parsed again if a file of the project is newer, gone or another one: an edited
+    rule must count, and a model that was taken out must not."""
+    manifest, known = manifest_path(settings), _parsed_sources(settings)
+    if manifest.is_file() and known.is_file():
         at = manifest.stat().st_mtime  # each parse writes it, no build does
-        generated = {settings.dbt_target, settings.dbt_project / "logs"}
-        if all(path.stat().st_mtime <= at for path in _sources(settings.dbt_project, generated)):
+        same = known.read_text(encoding="utf-8").split("\n") == _source_names(settings)
+        if same and all(path.stat().st_mtime <= at for path in _project_sources(settings)):
             return manifest
     return parse(settings)
+
+
+def _parsed_sources(settings: Settings) -> Path:
+    """The names of the files that the kept manifest was parsed from, a line each."""
+    return settings.dbt_target / "parsed_sources.txt"
+
+
+def _source_names(settings: Settings) -> list[str]:
+    return sorted(
+        path.relative_to(settings.dbt_project).as_posix() for path in _project_sources(settings)
+    )
+
+
+def _project_sources(settings: Settings) -> Iterator[Path]:
+    return _sources(settings.dbt_project, {settings.dbt_target, settings.dbt_project / "logs"})
 
 
 def _sources(folder: Path, without: set[Path]) -> Iterator[Path]:

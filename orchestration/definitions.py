@@ -52,16 +52,29 @@ def build_defs(installation: Installation) -> dg.Definitions:
     )
 
 
+def evenly(cadence_seconds: int) -> str:
+    """The cron line with equal steps (in UTC) that is as near to a cadence as one can be without
+    being slower; minutes must divide an hour for that, and hours a day."""
+    minutes = max(1, cadence_seconds // 60)
+    if minutes < 60:
+        return f"*/{max(step for step in _divisors(60) if step <= minutes)} * * * *"
+    hours = max(step for step in _divisors(24) if step <= minutes // 60)
+    return "0 0 * * *" if hours == 24 else f"0 */{hours} * * *"
+
+
+def _divisors(number: int) -> list[int]:
+    return [step for step in range(1, number + 1) if number % step == 0]
+
+
 def build_reconcile_schedule(
     job: UnresolvedAssetJobDefinition, cadence_seconds: int, on: bool
 ) -> dg.ScheduleDefinition:
-    """A pass as often as the fastest system's cadence allows, at most once a minute."""
-    minutes = max(1, cadence_seconds // 60)
+    """A pass as often as the fastest system's cadence wants, at most once a minute."""
 
     @dg.schedule(
         name="reconcile_regularly",
         job=job,
-        cron_schedule=f"*/{min(minutes, 59)} * * * *",
+        cron_schedule=evenly(cadence_seconds),
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )
     def reconcile_regularly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -15,22 +13,17 @@ from orchestration.installation import Installation
 from orchestration.passes import Loop, open_instance
 from orchestration.pretend import pretend_distributor
 from orchestration.scoring import Score, score
-from registry.errors import TallymanError
+from orchestration.whole_runs import RestlessError, opened, pass_rows, proof_delay, warm_up
+from reporting.as_json import write_json
 from reporting.publish import published_connection
 from reporting.summary import build_summary
 
 MAXIMUM_PASSES = 8
 
 
-class DemoError(TallymanError):
-    """The loop did not come to rest."""
-
-    exit_code = 6
-
-
 @dataclass(frozen=True)
 class DemoResult:
-    """``summary`` is what is written as JSON (see docs/demo.md for its shape)."""
+    """``summary`` is what is written as JSON of ``tallyman demo --json``."""
 
     summary: dict[str, Any]
     score: Score
@@ -41,14 +34,6 @@ def _fetch(url: str, key: str) -> list[dict[str, Any]]:
     response = httpx.get(url, timeout=30)
     response.raise_for_status()
     return list(response.json()[key])
-
-
-def _opened(installation: Installation) -> list[tuple[str, str]]:
-    with published_connection(installation.settings) as connection:
-        return connection.execute(
-            "select distinct rule_id, object_id from marts.exceptions "
-            "where status in ('open', 'closed')"
-        ).fetchall()
 
 
 def _fingerprint(installation: Installation) -> Any:
@@ -63,27 +48,12 @@ def _fingerprint(installation: Installation) -> Any:
     return exceptions, installation.store.counts_by_state()
 
 
-def proof_delay(installation: Installation) -> float:
-    """Seconds until the watermark of a new load lies after what was just accepted, also on a clock
-    that tells whole seconds only."""
-    return max(system.settle_seconds for system in installation.registry.systems) + 2
-
-
-def warm_up() -> Thread:
-    """Import Great Expectations beside the first extraction: it costs seconds of one core."""
-    from expectations import gate
-
-    thread = Thread(target=gate.warm_up, name="warm-up", daemon=True)
-    thread.start()
-    return thread
-
-
 def run_demo(
     home: Path, json_path: Path, base_port: int, progress: Any, **options: Any
 ) -> DemoResult:
     """Start the sandbox, run passes until one sends nothing, score, write the JSON.
 
-    Raises DemoError when the loop still sends after MAXIMUM_PASSES passes.
+    Raises RestlessError when the loop still sends after MAXIMUM_PASSES passes.
     """
     started = monotonic()
     progress("starting the pretend distributor")
@@ -104,23 +74,20 @@ def run_demo(
                 # A load that starts within the settle window of what was sent can't prove it yet.
                 sleep(proof_delay(installation))
             else:
-                raise DemoError(
+                raise RestlessError(
                     f"the loop still sends corrections after {MAXIMUM_PASSES} passes: "
                     "look at `tallyman corrections list`"
                 )
         result = score(
             _fetch(f"{handle.urls['admin']}/admin/truth", "faults"),
-            _opened(installation),
+            opened(settings),
             _fetch(f"{handle.urls['admin']}/admin/ledger", "effects"),
         )
         with published_connection(installation.settings) as connection:
             summary = build_summary(connection, installation.all_corrections())
     after = _fingerprint(installation)
     summary["truth"] = result.as_dict()
-    summary["passes"] = [
-        {"seconds": round(p.seconds, 2), "sent": p.sent, "accepted": p.accepted} for p in passes
-    ]
+    summary["passes"] = pass_rows(passes)
     summary["seconds"] = round(monotonic() - started, 1)
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
+    write_json(json_path, summary)
     return DemoResult(summary, result, changed=before != after or any(p.sent for p in passes))

@@ -95,8 +95,6 @@ class Loop:
         started = monotonic()
         try:
             reconciled = self._execute(RECONCILE_JOB)
-        except TallymanError:
-            raise
         except DagsterAssetCheckFailedError as error:
             raise PassFailedError(
                 f"a check of our own models failed, so nothing was published or sent: {error}"

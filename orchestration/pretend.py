@@ -1,4 +1,4 @@
-"""Starting the pretend distributor for demo and dev: the only module that imports the sandbox."""
+"""Starting the pretend distributor for demo and dev, as a process or a thread beside ours."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,9 +9,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from orchestration.demo import DemoError, proof_delay, warm_up
 from orchestration.installation import Installation
 from orchestration.passes import Loop, PassReport, open_instance
+from orchestration.whole_runs import RestlessError, opened, pass_rows, proof_delay, warm_up
 from real.breaks import APPROVAL, BREAKS, CORRECTED, Break, Made
 from real.processes import RealSystemError
 from real.story import CUSTOMERS, Story, Systems, started
@@ -20,6 +19,7 @@ from real.tryton.rpc import TrytonError
 from real.tryton.server import StartError
 from registry.errors import TallymanError
 from registry.settings import PROJECT_ROOT, Settings, load_settings
+from reporting.as_json import write_json
 from reporting.publish import published_connection
 from reporting.summary import WAITS_FOR, build_summary
 
@@ -98,7 +98,7 @@ def run_real(home: Path, json_path: Path, progress: Callable[[str], None]) -> Re
     """Start the systems afresh, tell the story, break it, run passes until one sends nothing and
     leaves nothing to be sent, ask the real systems, score, write the JSON.
 
-    Raises DemoError when the loop still sends after MAXIMUM_PASSES passes, and RealError when a
+    Raises RestlessError when the loop still sends after MAXIMUM_PASSES passes, and RealError when a
     system can't be installed, started or driven.
     """
     folder = home / "real"
@@ -123,7 +123,7 @@ def run_real(home: Path, json_path: Path, progress: Callable[[str], None]) -> Re
                 warm_up()
                 progress("pass 0: nothing is broken yet")
                 loop.run_pass()
-                alarms = sorted(_opened(installation))
+                alarms = sorted(opened(settings))
                 timed("consistent")
                 made = {}
                 for way in BREAKS:
@@ -135,26 +135,23 @@ def run_real(home: Path, json_path: Path, progress: Callable[[str], None]) -> Re
                 timed("reconcile")
             with published_connection(settings) as connection:
                 summary = build_summary(connection, installation.all_corrections())
-            opened = _opened(installation)
+            found = opened(settings)
             verdicts = {
-                way.name: _verdict(way, *made[way.name], summary, opened, systems.story)
+                way.name: _verdict(way, *made[way.name], summary, found, systems.story)
                 for way in BREAKS
             }
     except (RealSystemError, StartError, TrytonError) as error:
         raise RealError(str(error)) from error
     timed("stop")
     known = set().union(*(thing.expected for thing, _ in made.values()))
-    false = sorted(f"{rule} {thing}" for rule, thing in {*opened, *alarms} - known)
+    false = sorted(f"{rule} {thing}" for rule, thing in {*found, *alarms} - known)
     summary["orders"] = len(systems.story.deals)
     summary["consistent"] = {"false": [f"{rule} {thing}" for rule, thing in alarms]}
     summary["breaks"] = _counts(verdicts, false)
-    summary["passes"] = [
-        {"seconds": round(p.seconds, 2), "sent": p.sent, "accepted": p.accepted} for p in passes
-    ]
+    summary["passes"] = pass_rows(passes)
     summary["split_seconds"] = split
     summary["seconds"] = round(monotonic() - began, 1)
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
+    write_json(json_path, summary)
     return RealResult(summary, tuple(_failures(verdicts, false)))
 
 
@@ -174,7 +171,7 @@ def _until_at_rest(
         if is_over and monotonic() - began >= PATIENCE_SECONDS:
             return passes
         sleep(proof_delay(installation))
-    raise DemoError(
+    raise RestlessError(
         f"the loop still sends corrections after {MAXIMUM_PASSES} passes: look at "
         f"`tallyman corrections list --home {installation.settings.home}`"
     )
@@ -190,22 +187,12 @@ def _is_seen_once_only(installation: Installation) -> bool:
     return bool(row and row[0])
 
 
-def _opened(installation: Installation) -> set[tuple[str, str]]:
-    with published_connection(installation.settings) as connection:
-        return set(
-            connection.execute(
-                "select distinct rule_id, object_id from marts.exceptions "
-                "where status in ('open', 'closed')"
-            ).fetchall()
-        )
-
-
 def _verdict(
     way: Break,
     made: Made,
     seconds: float,
     summary: dict[str, Any],
-    opened: set[tuple[str, str]],
+    found: set[tuple[str, str]],
     story: Story,
 ) -> Verdict:
     still = {(row["rule"], row["object"]): row["waits_for"] for row in summary["open_exceptions"]}
@@ -216,7 +203,7 @@ def _verdict(
         outcome=way.outcome,
         kinds=way.kinds,
         expected=tuple(sorted(f"{rule} {thing}" for rule, thing in made.expected)),
-        missing=tuple(sorted(f"{rule} {thing}" for rule, thing in made.expected - opened)),
+        missing=tuple(sorted(f"{rule} {thing}" for rule, thing in made.expected - found)),
         corrected=is_right,
         verified=is_right and not made.expected & set(still),
         waiting=all(still.get(key) == WAITS_FOR["awaiting_approval"] for key in made.expected),

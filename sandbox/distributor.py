@@ -237,6 +237,11 @@ class Distributor:
         self.store.commit()
         self._deliver()
 
+    @property
+    def world(self) -> Settings:
+        """What decides the world's content, as it was when the world was made."""
+        return Settings.of_world(self.store.get("settings"))
+
     def inject(self, name: str, count: int) -> list[dict[str, Any]]:
         """Stage ``count`` more of a kind, overdue as far as its dates can make it.
 
@@ -244,7 +249,7 @@ class Distributor:
         ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
         """
         kind = KINDS[name]
-        settings = Settings.of_world(self.store.get("settings"))
+        settings = self.world
         if missing := kind.missing(settings):
             raise NothingLeftError(
                 f"this world has no {' and no '.join(missing)}: start one that does, "

@@ -24,3 +24,16 @@
         'validated', 'captured', 'acknowledged', 'ordered',
     ]) }}
 {%- endmacro %}
+
+{#
+    A milestone by the columns that tell it: `<told>_at` when it was, `<told>_from` and `<told>_to` when
+    it was written. An element of a list that is unnested into a row a milestone.
+#}
+{% macro told_milestone(milestone, told) -%}
+    struct_pack(
+        milestone := '{{ milestone }}',
+        occurred_at := {{ told }}_at,
+        recorded_from := {{ told }}_from,
+        recorded_to := {{ told }}_to
+    )
+{%- endmacro %}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from reporting import as_json
 
 app = typer.Typer(
     help="Keeps ERP, WMS, OMS, carriers and suppliers telling the same story.",
@@ -51,5 +52,4 @@ def say(message: str) -> None:
 
 def write_json(path: Path | None, content: Any) -> None:
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+        as_json.write_json(path, content)

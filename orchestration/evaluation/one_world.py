@@ -16,7 +16,6 @@ from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
 from orchestration.compiled import Statement, compile_models, keep, kept
 from orchestration.corrections import deliver
-from orchestration.demo import proof_delay
 from orchestration.direct import run_direct_pass
 from orchestration.evaluation.in_process import (
     PretendWorld,
@@ -28,6 +27,7 @@ from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judg
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
 from orchestration.pretend import SandboxError, refusals_told
+from orchestration.whole_runs import RestlessError, proof_delay
 from registry.errors import TallymanError
 from registry.settings import Settings
 from reporting.publish import published_connection
@@ -49,12 +49,6 @@ SOON_SECONDS = 62.0
 """Longer than any system that is asked takes to show what it was told."""
 APPROVER = "evaluation"
 TEMPLATE = "template"
-
-
-class RestlessError(TallymanError):
-    """The loop did not come to rest."""
-
-    exit_code = 6
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,7 @@ class _Pages:
             problem = problem or f"There is no {what} “{wanted}”."
         rows = truth_rows(distributor)
         listed = injected(distributor, rows)
+        world = distributor.world
         html = self.template.render(
             find=find,
             hits=search(distributor, find) if find else [],
@@ -183,6 +184,8 @@ class _Pages:
             purchases=latest_purchases(distributor),
             families=_families(),
             decoys=DECOYS,
+            world=world,
+            elsewhere=any(kind.missing(world) for kind in KINDS.values()),
             labels=_LABELS | (story.labels if story else {}),
             counts={
                 "Orders": len(distributor.oms.orders),

@@ -139,3 +139,24 @@ def assert_log_agrees(query):
             """
         )
         assert disagreeing == []
+
+
+def test_a_count_of_attempts_that_a_full_disk_left_empty_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "attempts").touch()
+    assert [spool.count_attempt(tmp_path) for _ in range(2)] == [1, 2]
+
+
+def test_a_folder_of_the_spool_is_locked_before_it_is_there(
+    settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks for leftovers would take an unlocked one for that of a dead process."""
+    make = Path.mkdir
+
+    def interrupted(folder: Path, *arguments, **options) -> None:
+        make(folder, *arguments, **options)
+        if folder.name == "new":
+            assert list(spool.waiting(settings, "wms")) == []
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with spool.SpoolWriter(settings, "wms", "new", "run") as writer:
+        assert writer.folder.is_dir()

@@ -271,11 +271,15 @@ def _stock(books: Books) -> Violations:
             posted = [moment for twin in by_ref[row["Ref"]] for moment in local(twin["posted"])]
             if not in_time(since, posted, 2 * HOURS):
                 found.add((waits[row["TranType"]], row["Ref"]))
+    packs = {gtin_of_sku[row["Sku"]]: row["CasePack"] for row in books.wms_items}
     for row in books.stock:
         position = (gtin_of_item[row["item_no"]], CANON[row["whs"]])
         name = "@".join(position)
-        if Decimal(row["qoh"]) != erp_ledger[position]:
+        drift = Decimal(row["qoh"]) - erp_ledger[position]
+        if drift:
             found.add(("I01", name))
+        if drift and packs[position[0]] > 1 and drift % packs[position[0]] == 0:
+            found.add(("I10", name))
         if Decimal(row["qblk"]) != erp_blocked[position]:
             found.add(("I06B", name))
         if Decimal(row["qoh"]) < 0:

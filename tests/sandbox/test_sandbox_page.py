@@ -357,6 +357,17 @@ def test_a_kind_that_the_world_has_no_means_for_is_refused(small: Reader) -> Non
     assert small.truth() == before
 
 
+@pytest.mark.parametrize(("world", "lacks"), [("small", True), ("full", False)])
+def test_what_the_world_has_no_means_for_is_grey_and_says_so(
+    world: str, lacks: bool, request: pytest.FixtureRequest
+) -> None:
+    page = request.getfixturevalue(world).admin.get("/").text
+    button = '<button name="kind" value="M7"'
+    assert (f'{button} disabled title="This world has no north">' in page) is lacks
+    assert (f"{button}>" in page) is not lacks
+    assert ("tallyman sandbox up --world full" in page) is lacks
+
+
 def test_an_order_is_broken_as_far_as_its_state_allows(reader_to_break: Reader) -> None:
     reader = reader_to_break
     reader.settle()

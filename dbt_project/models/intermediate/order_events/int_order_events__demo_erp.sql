@@ -16,46 +16,16 @@ order_milestones as (
         unnest(
             list_concat(
                 [
-                    struct_pack(
-                        milestone := 'captured',
-                        occurred_at := entered_at,
-                        recorded_from := entered_from,
-                        recorded_to := entered_to
-                    ),
-                    struct_pack(
-                        milestone := 'accepted',
-                        occurred_at := booked_at,
-                        recorded_from := booked_from,
-                        recorded_to := booked_to
-                    ),
-                    struct_pack(
-                        milestone := 'released',
-                        occurred_at := released_at,
-                        recorded_from := released_from,
-                        recorded_to := released_to
-                    ),
-                    struct_pack(
-                        milestone := 'cancelled',
-                        occurred_at := cancelled_at,
-                        recorded_from := cancelled_from,
-                        recorded_to := cancelled_to
-                    )
+                    {{ told_milestone('captured', 'entered') }},
+                    {{ told_milestone('accepted', 'booked') }},
+                    {{ told_milestone('released', 'released') }},
+                    {{ told_milestone('cancelled', 'cancelled') }}
                 ],
                 -- Only what was ever on credit hold tells of it, and of the check.
                 case
                     when held_at is not null then [
-                            struct_pack(
-                                milestone := 'held',
-                                occurred_at := held_at,
-                                recorded_from := held_from,
-                                recorded_to := held_to
-                            ),
-                            struct_pack(
-                                milestone := 'validated',
-                                occurred_at := validated_at,
-                                recorded_from := validated_from,
-                                recorded_to := validated_to
-                            )
+                            {{ told_milestone('held', 'held') }},
+                            {{ told_milestone('validated', 'validated') }}
                         ]
                 end
             ),

@@ -9,25 +9,10 @@ steps as (
         *,
         unnest(
             list_concat([
-                struct_pack(
-                    milestone := 'captured',
-                    occurred_at := placed_at,
-                    recorded_from := placed_from,
-                    recorded_to := placed_to
-                ),
+                {{ told_milestone('captured', 'placed') }},
                 -- Told by the line that replaces, of the line that it replaces.
-                struct_pack(
-                    milestone := 'replaced',
-                    occurred_at := placed_at,
-                    recorded_from := placed_from,
-                    recorded_to := placed_to
-                ),
-                struct_pack(
-                    milestone := 'accepted',
-                    occurred_at := accepted_at,
-                    recorded_from := accepted_from,
-                    recorded_to := accepted_to
-                ),
+                {{ told_milestone('replaced', 'placed') }},
+                {{ told_milestone('accepted', 'accepted') }},
                 -- These two may be back-dated by whoever writes them: what the record told of
                 -- itself is when it happened; it was written between our last look and its update.
                 struct_pack(

@@ -9,24 +9,9 @@ order_milestones as (
         *,
         unnest(
             [
-                struct_pack(
-                    milestone := 'released',
-                    occurred_at := created_at,
-                    recorded_from := created_from,
-                    recorded_to := created_to
-                ),
-                struct_pack(
-                    milestone := 'picked',
-                    occurred_at := picked_at,
-                    recorded_from := picked_from,
-                    recorded_to := picked_to
-                ),
-                struct_pack(
-                    milestone := 'packed',
-                    occurred_at := packed_at,
-                    recorded_from := packed_from,
-                    recorded_to := packed_to
-                )
+                {{ told_milestone('released', 'created') }},
+                {{ told_milestone('picked', 'picked') }},
+                {{ told_milestone('packed', 'packed') }}
             ],
             recursive := true
         )
@@ -182,18 +167,8 @@ return_milestones as (
         *,
         unnest(
             [
-                struct_pack(
-                    milestone := 'return_authorised',
-                    occurred_at := created_at,
-                    recorded_from := created_from,
-                    recorded_to := created_to
-                ),
-                struct_pack(
-                    milestone := 'return_received',
-                    occurred_at := received_at,
-                    recorded_from := received_from,
-                    recorded_to := received_to
-                )
+                {{ told_milestone('return_authorised', 'created') }},
+                {{ told_milestone('return_received', 'received') }}
             ],
             recursive := true
         )

@@ -50,12 +50,7 @@ delivery_milestones as (
         *,
         unnest(
             [
-                struct_pack(
-                    milestone := 'released',
-                    occurred_at := created_at,
-                    recorded_from := created_from,
-                    recorded_to := created_to
-                ),
+                {{ told_milestone('released', 'created') }},
                 struct_pack(
                     milestone := case
                         when canonical_status is null then 'unmapped' else 'shipped'

@@ -6,30 +6,10 @@ with sale_milestones as (
         *,
         unnest(
             [
-                struct_pack(
-                    milestone := 'captured',
-                    occurred_at := quoted_at,
-                    recorded_from := quoted_from,
-                    recorded_to := quoted_to
-                ),
-                struct_pack(
-                    milestone := 'accepted',
-                    occurred_at := confirmed_at,
-                    recorded_from := confirmed_from,
-                    recorded_to := confirmed_to
-                ),
-                struct_pack(
-                    milestone := 'released',
-                    occurred_at := released_at,
-                    recorded_from := released_from,
-                    recorded_to := released_to
-                ),
-                struct_pack(
-                    milestone := 'cancelled',
-                    occurred_at := cancelled_at,
-                    recorded_from := cancelled_from,
-                    recorded_to := cancelled_to
-                )
+                {{ told_milestone('captured', 'quoted') }},
+                {{ told_milestone('accepted', 'confirmed') }},
+                {{ told_milestone('released', 'released') }},
+                {{ told_milestone('cancelled', 'cancelled') }}
             ],
             recursive := true
         )
@@ -150,30 +130,10 @@ order_milestones as (
         *,
         unnest(
             [
-                struct_pack(
-                    milestone := 'released',
-                    occurred_at := released_at,
-                    recorded_from := released_from,
-                    recorded_to := released_to
-                ),
-                struct_pack(
-                    milestone := 'allocated',
-                    occurred_at := allocated_at,
-                    recorded_from := allocated_from,
-                    recorded_to := allocated_to
-                ),
-                struct_pack(
-                    milestone := 'picked',
-                    occurred_at := picked_at,
-                    recorded_from := picked_from,
-                    recorded_to := picked_to
-                ),
-                struct_pack(
-                    milestone := 'packed',
-                    occurred_at := packed_at,
-                    recorded_from := packed_from,
-                    recorded_to := packed_to
-                )
+                {{ told_milestone('released', 'released') }},
+                {{ told_milestone('allocated', 'allocated') }},
+                {{ told_milestone('picked', 'picked') }},
+                {{ told_milestone('packed', 'packed') }}
             ],
             recursive := true
         )

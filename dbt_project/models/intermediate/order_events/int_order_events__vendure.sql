@@ -4,31 +4,11 @@ with line_milestones as (
         *,
         unnest(
             [
-                struct_pack(
-                    milestone := 'captured',
-                    occurred_at := placed_at,
-                    recorded_from := placed_from,
-                    recorded_to := placed_to
-                ),
+                {{ told_milestone('captured', 'placed') }},
                 -- A shop accepts an order with the money; until then it may still fall through.
-                struct_pack(
-                    milestone := 'accepted',
-                    occurred_at := settled_at,
-                    recorded_from := settled_from,
-                    recorded_to := settled_to
-                ),
-                struct_pack(
-                    milestone := 'cancelled',
-                    occurred_at := cancelled_at,
-                    recorded_from := cancelled_from,
-                    recorded_to := cancelled_to
-                ),
-                struct_pack(
-                    milestone := 'delivered',
-                    occurred_at := delivered_at,
-                    recorded_from := delivered_from,
-                    recorded_to := delivered_to
-                )
+                {{ told_milestone('accepted', 'settled') }},
+                {{ told_milestone('cancelled', 'cancelled') }},
+                {{ told_milestone('delivered', 'delivered') }}
             ],
             recursive := true
         )
