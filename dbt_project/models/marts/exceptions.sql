@@ -12,7 +12,7 @@ select
     exceptions.document,
     exceptions.field,
     exceptions.a_system as system,
-    counterparts.system as counterpart_system,
+    coalesce(exceptions.b_system, counterparts.system) as counterpart_system,
     exceptions.status,
     exceptions.due_at,
     exceptions.opened_at,

@@ -28,8 +28,7 @@ with judged as (
 )
 
 select
-    judged.* exclude (object_type),
-    judged.object_type,
+    judged.*,
     case when judged.status in ('open', 'closed') then judged.due_at end as opened_at,
     case when judged.status = 'closed' then judged.end_to end as closed_at
 from judged

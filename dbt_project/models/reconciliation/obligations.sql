@@ -55,7 +55,7 @@ list_prices as (
     qualify row_number() over (partition by item_id order by role, system) = 1
 ),
 
--- What a package holds is worth the lines in it.
+-- What a package holds is worth the lines in it, whoever told its packing list.
 package_values as (
     select
         links.object_type,
@@ -65,10 +65,10 @@ package_values as (
                 then sum(cast(links.quantity as decimal(38, 6)) * terms.unit_price)
         end as package_value,
         case when count(distinct terms.currency) = 1 then any_value(terms.currency) end as currency
-    from {{ ref('object_links') }} as links
+    from {{ ref('object_link_scopes') }} as links
     inner join {{ ref('order_line_terms') }} as terms
         on links.order_line_id = terms.order_line_id
-    where links.object_type = 'package'
+    where links.scope = '*' and links.object_type = 'package'
     group by links.object_type, links.object_key
 ),
 
@@ -100,14 +100,22 @@ priced as (
         on arisen.object_type = packages.object_type and arisen.object_id = packages.object_id
 )
 
+-- A's record is held against each counterpart by itself, so the counterpart is always a part of the
+-- name: one left out while it is the only one would be called anew as soon as a second came.
 select
     {{ identity([
-        'priced.rule_id', 'priced.a_system', 'priced.a_record_id', 'priced.milestone',
-        'priced.ordinal', 'priced.object_id', 'priced.field',
+        'priced.rule_id',
+        'priced.a_system',
+        "priced.a_record_id || coalesce('|' || nullif(priced.b_system, priced.a_system), '')",
+        'priced.milestone',
+        'priced.ordinal',
+        'priced.object_id',
+        'priced.field',
     ]) }} as obligation_id,
     priced.rule_id,
     priced.family,
     priced.a_system,
+    priced.b_system,
     priced.entity,
     priced.a_record_id,
     priced.milestone,

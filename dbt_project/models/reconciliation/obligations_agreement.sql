@@ -287,6 +287,7 @@ places as (
 select
     disagreements.rule_id,
     disagreements.a_system,
+    disagreements.b_system,
     disagreements.object_key as a_record_id,
     cast(null as varchar) as milestone,
     cast(disagreements.island as integer) as ordinal,

@@ -156,6 +156,7 @@ with_end as (
 select
     with_end.rule_id,
     with_end.a_system,
+    with_end.b_system,
     with_end.copy_record_id as a_record_id,
     with_end.state as milestone,
     cast(row_number() over (

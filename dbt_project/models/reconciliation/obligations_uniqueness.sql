@@ -174,7 +174,9 @@ keyed as (
                 || '|'
                 || case
                     when list_contains(matched_on, 'day')
-                        then cast(cast(timezone('UTC', recorded_from) as date) as varchar)
+                        then cast({{ by_time_zone(
+                            'cast(timezone(time_zone, recorded_from) as date)'
+                        ) }} as varchar)
                     else ''
                 end
                 || '|'
@@ -184,6 +186,9 @@ keyed as (
     from documents
     left join shared_packages
         on documents.package = shared_packages.package
+    -- A day is one of the calendar of who told it.
+    left join {{ ref('dim_systems') }} as systems
+        on documents.a_system = systems.system
     where coalesce(documents.ended_to > documents.recorded_to, true)
 ),
 

@@ -6,17 +6,15 @@ with priced as (
         events.currency,
         events.item_id,
         events.quantity as ordered_quantity,
-        authority.authoritative_role is not null as is_authority,
+        coalesce(events.role = authorities.authoritative_role, false) as is_authority,
         events.recorded_to,
         events.event_id
     from {{ ref('order_events') }} as events
-    left join {{ ref('authority') }} as authority
+    left join {{ ref('authorities') }} as authorities
         on
-            authority.object_type = 'order_line'
-            and authority.field = 'unit_price'
-            and events.role = authority.authoritative_role
-            and authority.region = '*'
-            and authority.valid_to is null
+            authorities.object_type = 'order_line'
+            and authorities.field = 'unit_price'
+            and events.system = authorities.a_system
     where
         events.milestone in ('captured', 'ordered')
         and events.order_line_id is not null

@@ -60,6 +60,8 @@ routed as (
             aimed.rule_id = targets.rule_id
             and aimed.a_system = targets.a_system
             and aimed.target_role = targets.role
+            -- Of several counterparts the one that was compared, if one was.
+            and coalesce(targets.system in (aimed.a_system, aimed.b_system), true)
     inner join {{ ref('correction_kinds') }} as kinds
         on aimed.kind = kinds.kind and aimed.target_role = kinds.target_role
     left join {{ ref('rule_routes') }} as deciders
@@ -67,6 +69,7 @@ routed as (
             aimed.rule_id = deciders.rule_id
             and aimed.a_system = deciders.a_system
             and aimed.authoritative_role = deciders.role
+            and coalesce(deciders.system in (aimed.a_system, aimed.b_system), true)
     where aimed.target_role is distinct from aimed.authoritative_role
 ),
 

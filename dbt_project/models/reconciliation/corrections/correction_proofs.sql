@@ -145,6 +145,10 @@ concerned as (
                 exceptions.own_document,
                 exceptions.order_id
             )
+            -- What another counterpart still holds is not this correction's to end.
+            and coalesce(
+                accepted.target_system in (exceptions.a_system, exceptions.b_system), true
+            )
     where exceptions.status <> 'none'
 ),
 
