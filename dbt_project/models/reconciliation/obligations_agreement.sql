@@ -91,16 +91,19 @@ several_copies as (
 ),
 
 versions as (
+    select * from told
+    where copy_object_type is null or not is_authority
+    union all
     select told.* replace (coalesce(several_copies.object_key, told.object_key) as object_key)
     from told
     left join several_copies
         on
-            told.is_authority
-            and told.rule_id = several_copies.rule_id
+            told.rule_id = several_copies.rule_id
             and told.a_system = several_copies.a_system
             and told.b_system = several_copies.b_system
             and told.field = several_copies.field
             and told.object_id = several_copies.object_id
+    where told.copy_object_type is not null and told.is_authority
 ),
 
 -- Most objects always agreed: the rest of the work is for those that ever did not.
