@@ -90,7 +90,8 @@ class Customers:
         yield engine.wait(MINUTE, 20 * MINUTE)
         yield from engine.settles(_ACCEPTANCE)
         held = self.checks_credit and engine.rng.random() < _HELD
-        dropped = self.drop_shipping.chosen(order) if self.drop_shipping else []
+        # Nobody buys for who may not pay.
+        dropped = self.drop_shipping.chosen(order) if self.drop_shipping and not held else []
         lacking = [line for line in self.stock.lacking(order) if line not in dropped]
         accepted = writer.accepted(order, engine.now, lacking, dropped)
         if held:

@@ -44,8 +44,10 @@ class DropShipping:
         self.billing = billing
 
     def chosen(self, order: Order) -> list[int]:
-        """The numbers of the lines that no warehouse is to ship. Only the home region does that."""
-        if order.location not in LOCATIONS:
+        """The numbers of the lines that no warehouse is to ship. Only the home region does that,
+        and not where the world ends before a supplier has billed: such a line of a released order
+        would have neither a warehouse nor a purchase order."""
+        if order.location not in LOCATIONS or not self.engine.would_settle(sum(_BUY) + _CHAIN):
             return []
         return [
             line["line"]
@@ -61,7 +63,6 @@ class DropShipping:
     def _purchase(self, part: Order) -> Process:
         engine = self.engine
         yield engine.wait(*_BUY)
-        yield from engine.settles(_CHAIN)
         bought = DropShipment(self.writer, part, self.items)
         promised = engine.now + sum(_ANSWER) + sum(_SHIP)
         engine.tell(*bought.order(engine.now, promised), part.events[-1])

@@ -85,8 +85,12 @@ class Engine:
 
         Else wait for ever: in a world that stops, nobody begins what would seem to be late then.
         """
-        if self.now + seconds > self.ends:
+        if not self.would_settle(seconds):
             yield self.env.event()
+
+    def would_settle(self, seconds: float) -> bool:
+        """Whether what takes that long from now is told everywhere before the world ends."""
+        return self.now + seconds <= self.ends
 
     def tell(self, *events: Event) -> None:
         """What has happened, in virtual moments."""

@@ -163,6 +163,27 @@ def moved(events: Iterable[Event], until: float) -> dict[tuple[int, str], int]:
     return totals
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_a_supplier_is_to_ship_is_bought_before_the_world_ends(seed: int) -> None:
+    """Else the line of a released order waits for a warehouse that never hears of it."""
+    events = build_history(healthy(seed, **FULL), NOW).events
+    chosen = {
+        (event.subject, line)
+        for event in events
+        if event.kind == "order_accepted"
+        for line in event.data.get("drop_shipped", ())
+    }
+    bought = {
+        (event.subject, int(line))
+        for event in events
+        if event.kind == "lines_bought"
+        for line in event.data["lines"]
+    }
+    cancelled = {event.subject for event in events if event.kind == "lines_cancelled"}
+    left = {subject for subject, _ in chosen - bought}
+    assert bought and bought <= chosen and left <= cancelled
+
+
 @pytest.mark.parametrize("world", [{}, FULL])
 @pytest.mark.parametrize("seed", range(3))
 def test_units_are_conserved_at_any_time(seed: int, world: dict[str, Any]) -> None:
