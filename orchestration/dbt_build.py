@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,7 +89,7 @@ def parse(settings: Settings) -> Path:
         result = dbtRunner().invoke(["parse", *_arguments(settings)])
     if not result.success:
         raise BuildError(f"the dbt project does not parse: {result.exception}")
-    _parsed_sources(settings).write_text("\n".join(_source_names(settings)), encoding="utf-8")
+    _parsed_sources(settings).write_text(_names(settings, _project_sources(settings)), encoding="utf-8")
     return manifest_path(settings)
 
 
@@ -99,8 +99,9 @@ def parsed(settings: Settings) -> Path:
     manifest, known = manifest_path(settings), _parsed_sources(settings)
     if manifest.is_file() and known.is_file():
         at = manifest.stat().st_mtime  # each parse writes it, no build does
-        same = known.read_text(encoding="utf-8").split("\n") == _source_names(settings)
-        if same and all(path.stat().st_mtime <= at for path in _project_sources(settings)):
+        sources = _project_sources(settings)
+        same = known.read_text(encoding="utf-8") == _names(settings, sources)
+        if same and all(path.stat().st_mtime <= at for path in sources):
             return manifest
     return parse(settings)
 
@@ -110,14 +111,13 @@ def _parsed_sources(settings: Settings) -> Path:
     return settings.dbt_target / "parsed_sources.txt"
 
 
-def _source_names(settings: Settings) -> list[str]:
-    return sorted(
-        path.relative_to(settings.dbt_project).as_posix() for path in _project_sources(settings)
-    )
+def _names(settings: Settings, sources: Sequence[Path]) -> str:
+    return "\n".join(sorted(path.relative_to(settings.dbt_project).as_posix() for path in sources))
 
 
-def _project_sources(settings: Settings) -> Iterator[Path]:
-    return _sources(settings.dbt_project, {settings.dbt_target, settings.dbt_project / "logs"})
+def _project_sources(settings: Settings) -> list[Path]:
+    project = settings.dbt_project
+    return list(_sources(project, {settings.dbt_target, project / "logs"}))
 
 
 def _sources(folder: Path, without: set[Path]) -> Iterator[Path]:

@@ -17,3 +17,8 @@ class WarehouseBusyError(TallymanError):
     """Another process holds the warehouse's lock."""
 
     exit_code = 3
+
+
+def cause_of(error: Exception) -> str:
+    """What a database's driver said, on one line: SQLAlchemy puts the statement around it."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

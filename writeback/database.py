@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from registry.errors import TallymanError
+from registry.errors import TallymanError, cause_of
 from writeback.clock import Clock, SystemClock
 from writeback.migrations import bring_up
 
@@ -58,11 +58,10 @@ class Database:
             with self.write() as connection:
                 bring_up(connection)
         except (sa.exc.ArgumentError, sa.exc.DBAPIError, sqlite3.Error, ImportError) as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise StoreUnreachableError(
-                f"the operations store {_without_password(url)} can't be opened: {cause}. Check "
-                "TALLYMAN_OPERATIONS_URL, that its server is up, that the disk has room and that "
-                "no other program holds it"
+                f"the operations store {_without_password(url)} can't be opened: "
+                f"{cause_of(error)}. Check TALLYMAN_OPERATIONS_URL, that its server is up, that "
+                "the disk has room and that no other program holds it"
             ) from error
 
     def close(self) -> None:

@@ -395,20 +395,21 @@ class Outbox(Brakes):
 
     def applied_later(
         self, connection: Connection, correction: Correction
-    ) -> Sequence[tuple[str, State]]:
-        """(correction key, state) of those of its kind and object that were sent after it and hold
-        or may hold, oldest first: what they did stands on what it did."""
+    ) -> tuple[str, State] | None:
+        """(correction key, state) of the last one of its kind and object that was sent after it and
+        holds or may hold, if any: what that did stands on what this did."""
         c = t.corrections.c
-        rows = connection.execute(
+        row = connection.execute(
             sa.select(c.correction_key, c.state)
             .where(c.object_id == correction.object_id)
             .where(c.target_system == correction.target_system)
             .where(c.kind == correction.kind)
             .where(c.sequence > correction.sequence)
-            .order_by(c.sequence)
-        )
-        holding = IN_FLIGHT | sources(Event.UNDO)
-        return [(row[0], State(row[1])) for row in rows if row[1] in holding]
+            .where(is_one_of(c.state, IN_FLIGHT | sources(Event.UNDO)))
+            .order_by(c.sequence.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else (row[0], State(row[1]))
 
     def asked_back(self, connection: Connection, correction_keys: Iterable[str]) -> set[str]:
         """Those of the corrections that a person wanted undone, whatever came of it."""

@@ -65,7 +65,7 @@ def undo(
         later = store.applied_later(connection, correction)
         if later:
             # The value is theirs by now, and a target without a memory of keys could not tell.
-            last, state = later[-1]
+            last, state = later
             raise UndoError(
                 f"correction {last} ({state}) did the same to {correction.object_id} after "
                 f"{key}: take that one back first"

@@ -11,7 +11,7 @@ import warnings
 # Importing them is what puts the commands into the application, in the order of the help.
 from orchestration.cli import corrections, exports, proofs, reports, running, sandbox  # noqa: F401
 from orchestration.cli.application import app, errors
-from registry.errors import TallymanError
+from registry.errors import TallymanError, cause_of
 
 
 def main() -> None:
@@ -36,11 +36,10 @@ def main() -> None:
     except Exception as error:
         if not _is_trouble_of_a_store(error):
             raise
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         errors.print(
-            f"[red]tallyman:[/red] the operations store gave up: {cause}. What it had confirmed is "
-            "kept: see that its server is up, its disk has room and nobody holds it, and run the "
-            "command again",
+            f"[red]tallyman:[/red] the operations store gave up: {cause_of(error)}. What it had "
+            "confirmed is kept: see that its server is up, its disk has room and nobody holds it, "
+            "and run the command again",
             soft_wrap=True,
         )
         sys.exit(3)
