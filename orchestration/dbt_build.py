@@ -89,7 +89,9 @@ def parse(settings: Settings) -> Path:
         result = dbtRunner().invoke(["parse", *_arguments(settings)])
     if not result.success:
         raise BuildError(f"the dbt project does not parse: {result.exception}")
-    _parsed_sources(settings).write_text(_names(settings, _project_sources(settings)), encoding="utf-8")
+    _parsed_sources(settings).write_text(
+        _names(settings, _project_sources(settings)), encoding="utf-8"
+    )
     return manifest_path(settings)
 
 
