@@ -6,6 +6,7 @@ after, and when. Nothing here asks the engine what it believes, but to compare i
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -90,8 +91,8 @@ def judge(
             if moved_on and engine_time(applied) > engine_time(moved_on) + LONGEST_OLD_READ:
                 late = engine_time(applied) - engine_time(moved_on)
                 broken("false", correction, f"applied {late:.0f} s after its source moved on")
-            by_hand = people.done.get((DONE_BY_HAND, correction.object_id))
-            if by_hand:
+            by_hand = DONE_BY_HAND in people.touched(correction.object_id)
+            if by_hand and _stood_beside_a_persons(effect, undone, ledger):
                 broken("doubled", correction, "a person had done it already, or did it again")
         if people.touched(correction.object_id) or (
             correction.object_id in moved and _gave_way(correction, effects)
@@ -132,6 +133,21 @@ def _compare_states(
             verdict.overtaken += 1
         else:
             broken("disagrees", correction, "the ledger knows an effect of it")
+
+
+def _stood_beside_a_persons(
+    effect: Effect, undone: Sequence[Effect], ledger: Sequence[Effect]
+) -> bool:
+    """Whether a document of ours stood at the same time as the one of the same fact that a person
+    made. Once ours is taken back, a person may make it anew: chaos seed 3 once did."""
+    taken_back = undone[0]["seq"] if undone else math.inf
+    return any(
+        row["seq"] < taken_back
+        for row in ledger
+        if row["idempotency_key"] is None
+        and row["kind"] == effect["kind"]
+        and row["after"]["ship_ref"] == effect["after"]["ship_ref"]
+    )
 
 
 def _settled_well(correction: Correction, effects: Sequence[Effect]) -> bool:

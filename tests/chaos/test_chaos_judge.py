@@ -111,11 +111,52 @@ def test_an_effect_long_after_its_source_moved_on_is_false(correction: Correctio
     assert names(verdict_of(correction, told, people=people)) == set()
 
 
-def test_what_a_person_did_by_hand_and_we_too_is_doubled(correction: Correction) -> None:
+INVOICE = {
+    **PROPOSAL,
+    "kind": "create_invoice",
+    "payload": {
+        "order_record": "E1",
+        "document": "SHP-1",
+        "lines": [{"line_record": "10", "quantity": "4"}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "broken"),
+    [
+        (("person", "ours"), {"doubled"}),
+        (("ours", "person"), {"doubled"}),
+        (("ours", "person", "undo"), {"doubled"}),
+        (("person", "ours", "undo"), {"doubled"}),
+        (("ours", "undo", "person"), set()),
+    ],
+)
+def test_a_document_beside_the_one_that_a_person_made_is_doubled(
+    order: tuple[str, ...], broken: set[str]
+) -> None:
+    store = OperationsStore("sqlite://")
+    enqueue(store, [INVOICE], Policy(), SystemClock())
+    state = State.REVERTED if "undo" in order else State.VERIFIED
+    invoiced = replace(store.list()[0], state=state)
+    key = invoiced.idempotency_key
+    keys = {"person": None, "ours": key, "undo": f"{key}-undo"}
+    document = {"ship_ref": "SHP-1"}
+    ledger = [
+        {
+            "seq": seq,
+            "kind": f"POST /api/invoices{'/{inv_no}/void' if who == 'undo' else ''}",
+            "idempotency_key": keys[who],
+            "applied_at": APPLIED_AT,
+            "before": document if who == "undo" else None,
+            "after": document,
+        }
+        for seq, who in enumerate(order)
+    ]
     people = People({})
     people.done[DONE_BY_HAND, "line"] = MOMENT
-    told = effect(correction.idempotency_key)
-    assert names(verdict_of(correction, told, people=people)) == {"doubled"}
+    verdict = judge([invoiced], {"line": INVOICE}, ledger, people, lambda real: real)
+    assert names(verdict) == broken
 
 
 def test_who_was_overtaken_by_a_person_after_its_effect_is_counted(correction: Correction) -> None:
