@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import clock
-from sandbox.catalogue import SUPPLIERS, Item, draw_items
+from sandbox.catalogue import LOCATIONS, SUPPLIERS, Item, draw_items, wms_sku
 from sandbox.disturbances import EVENT_KINDS, Behaviour, Disturbances
 from sandbox.drops import DropBox
 from sandbox.events import Event
 from sandbox.inbox import Inbox
 from sandbox.mailbox import Mailbox, folders_of
 from sandbox.numbers import Numbers
-from sandbox.scene import NothingLeftError, Scene
+from sandbox.scene import NothingLeftError, Scene, position_key
 from sandbox.settings import Settings
 from sandbox.simulation.company import Company
 from sandbox.store import Store
@@ -258,14 +258,39 @@ class Distributor:
         now = clock.now()
         rng = random.Random(f"{self.settings.seed}:inject:{self.store.get('injected') or 0}")
         live = live_moments(rng, self.settings, now)
-        scene = Scene(rng, self.numbers, self.items, now, live, set(self._used))
+        free = self._free_units()
+        scene = Scene(rng, self.numbers, self.items, now, live, set(self._used), dict(free))
         rows = [stage_one(scene, kind, settings, late=True) for _ in range(count)]
         self.store.begin()
         self.store.set("injected", (self.store.get("injected") or 0) + 1)
         self._used = scene.used
         self.store.set("used", sorted(self._used))
+        self._note_taken(free, scene.free or {})
         self.happen(scene.all_events(), rows, now)
         return rows
+
+    def _free_units(self) -> dict[str, int]:
+        """Units of each position of the warehouses that orders injected now may take.
+
+        Those that earlier ones took are told by the warehouse only later, so they count as taken
+        for good.
+        """
+        taken = self.store.get("taken") or {}
+        free = {}
+        for item in self.items:
+            for location in LOCATIONS:
+                position = self.wms.inventory.edit(f"{wms_sku(item.number)}@{location}")
+                key = position_key((item.number, location))
+                promised = position["Allocated"] + position["Damaged"] + taken.get(key, 0)
+                free[key] = position["OnHand"] - promised
+        return free
+
+    def _note_taken(self, before: dict[str, int], after: dict[str, int]) -> None:
+        taken = self.store.get("taken") or {}
+        for key, units in after.items():
+            if units != before[key]:
+                taken[key] = taken.get(key, 0) + before[key] - units
+        self.store.set("taken", taken)
 
     def use_up(self, behaviour: Behaviour) -> None:
         """A target treats no other write in this way."""

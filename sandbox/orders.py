@@ -14,6 +14,8 @@ from sandbox.events import Event
 from sandbox.numbers import Numbers
 
 Line = dict[str, Any]
+Position = tuple[int, str]
+"""An item's number and a location."""
 
 ORIGIN_ZONE = {
     "EAST": "America/New_York",
@@ -105,7 +107,7 @@ class Order:
         """The events of a kind."""
         return [event for event in self.events if event.kind == kind]
 
-    def positions(self) -> set[tuple[int, str]]:
+    def positions(self) -> set[Position]:
         """The stock positions that it touches."""
         return {(line["item"], self.location) for line in self.lines}
 

@@ -13,7 +13,10 @@ from sandbox.clock import DAY, HOUR, is_shown_twice
 from sandbox.disturbances import FEED_DISTURBED, TARGET_BEHAVES
 from sandbox.events import Event
 from sandbox.numbers import Numbers
-from sandbox.orders import Order, OrderWriter, Shipment
+from sandbox.orders import Order, OrderWriter, Position, Shipment
+
+_MOST_TAKEN = 80
+"""Eaches; no kind takes as many from a free position."""
 
 OLD = "old"
 """Placed long enough ago for a whole life, with every deadline passed."""
@@ -33,7 +36,8 @@ class Scene:
     """The stage. ``slots`` holds order numbers and moments reserved by age; empty: take new ones.
 
     ``used`` remembers items and stock positions that a fault has spoilt, so that no two faults
-    meet on one.
+    meet on one. ``free``: units of each position that orders may still take; None: those who make
+    the history see to it that there are enough.
     """
 
     rng: random.Random
@@ -42,6 +46,7 @@ class Scene:
     now: float
     live: Callable[[], float]
     used: set[str]
+    free: dict[str, int] | None = None
     slots: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -66,11 +71,25 @@ class Scene:
             placed = self.now - self.rng.uniform(shortest, min(longest, 3 * shortest))
         order = self.write.start(number, line_count, like, in_cases)
         for _ in range(50):
-            if not self.used.intersection(map(position_key, order.positions())):
+            if self._can_be_had(order):
                 break
             order = self.write.start(number, line_count, like, in_cases)
+        if self.free is not None:
+            for position, qty in _demand(order):
+                key = position_key(position)
+                self.free[key] = self.free.get(key, 0) - qty
         self.orders.append(order)
         return order, placed
+
+    def _can_be_had(self, order: Order) -> bool:
+        """Whether no fault has spoilt a position of it, and each holds enough; twice, as a kind may
+        order the like of it."""
+        if self.used.intersection(map(position_key, order.positions())):
+            return False
+        return all(self._holds(position, 2 * qty) for position, qty in _demand(order))
+
+    def _holds(self, position: Position, qty: int) -> bool:
+        return self.free is None or self.free.get(position_key(position), 0) >= qty
 
     def item(self, number: int) -> Item:
         """An item by its number."""
@@ -123,6 +142,7 @@ class Scene:
             for places in permutations(LOCATIONS, count)
             if not item.eaches_only
             and not any(position_key((item.number, place)) in touched for place in places)
+            and all(self._holds((item.number, place), _MOST_TAKEN) for place in places)
         ]
         if not free:
             raise NothingLeftError("every stock position already has a fault")
@@ -186,9 +206,14 @@ def told_once(moment: float) -> float:
     return moment - 4 * HOUR if ambiguous else moment
 
 
-def position_key(position: tuple[int, str]) -> str:
+def position_key(position: Position) -> str:
     """How a stock position is remembered as used."""
     return f"{position[0]}@{position[1]}"
+
+
+def _demand(order: Order) -> list[tuple[Position, int]]:
+    """The position of each line, and its eaches."""
+    return [((line["item"], order.location), line["qty"]) for line in order.lines]
 
 
 def keys_of(order: Order, parcel: Shipment | None = None) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from sandbox.catalogue import (
 )
 from sandbox.distributor import Distributor
 from sandbox.events import Event
+from sandbox.orders import Position
 from sandbox.page.beliefs import figure
 from sandbox.page.cells import COMING, MISSING, Entry, Grid, Row, valued
 from sandbox.page.happened import ALIKE, is_real
 from sandbox.page.thirdparty import advised
-from sandbox.simulation.stock import MOVING, Position, moves_of
+from sandbox.simulation.stock import MOVING, moves_of
 from sandbox.store import Store
 from sandbox.truth import GRACE_SECONDS
 from sandbox.views.thirdparty import ThirdPartyView

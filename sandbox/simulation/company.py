@@ -13,7 +13,7 @@ from sandbox.clock import DAY, HOUR
 from sandbox.drop_shipping import NEEDS
 from sandbox.events import Event
 from sandbox.numbers import LIVE_NUMBERS_FROM, Numbers
-from sandbox.orders import OrderWriter
+from sandbox.orders import OrderWriter, Position
 from sandbox.settings import Settings
 from sandbox.simulation.advices import Advices
 from sandbox.simulation.billing import Billing
@@ -27,7 +27,7 @@ from sandbox.simulation.periods import Periods
 from sandbox.simulation.prices import Prices
 from sandbox.simulation.purchasing import Purchasing, receipt
 from sandbox.simulation.returns import Returns
-from sandbox.simulation.stock import Position, Stock, moves_of
+from sandbox.simulation.stock import Stock, moves_of
 from sandbox.simulation.transfers import Transfers
 from sandbox.simulation.warehouse import Warehouse
 

@@ -9,9 +9,9 @@ from sandbox.catalogue import Item, erp_system, supplier_of, warehouse_system
 from sandbox.clock import HOUR, MINUTE
 from sandbox.events import Event
 from sandbox.numbers import Numbers
-from sandbox.orders import LAGS, lag
+from sandbox.orders import LAGS, Position, lag
 from sandbox.simulation.engine import Engine, Process
-from sandbox.simulation.stock import SAFETY, Position, Stock
+from sandbox.simulation.stock import SAFETY, Stock
 
 RECEIPT_SETTLES = LAGS["wms"][1] + LAGS["erp_stock"][1]
 

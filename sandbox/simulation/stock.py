@@ -9,11 +9,8 @@ from typing import Any
 import simpy
 
 from sandbox.events import Event
-from sandbox.orders import Order
+from sandbox.orders import Order, Position
 from sandbox.simulation.engine import Engine, Process
-
-Position = tuple[int, str]
-"""An item's number and a location."""
 
 SAFETY = 60
 """Units of each position that are not promised, so that no system's lag shows less than none."""

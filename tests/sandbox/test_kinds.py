@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from sandbox import clock
 from sandbox.clock import iso_utc, now
 from sandbox.distributor import Distributor
 from sandbox.kinds import catalogue
@@ -106,3 +108,29 @@ def test_what_a_partner_hides_is_no_fault_to_be_found():
     kind, settings = KINDS["F6"], read_world("full")
     assert kind.hidden(settings) is None
     assert "third party" in (kind.hidden(read_world("threepl")) or "")
+
+
+def test_what_is_injected_late_never_takes_units_that_others_were_promised(tmp_path):
+    """World 9001 did: two injected orders for cases left less on hand than was allocated."""
+    miscount = "I5"
+    staged = [
+        name
+        for name, kind in KINDS.items()
+        if kind.whole_feed is None and not (kind.undated and kind.mixed) and name != miscount
+    ]
+    settings = Settings(seed=1, orders=300, items=80, faults_per_kind=0, decoys_per_kind=0)
+    with clock.skips_forgotten():
+        distributor = Distributor(tmp_path, settings)
+        for name in staged * 6:
+            with suppress(NothingLeftError):
+                distributor.inject(name, 1)
+        clock.skip(3 * clock.DAY)
+        distributor.advance()
+        held = distributor.wms.inventory
+        short = [
+            position
+            for position in map(held.edit, held.ids())
+            if position["OnHand"] < position["Allocated"] + position["Damaged"]
+        ]
+        distributor.close()
+    assert short == []
