@@ -224,3 +224,15 @@ def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
         started_at="2026-02-01 08:00:00+00",
     )
     assert judge(built, registry).failures == ()
+
+
+def test_a_clock_that_once_stepped_back_is_history(built, registry) -> None:
+    """Two milliseconds back, once: the log keeps that row for ever, the gate must not."""
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x0",
+        started_at="2026-02-01 08:00:00.002+00",
+        ended_at="2026-02-01 08:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
