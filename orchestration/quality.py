@@ -14,8 +14,8 @@ GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
 
 
 def await_judgement(installation: Installation, build_id: str) -> None:
-    """For whoever has built: no verdict on the build before counts any more, so that a pass that
-    dies before its gate has spoken stops corrections."""
+    """For whoever begins a load or has built: no verdict from before counts any more, so that a
+    pass that dies before its gate has spoken, wherever, stops corrections."""
     installation.store.open_gates(build_id, _systems(installation))
 
 
