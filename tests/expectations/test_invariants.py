@@ -26,6 +26,12 @@ GOOD: dict[str, dict[str, tuple[str, Any]]] = {
         "quarantined": ("bigint", 3),
         "clock_uncertainty_seconds": ("double", 0.5),
     },
+    "intermediate.int_refused_records": {
+        "system": ("varchar", "wms"),
+        "entity": ("varchar", "items"),
+        "settled_at": ("timestamptz", None),
+        "raw_key": ("varchar", "wms|A0001|hash|x1"),
+    },
     "core.order_events": {
         "system": ("varchar", "wms"),
         "record_id": ("varchar", "SHP-1/1"),
@@ -167,7 +173,7 @@ def add(connection: duckdb.DuckDBPyConnection, table: str, **changes: Any) -> No
 @pytest.fixture
 def built(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("drop schema landing cascade")
-    for schema in ("landing", "core", "marts"):
+    for schema in ("landing", "intermediate", "core", "marts"):
         connection.execute(f"create schema {schema}")
     for table, columns in GOOD.items():
         described = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
@@ -234,5 +240,41 @@ def test_a_clock_that_once_stepped_back_is_history(built, registry) -> None:
         extraction_id="x0",
         started_at="2026-02-01 08:00:00.002+00",
         ended_at="2026-02-01 08:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
+
+
+def refused(connection: duckdb.DuckDBPyConnection, settled: int) -> None:
+    """An extraction that refused all of 500 rows, of which some are settled, and one that read
+    nothing after it."""
+    times = {"started_at": T2, "ended_at": T2}
+    add(connection, "landing.extractions", extraction_id="x2", records=0, quarantined=500, **times)
+    connection.execute(
+        "insert into intermediate.int_refused_records by name select 'wms' as system, "
+        "'items' as entity, case when number < $1 then $2::timestamptz end as settled_at, "
+        "'wms|A' || number || '|hash|x2' as raw_key from range(500) as numbers (number)",
+        [settled, T3],
+    )
+    times = {"started_at": T3, "ended_at": T3}
+    add(connection, "landing.extractions", extraction_id="x3", records=0, quarantined=0, **times)
+
+
+@pytest.mark.parametrize(("settled", "stops"), [(0, True), (200, True), (498, False)])
+def test_refused_rows_stop_until_most_of_them_are_settled(built, registry, settled, stops) -> None:
+    refused(built, settled)
+    found = [f.expectation for f in judge(built, registry).failures]
+    assert found == (["few_rows_are_refused"] if stops else [])
+
+
+def test_refused_rows_stop_until_good_ones_are_told(built, registry) -> None:
+    refused(built, settled=0)
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x4",
+        records=500,
+        quarantined=0,
+        started_at="2026-03-06 09:00:00+00",
+        ended_at="2026-03-06 09:00:00+00",
     )
     assert judge(built, registry).failures == ()
