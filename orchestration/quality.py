@@ -27,7 +27,13 @@ def judge(installation: Installation, build_id: str, plain: bool = False) -> Gat
     store = installation.store
     try:
         with warehouse(installation.settings) as connection:
-            report = run_gate(connection, installation.registry, build_id, plain=plain)
+            report = run_gate(
+                connection,
+                installation.registry,
+                build_id,
+                plain=plain,
+                now=installation.clock.now(),
+            )
     except Exception as error:
         crashed = (None, f"the gate could not run: {error}")
         store.set_gates(build_id, dict.fromkeys(_systems(installation), crashed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -11,6 +12,7 @@ from expectations.gate import GateReport, run_gate
 from expectations.invariants import invariant_checks, invariant_suites
 from registry.systems import Registry
 
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
 T1, T2, T3 = "2026-03-01 08:00:00+00", "2026-03-01 09:00:00+00", "2026-03-05 09:00:00+00"
 
 # Table -> the columns that invariants read, with the values of a row that holds.
@@ -91,6 +93,10 @@ BAD: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("extractions", "extraction_ends_after_it_starts"): (
         "landing.extractions",
         {"started_at": T2, "ended_at": T1},
+    ),
+    ("extractions", "none_starts_in_the_future"): (
+        "landing.extractions",
+        {"started_at": "2026-03-10 00:05:01+00", "ended_at": "2026-03-10 00:05:02+00"},
     ),
     ("extractions", "newest_extraction_is_complete"): ("landing.extractions", {"complete": False}),
     ("extractions", "clock_can_be_told"): (
@@ -183,7 +189,7 @@ def built(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def judge(connection: duckdb.DuckDBPyConnection, registry: Registry) -> GateReport:
-    return run_gate(connection, registry, "build-1", list(invariant_checks()))
+    return run_gate(connection, registry, "build-1", list(invariant_checks(NOW)))
 
 
 def test_good_rows_hold(built, registry) -> None:
@@ -198,7 +204,7 @@ def test_empty_tables_hold(built, registry) -> None:
 
 
 def test_every_check_has_a_row_that_breaks_it() -> None:
-    checks = {(c.suite.removeprefix("invariants__"), c.name) for c in invariant_checks()}
+    checks = {(c.suite.removeprefix("invariants__"), c.name) for c in invariant_checks(NOW)}
     assert checks == set(BAD)
     assert {suite.check_name for suite in invariant_suites()} == {
         f"invariants__{suite}" for suite, _ in BAD
@@ -217,8 +223,9 @@ def test_the_row_that_breaks_it_is_found(built, registry, suite, name) -> None:
         (f"invariants__{suite}", "failed", 1)
     ]
     assert found[0].remedy
-    # A line of an order is followed over all systems.
-    assert found[0].systems == (("wms", "erp") if table == "marts.order_lifecycle" else ("wms",))
+    # A line of an order is followed over all systems, and all are read by one clock.
+    of_all = table == "marts.order_lifecycle" or name == "none_starts_in_the_future"
+    assert found[0].systems == (("wms", "erp") if of_all else ("wms",))
 
 
 def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
@@ -276,5 +283,16 @@ def test_refused_rows_stop_until_good_ones_are_told(built, registry) -> None:
         quarantined=0,
         started_at="2026-03-06 09:00:00+00",
         ended_at="2026-03-06 09:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
+
+
+def test_a_clock_that_is_minutes_ahead_stops_nothing(built, registry) -> None:
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x2",
+        started_at="2026-03-10 00:04:00+00",
+        ended_at="2026-03-10 00:04:01+00",
     )
     assert judge(built, registry).failures == ()
