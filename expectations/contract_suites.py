@@ -46,7 +46,7 @@ def newest_extractions(
             select
                 system,
                 entity,
-                arg_max(struct_pack(extraction_id, records := coalesce(records, 0)), started_at)
+                arg_max(struct_pack(extraction_id, records := coalesce(records, 0)), load_order)
                     as extraction
             from landing.extractions
             group by system, entity

@@ -40,6 +40,10 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "swept": "BOOLEAN",
 }
 
+# A column of the view over the log: the order in which the rows of one feed landed. Which of them
+# is newest must not hang on the clock: one that was ahead would stay newest until its time came.
+LOAD_ORDER = "load_order"
+
 QUARANTINE_COLUMNS: Mapping[str, str] = {
     "system": "VARCHAR",
     "entity": "VARCHAR",
@@ -107,7 +111,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
             _replace_view(connection, contract.name, contract_view_sql(contract, registry, stored))
         systems = [*(system.name for system in registry.systems), OWN_SYSTEM.name]
         for table, columns in (
-            ("extractions", EXTRACTION_COLUMNS),
+            ("extractions", {**EXTRACTION_COLUMNS, LOAD_ORDER: "BIGINT"}),
             ("quarantine", QUARANTINE_COLUMNS),
             (MISSING, MISSING_COLUMNS),
             (WITHDRAWN, WITHDRAWN_COLUMNS),
@@ -162,7 +166,10 @@ def union_view_sql(
             continue
         present = tables[table]
         items = [
-            f'"{name}"'
+            # The log is only ever added to, so the place of a row in it is the order.
+            f'rowid as "{name}"'
+            if name == LOAD_ORDER
+            else f'"{name}"'
             if present.get(name) == _catalogue_type(kind)
             # The text of an unexpected type may not fit: the view must still answer.
             else f'try_cast("{name}" as {kind}) as "{name}"'
@@ -191,7 +198,7 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
         return {}
     rows = connection.execute(
         f"""
-        select entity, arg_max(coalesce(cursor_to, ''), started_at)
+        select entity, arg_max(coalesce(cursor_to, ''), rowid)
         from {schema}.extractions
         where (complete or cursor_to is not null)
             and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)

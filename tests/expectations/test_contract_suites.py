@@ -134,6 +134,13 @@ def test_only_the_newest_extraction_is_judged(connection, registry, land) -> Non
     assert judge(connection, registry).passed
 
 
+def test_the_newest_extraction_is_the_one_that_landed_last(connection, registry, land) -> None:
+    """Our own clock may have been ahead for the one before it."""
+    land("wms", "items", [ITEM], extraction="x1", day=20)
+    land("wms", "items", [{**ITEM, "gtin": None}], extraction="x2", day=2)
+    assert not judge(connection, registry).passed
+
+
 def test_a_column_of_another_type_fails(connection, registry, land) -> None:
     land("wms", "items", [ITEM])
     connection.execute(

@@ -27,6 +27,7 @@ GOOD: dict[str, dict[str, tuple[str, Any]]] = {
         "records": ("bigint", 100),
         "quarantined": ("bigint", 3),
         "clock_uncertainty_seconds": ("double", 0.5),
+        "load_order": ("bigint", 1),
     },
     "intermediate.int_refused_records": {
         "system": ("varchar", "wms"),
@@ -219,7 +220,7 @@ def test_no_remedy_asks_a_person_to_call_dbt() -> None:
 @pytest.mark.parametrize(("suite", "name"), BAD)
 def test_the_row_that_breaks_it_is_found(built, registry, suite, name) -> None:
     table, changes = BAD[suite, name]
-    newer = {"extraction_id": "x2"} if table == "landing.extractions" else {}
+    newer = {"extraction_id": "x2", "load_order": 2} if table == "landing.extractions" else {}
     if newer and "started_at" not in changes:
         newer |= {"started_at": T2, "ended_at": T3}
     add(built, table, **(newer | changes))
@@ -238,6 +239,7 @@ def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
         built,
         "landing.extractions",
         extraction_id="x0",
+        load_order=0,
         complete=False,
         started_at="2026-02-01 08:00:00+00",
     )
@@ -250,6 +252,7 @@ def test_a_clock_that_once_stepped_back_is_history(built, registry) -> None:
         built,
         "landing.extractions",
         extraction_id="x0",
+        load_order=0,
         started_at="2026-02-01 08:00:00.002+00",
         ended_at="2026-02-01 08:00:00+00",
     )
@@ -259,7 +262,7 @@ def test_a_clock_that_once_stepped_back_is_history(built, registry) -> None:
 def refused(connection: duckdb.DuckDBPyConnection, settled: int) -> None:
     """An extraction that refused all of 500 rows, of which some are settled, and one that read
     nothing after it."""
-    times = {"started_at": T2, "ended_at": T2}
+    times = {"started_at": T2, "ended_at": T2, "load_order": 2}
     add(connection, "landing.extractions", extraction_id="x2", records=0, quarantined=500, **times)
     connection.execute(
         "insert into intermediate.int_refused_records by name select 'wms' as system, "
@@ -267,7 +270,7 @@ def refused(connection: duckdb.DuckDBPyConnection, settled: int) -> None:
         "'wms|A' || number || '|hash|x2' as raw_key from range(500) as numbers (number)",
         [settled, T3],
     )
-    times = {"started_at": T3, "ended_at": T3}
+    times = {"started_at": T3, "ended_at": T3, "load_order": 3}
     add(connection, "landing.extractions", extraction_id="x3", records=0, quarantined=0, **times)
 
 
@@ -284,6 +287,7 @@ def test_refused_rows_stop_until_good_ones_are_told(built, registry) -> None:
         built,
         "landing.extractions",
         extraction_id="x4",
+        load_order=4,
         records=500,
         quarantined=0,
         started_at="2026-03-06 09:00:00+00",
@@ -297,6 +301,7 @@ def test_a_clock_that_is_minutes_ahead_stops_nothing(built, registry) -> None:
         built,
         "landing.extractions",
         extraction_id="x2",
+        load_order=2,
         started_at="2026-03-10 00:04:00+00",
         ended_at="2026-03-10 00:04:01+00",
     )

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from fakes import (
+    START,
+    FakeClock,
     FakeSource,
     make_registry,
     wms_documents,
@@ -129,6 +131,20 @@ def test_a_failed_entity_keeps_its_rows_and_its_old_cursor(settings, wms, clock,
     source.failures.clear()
     assert load_system(wms, source, settings, "run-3", clock).complete
     assert query("select count(distinct sku) from landing.demo_wms__items") == [(11,)]
+
+
+def test_a_clock_that_was_ahead_and_is_set_right_does_not_hold_the_cursor(settings, wms, query):
+    """What was landed last says where to go on, not what claims to have begun last."""
+    source = FakeSource(wms, wms_documents())
+    load_system(wms, source, settings, "ahead", FakeClock(START + timedelta(days=1)))
+    source.documents["items"].append(wms_item(6))
+    load_system(wms, source, settings, "set right", FakeClock())
+    with warehouse(settings) as connection:
+        assert last_cursors(connection, "wms") == {"items": "6", "inventory": "3"}
+    logged = query(
+        "select run_id from landing.extractions where entity = 'items' order by load_order"
+    )
+    assert logged == [("ahead",), ("set right",)]
 
 
 def test_an_unreachable_system_is_asked_once_and_logged_for_every_entity(
