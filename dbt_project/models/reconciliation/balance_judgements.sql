@@ -38,7 +38,7 @@ snapshots as (
         state,
         extraction_id,
         min(as_of) as taken_at
-    from {{ ref('inventory_positions') }}
+    from {{ ref('position_balances') }}
     group by system, state, extraction_id
 ),
 
@@ -179,12 +179,12 @@ balances as (
         authorities.as_of as authority_as_of,
         authorities.seen_at as authority_seen_at
     from moments
-    inner join {{ ref('inventory_positions') }} as copies
+    inner join {{ ref('position_balances') }} as copies
         on
             moments.copy_system = copies.system
             and moments.copy_extraction_id = copies.extraction_id
             and moments.state = copies.state
-    inner join {{ ref('inventory_positions') }} as authorities
+    inner join {{ ref('position_balances') }} as authorities
         on
             moments.authority_system = authorities.system
             and moments.authority_extraction_id = authorities.extraction_id
