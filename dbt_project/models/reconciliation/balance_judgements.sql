@@ -306,6 +306,37 @@ totals as (
     group by rule_id, a_system, b_system, judged_at, item_id, location_id
 ),
 
+-- What only one of the two ledgers can tell, because the other began later, explains nothing.
+unshared as (
+    select
+        copy_system,
+        authority_system,
+        state,
+        item_id,
+        location_id,
+        max(began_at) as began_at,
+        sum(explained_difference) as explained_difference
+    from (
+        {% for copy, authority, sign in [
+            ('system', 'other_system', 1), ('other_system', 'system', -1),
+        ] %}
+            select
+                {{ copy }} as copy_system,
+                {{ authority }} as authority_system,
+                state,
+                item_id,
+                location_id,
+                other_began_at as began_at,
+                {{ sign }} * explained_change as explained_difference
+            from {{ ref('unshared_movements') }}
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ) as of_both_sides
+    group by copy_system, authority_system, state, item_id, location_id
+),
+
 -- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
 back_dated as (
     select distinct
@@ -354,11 +385,14 @@ select
     cast(balances.copy_quantity + totals.copy_change as decimal(18, 6)) as copy_quantity,
     cast(balances.authority_quantity + totals.authority_change as decimal(18, 6))
         as authority_quantity,
-    cast(totals.explained_difference as decimal(18, 6)) as explained_quantity,
+    cast(
+        totals.explained_difference - coalesce(unshared.explained_difference, 0) as decimal(18, 6)
+    ) as explained_quantity,
     cast(
         balances.copy_quantity + totals.copy_change
         - balances.authority_quantity - totals.authority_change
-        - totals.explained_difference as decimal(18, 6)
+        - (totals.explained_difference - coalesce(unshared.explained_difference, 0))
+        as decimal(18, 6)
     ) as residual_quantity,
     totals.is_ambiguous or back_dated.item_id is not null as is_ambiguous
 from balances
@@ -370,6 +404,14 @@ inner join totals
         and balances.judged_at = totals.judged_at
         and balances.item_id = totals.item_id
         and balances.location_id = totals.location_id
+left join unshared
+    on
+        balances.copy_system = unshared.copy_system
+        and balances.authority_system = unshared.authority_system
+        and balances.state = unshared.state
+        and balances.item_id = unshared.item_id
+        and balances.location_id = unshared.location_id
+        and balances.judged_at >= unshared.began_at
 left join back_dated
     on
         balances.rule_id = back_dated.rule_id
