@@ -217,10 +217,12 @@ by_start as (
         item_id,
         location_id,
         recorded_from as moment,
-        count(*) over (
-            partition by system, state, item_id, location_id order by recorded_from
-        ) as started_count
+        count(*) over up_to_now as started_count,
+        max(seen_at) over up_to_now as last_seen_at
     from {{ ref('stock_ledger') }}
+    window up_to_now as (
+        partition by system, state, item_id, location_id order by recorded_from
+    )
 ),
 
 -- The three moments at which each side's ledger is read: its snapshot, and the moment judged.
@@ -240,10 +242,12 @@ questions as (
                 {{ side }}_system as system,
                 {% if boundary == 'judged' %}
                     judged_at as moment_from,
-                    judged_at as moment_to
+                    judged_at as moment_to,
+                    cast(null as timestamptz) as own_seen_at
                 {% else %}
                     {{ side }}_as_of_from as moment_from,
-                    {{ side }}_as_of_to as moment_to
+                    {{ side }}_as_of_to as moment_to,
+                    case when is_own_ledger then {{ side }}_seen_at end as own_seen_at
                 {% endif %}
             from balances
             {% if not (side == 'authority' and boundary == 'judged') %}
@@ -273,7 +277,9 @@ answers as (
     select
         ended.*,
         -- Begun by then, but not surely over: on which side of the moment it falls nobody can tell.
-        coalesce(by_start.started_count, 0) > ended.ended_count as is_ambiguous
+        coalesce(by_start.started_count, 0) > ended.ended_count
+        -- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
+        or coalesce(by_start.last_seen_at > ended.own_seen_at, false) as is_ambiguous
     from ended
     asof left join by_start
         on
@@ -335,35 +341,6 @@ unshared as (
         {% endfor %}
     ) as of_both_sides
     group by copy_system, authority_system, state, item_id, location_id
-),
-
--- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
-back_dated as (
-    select distinct
-        balances.rule_id,
-        balances.a_system,
-        balances.judged_at,
-        balances.item_id,
-        balances.location_id
-    from balances
-    inner join {{ ref('stock_ledger') }} as movements
-        on
-            balances.copy_system = movements.system
-            and balances.state = movements.state
-            and balances.item_id = movements.item_id
-            and balances.location_id = movements.location_id
-    where
-        balances.is_own_ledger
-        and (
-            (
-                movements.recorded_from <= balances.copy_as_of_to
-                and movements.seen_at > balances.copy_seen_at
-            )
-            or (
-                movements.recorded_from <= balances.authority_as_of_to
-                and movements.seen_at > balances.authority_seen_at
-            )
-        )
 )
 
 select
@@ -394,7 +371,7 @@ select
         - (totals.explained_difference - coalesce(unshared.explained_difference, 0))
         as decimal(18, 6)
     ) as residual_quantity,
-    totals.is_ambiguous or back_dated.item_id is not null as is_ambiguous
+    totals.is_ambiguous
 from balances
 inner join totals
     on
@@ -412,10 +389,3 @@ left join unshared
         and balances.item_id = unshared.item_id
         and balances.location_id = unshared.location_id
         and balances.judged_at >= unshared.began_at
-left join back_dated
-    on
-        balances.rule_id = back_dated.rule_id
-        and balances.a_system = back_dated.a_system
-        and balances.judged_at = back_dated.judged_at
-        and balances.item_id = back_dated.item_id
-        and balances.location_id = back_dated.location_id
