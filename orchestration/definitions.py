@@ -17,6 +17,7 @@ from orchestration.installation import Installation
 from orchestration.names import QUIET_RUN, RECONCILE_JOB, WAREHOUSE_TAG
 from orchestration.publication import PUBLISHED_KEY, build_published_asset
 from orchestration.quality import GATE_KEY, build_quality_gate
+from orchestration.run_history import forget_old_runs
 
 
 def build_defs(installation: Installation) -> dg.Definitions:
@@ -77,7 +78,9 @@ def build_reconcile_schedule(
         cron_schedule=evenly(cadence_seconds),
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )
-    def reconcile_regularly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def reconcile_regularly(
+        context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.RunRequest | dg.SkipReason:
         """Skips while a pass is still at work: it would only wait for the warehouse."""
         at_work = context.instance.get_runs(
             dg.RunsFilter(
@@ -92,6 +95,7 @@ def build_reconcile_schedule(
         )
         if at_work:
             return dg.SkipReason("the previous pass is still at work")
+        forget_old_runs(context.instance, installation.settings.run_history_days)
         return dg.RunRequest()
 
     return reconcile_regularly
