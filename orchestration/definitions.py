@@ -42,7 +42,7 @@ def build_defs(installation: Installation) -> dg.Definitions:
         config=QUIET_RUN,
         executor_def=dg.in_process_executor,
     )
-    cadence = min((system.cadence_seconds for system in installation.registry.systems), default=300)
+    cadence = installation.registry.cadence_seconds
     on = installation.settings.automations_on
     return dg.Definitions(
         assets=assets,

@@ -158,6 +158,11 @@ def published_manifest(settings: Settings) -> dict[str, Any]:
     return content
 
 
+def published_at(settings: Settings) -> datetime:
+    """When the current build was published; raises NothingPublishedError when there is none."""
+    return datetime.fromisoformat(published_manifest(settings)["published_at"])
+
+
 def _current(settings: Settings) -> Path | None:
     link = settings.published / _LINK
     return link.resolve() if link.exists() else None
