@@ -83,19 +83,28 @@ class Questions(Outbox):
     """What the command line, sensors and reports ask."""
 
     def due_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
-        """How many corrections a dispatcher could take now; ``systems`` limits it to those that may
-        send. An abandoned lease counts; what the kill switch, a pause, a gate or a breaker holds
-        does not."""
-        statement = _DUE
-        if systems is not None:
-            statement = statement.where(t.corrections.c.target_system.in_(sorted(systems)))
-        with self.read() as connection:
-            due = connection.execute(statement, {"now": now}).all()
+        """How many corrections wait for nothing but a dispatcher and what may hold it; ``systems``
+        limits it to those that may send. An abandoned lease counts."""
+        return sum(row.corrections for row in self._due_by_what_may_hold_it(now, systems))
+
+    def waking_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
+        """How many of them a delivery would do anything about now: what the kill switch, a pause, a
+        gate or a breaker holds is no reason to start one each minute."""
+        due = self._due_by_what_may_hold_it(now, systems)
         if not due:
             return 0
         asked = {name for row in due for name in (row.target_system, *row.relied_on_systems)}
         conditions = self.conditions(asked)
         return sum(row.corrections for row in due if _is_taken(row, conditions, now))
+
+    def _due_by_what_may_hold_it(
+        self, now: datetime, systems: Iterable[str] | None
+    ) -> Sequence[sa.Row[Any]]:
+        statement = _DUE
+        if systems is not None:
+            statement = statement.where(t.corrections.c.target_system.in_(sorted(systems)))
+        with self.read() as connection:
+            return connection.execute(statement, {"now": now}).all()
 
     def counts_by_state(self) -> dict[str, int]:
         """State -> number of corrections; every state is named, also with 0."""
@@ -108,12 +117,12 @@ class Questions(Outbox):
         return counts
 
     def due_fingerprint(self, now: datetime, systems: Iterable[str] | None = None) -> str | None:
-        """None when nothing is due (see ``due_count``), else a text for the run key of a wake-up.
+        """None when nothing wakes (see ``waking_count``), else a text for the run key of a wake-up.
 
         It changes with every attempt and every minute, so that a run that died before its first
         attempt does not block its successors, and a tick that comes twice starts one run.
         """
-        due = self.due_count(now, systems)
+        due = self.waking_count(now, systems)
         if due == 0:
             return None
         with self.read() as connection:
