@@ -18,6 +18,7 @@ from orchestration.definitions import build_defs
 from orchestration.event_log import KeptSqliteEventLogStorage
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB, SILENT_RUN
+from orchestration.pass_lock import pass_lock
 from orchestration.run_history import forget_old_runs
 from registry.errors import TallymanError
 
@@ -95,7 +96,9 @@ class Loop:
         """Raises TallymanError with one clear message when a step could not do its work."""
         started = monotonic()
         try:
-            reconciled = self._execute(RECONCILE_JOB)
+            # Before Dagster takes it for the run: its own error would say less.
+            with pass_lock(self.installation.settings):
+                reconciled = self._execute(RECONCILE_JOB)
         except DagsterAssetCheckFailedError as error:
             raise PassFailedError(
                 f"a check of our own models failed, so nothing was published or sent: {error}"
