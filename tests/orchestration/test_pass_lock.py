@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from orchestration.cli import main
+from orchestration.corrections import build_due_sensor, build_sweep_schedule
 from orchestration.definitions import build_reconcile_schedule, installation_resource
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
@@ -140,3 +141,16 @@ def test_the_schedule_skips_while_a_command_makes_a_pass(
 def test_it_is_not_had_twice(installation: Installation, tmp_path: Path) -> None:
     with another_pass(tmp_path), pytest.raises(PassAtWorkError), pass_lock(installation.settings):
         pass
+
+
+def test_what_only_asks_has_the_installation_beside_a_pass(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """As Dagster's daemon asks: the resource is made for each tick."""
+    schedule, sensor = build_sweep_schedule(on=False), build_due_sensor(on=False)
+    made = {"installation": installation_resource(installation)}
+    with another_pass(tmp_path), dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        with dg.build_schedule_context(instance=instance, resources=made) as context:
+            assert schedule.evaluate_tick(context).skip_message == "nothing is due"
+        with dg.build_sensor_context(instance=instance, resources=made) as asked:
+            assert sensor.evaluate_tick(asked).skip_message == "nothing is due"
