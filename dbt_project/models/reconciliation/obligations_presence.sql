@@ -43,7 +43,9 @@ a_facts as (
         rules.grace_minutes,
         rules.counts_amounts,
         facts.*,
-        list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
+        (list_contains(rules.matched_on, 'item') and facts.item_id is null)
+        or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
+            as lacks_part,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
     inner join a_rules as rules
@@ -67,7 +69,9 @@ b_facts as (
         rules.rule_id,
         routes.a_system,
         facts.object_id,
-        list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
+        (list_contains(rules.matched_on, 'item') and facts.item_id is null)
+        or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
+            as lacks_part,
         facts.recorded_from,
         facts.recorded_to,
         facts.reversed_from,
@@ -102,14 +106,14 @@ unmeasured as (
     where weight is null
 ),
 
--- Nor whether B is of the same item, where the item of B is not known.
+-- Nor whether B is the one, where its item or its location is not known.
 unrecognised as (
     select distinct
         rule_id,
         a_system,
         object_id
     from b_facts
-    where lacks_item
+    where lacks_part
 ),
 
 b_changes as (
@@ -394,7 +398,7 @@ select
     cast(null as varchar) as expected_value,
     cast(null as varchar) as observed_value,
     triggers.object_id is not null
-    and not triggers.lacks_item
+    and not triggers.lacks_part
     and unrecognised.object_id is null
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')
