@@ -106,7 +106,8 @@ documents as (
         any_value(grace_minutes) as grace_minutes,
         any_value(cover) as cover,
         any_value(matched_on) as matched_on,
-        any_value(document) as document,
+        min(document) as document,
+        string_agg(distinct document, ',' order by document) as all_documents,
         any_value(object_id) as object_id,
         any_value(milestone) as milestone,
         min(order_id) as order_id,
@@ -168,7 +169,7 @@ keyed as (
                 || '|'
                 || case when list_contains(matched_on, 'party') then party else '' end
                 || '|'
-                || case when list_contains(matched_on, 'document') then document else '' end
+                || case when list_contains(matched_on, 'document') then all_documents else '' end
                 || '|'
                 || case when list_contains(matched_on, 'location') then location_id else '' end
                 || '|'
