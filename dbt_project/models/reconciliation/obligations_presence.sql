@@ -58,9 +58,8 @@ a_facts as (
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
             and facts.system = routes.system
-    -- Our own sends come back as events: they may discharge a duty, but never create one.
     -- Without a promise nothing can be overdue.
-    where not facts.is_echo and (rules.due_from <> 'promised' or facts.promised_at is not null)
+    where rules.due_from <> 'promised' or facts.promised_at is not null
 ),
 
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.
@@ -175,7 +174,7 @@ a_with_totals as (
         a_facts.*,
         ordered.ordered_quantity,
         sum(a_facts.quantity) over key_history as running_quantity,
-        -- What stood before A has its own claim on B.
+        -- What stood before A has its own claim on B, whoever sent it.
         sum(case when a_facts.reversed_to is null then a_facts.quantity else 0 end)
             over earlier as claimed_before
     from a_facts
@@ -195,6 +194,7 @@ a_with_totals as (
         )
 ),
 
+-- Our own sends come back as events: they may discharge a duty, but never create one.
 arisen as (
     select
         *,
@@ -205,17 +205,20 @@ arisen as (
         end as needed
     from a_with_totals
     where
-        arises = 'each'
-        or (
-            running_quantity >= ordered_quantity
-            and running_quantity - quantity < ordered_quantity
+        not is_echo
+        and (
+            arises = 'each'
+            or (
+                running_quantity >= ordered_quantity
+                and running_quantity - quantity < ordered_quantity
+            )
         )
     union all by name
     select
         *,
         1 as needed
     from a_facts
-    where not counts_amounts
+    where not counts_amounts and not is_echo
 ),
 
 -- A duty may rest on something else being there first: no cancelling of what never arrived.
