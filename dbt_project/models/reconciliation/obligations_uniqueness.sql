@@ -162,7 +162,10 @@ keyed as (
         documents.*,
         case
             when rule_object_type = 'movement'
-                then {{ match_key('matched_on', 'documents') }} || '|' || milestone || '|' || lines
+                then {{ match_key('matched_on', 'documents') }} || '|' || milestone
+        end as movement_key,
+        case
+            when rule_object_type = 'movement' then movement_key || '|' || lines
             when rule_object_type = 'package' then shared_packages.package
             else
                 case when list_contains(matched_on, 'order') then order_id else '' end
@@ -210,9 +213,10 @@ originals as (
     select
         rules.rule_id,
         routes.a_system,
-        {{ match_key('rules.matched_on', 'facts') }}
-        || '|' || facts.milestone || '|' || cast(abs(facts.quantity) as varchar) as fact_key,
-        abs(sum(sign(facts.quantity))) as original_count
+        {{ match_key('rules.matched_on', 'facts') }} || '|' || facts.milestone as movement_key,
+        movement_key || '|' || cast(abs(facts.quantity) as varchar) as fact_key,
+        abs(sum(sign(facts.quantity))) as original_count,
+        sum(facts.quantity) as original_moved
     from facts
     inner join b_rules as rules
         on
@@ -228,12 +232,24 @@ originals as (
     group by all
 ),
 
+-- In how many parts matters as little as that they are equal.
+original_sums as (
+    select
+        rule_id,
+        a_system,
+        movement_key,
+        sum(original_moved) as original_moved
+    from originals
+    group by rule_id, a_system, movement_key
+),
+
 changes as (
     select
         keyed.*,
         keyed.recorded_from as changed_from,
         keyed.recorded_to as changed_to,
         keyed.direction as change,
+        keyed.quantity as moved_change,
         true as is_appearance
     from keyed
     where keyed.fact_key is not null
@@ -243,6 +259,7 @@ changes as (
         keyed.ended_from as changed_from,
         keyed.ended_to as changed_to,
         -keyed.direction as change,
+        -keyed.quantity as moved_change,
         false as is_appearance
     from keyed
     where keyed.fact_key is not null and keyed.ended_to is not null
@@ -252,26 +269,39 @@ first_directions as (
     select
         *,
         first_value(direction) over key_history as usual_direction,
-        sum(change) over key_history as balance
+        sum(change) over key_history as balance,
+        sum(moved_change) over movement_history as moved
     from changes
-    window key_history as (
-        partition by rule_id, a_system, fact_key
-        order by changed_to, changed_from, is_appearance, own_document
-        rows between unbounded preceding and current row
-    )
+    window
+        key_history as (
+            partition by rule_id, a_system, fact_key
+            order by changed_to, changed_from, is_appearance, own_document
+            rows between unbounded preceding and current row
+        ),
+        movement_history as (
+            partition by rule_id, a_system, movement_key
+            order by changed_to, changed_from, is_appearance, own_document
+            rows between unbounded preceding and current row
+        )
 ),
 
 counted as (
     select
         first_directions.*,
         first_directions.balance * first_directions.usual_direction as standing,
-        greatest(coalesce(originals.original_count, 1), 1) as allowed
+        greatest(coalesce(originals.original_count, 1), 1) as allowed,
+        first_directions.moved - original_sums.original_moved as excess
     from first_directions
     left join originals
         on
             first_directions.rule_id = originals.rule_id
             and first_directions.a_system = originals.a_system
             and first_directions.fact_key = originals.fact_key
+    left join original_sums
+        on
+            first_directions.rule_id = original_sums.rule_id
+            and first_directions.a_system = original_sums.a_system
+            and first_directions.movement_key = original_sums.movement_key
 ),
 
 duplicates as (
@@ -286,10 +316,12 @@ duplicates as (
         counted.is_appearance
         and counted.direction = counted.usual_direction
         and counted.standing > counted.allowed
+        -- Of what the original does not know, any second one is too many.
+        and coalesce(counted.excess * counted.usual_direction > 0, true)
 ),
 
 -- The surplus is gone when few enough stand; a movement that was taken back ends the last one.
-ends as (
+few_enough as (
     select
         duplicates.rule_id,
         duplicates.a_system,
@@ -321,6 +353,44 @@ ends as (
             )
     group by
         duplicates.rule_id, duplicates.a_system, duplicates.fact_key, duplicates.own_document
+),
+
+-- Or when no more moved than in the original, in whatever parts.
+evened_out as (
+    select
+        duplicates.rule_id,
+        duplicates.a_system,
+        duplicates.fact_key,
+        duplicates.own_document,
+        min(counted.changed_from) as end_from,
+        min(counted.changed_to) as end_to
+    from duplicates
+    inner join counted
+        on
+            duplicates.rule_id = counted.rule_id
+            and duplicates.a_system = counted.a_system
+            and duplicates.movement_key = counted.movement_key
+            and counted.excess * duplicates.usual_direction <= 0
+            and (counted.changed_to, counted.changed_from, counted.own_document)
+            > (duplicates.changed_to, duplicates.changed_from, duplicates.own_document)
+    group by
+        duplicates.rule_id, duplicates.a_system, duplicates.fact_key, duplicates.own_document
+),
+
+ends as (
+    select
+        rule_id,
+        a_system,
+        fact_key,
+        own_document,
+        min(end_from) as end_from,
+        min(end_to) as end_to
+    from (
+        select * from few_enough
+        union all
+        select * from evened_out
+    ) as all_ends
+    group by rule_id, a_system, fact_key, own_document
 )
 
 select
