@@ -243,6 +243,82 @@ original_sums as (
     group by rule_id, a_system, movement_key
 ),
 
+-- A shipment may be invoiced in equal parts: as many as it bears, beside what else is invoiced.
+shipped as (
+    select
+        rules.rule_id,
+        routes.a_system,
+        facts.document,
+        facts.order_line_id,
+        sum(facts.quantity) as quantity
+    from facts
+    inner join {{ ref('rule_routes') }} as routes
+        on facts.role = routes.role and facts.system = routes.system
+    inner join rules
+        on routes.rule_id = rules.rule_id and routes.role <> rules.a_role
+    where
+        rules.cover = 'shipped'
+        and facts.milestone = 'shipped'
+        and facts.object_type = 'order_line'
+        and facts.reversed_to is null
+    group by rules.rule_id, routes.a_system, facts.document, facts.order_line_id
+),
+
+parts as (
+    select
+        a_lines.rule_id,
+        a_lines.a_system,
+        a_lines.document,
+        a_lines.order_line_id,
+        a_lines.quantity,
+        keyed.fact_key,
+        sum(case when a_lines.ended_to is null then a_lines.quantity else 0 end) over of_line
+        - sum(case when a_lines.ended_to is null then a_lines.quantity else 0 end) over of_equals
+            as quantity_of_others
+    from a_lines
+    inner join keyed
+        on
+            a_lines.rule_id = keyed.rule_id
+            and a_lines.a_system = keyed.a_system
+            and a_lines.own_document = keyed.own_document
+    where a_lines.cover = 'shipped'
+    window
+        of_line as (
+            partition by
+                a_lines.rule_id, a_lines.a_system, a_lines.document, a_lines.order_line_id
+        ),
+        of_equals as (
+            partition by
+                a_lines.rule_id, a_lines.a_system, a_lines.document, a_lines.order_line_id,
+                keyed.fact_key
+        )
+),
+
+borne as (
+    select
+        parts.rule_id,
+        parts.a_system,
+        parts.fact_key,
+        min(
+            case
+                when parts.quantity > 0
+                    then
+                        coalesce(
+                            floor((shipped.quantity - parts.quantity_of_others) / parts.quantity), 1
+                        )
+                else 1
+            end
+        ) as borne_count
+    from parts
+    left join shipped
+        on
+            parts.rule_id = shipped.rule_id
+            and parts.a_system = shipped.a_system
+            and parts.document = shipped.document
+            and parts.order_line_id = shipped.order_line_id
+    group by parts.rule_id, parts.a_system, parts.fact_key
+),
+
 changes as (
     select
         keyed.*,
@@ -289,7 +365,9 @@ counted as (
     select
         first_directions.*,
         first_directions.balance * first_directions.usual_direction as standing,
-        greatest(coalesce(originals.original_count, 1), 1) as allowed,
+        cast(
+            greatest(coalesce(originals.original_count, borne.borne_count, 1), 1) as bigint
+        ) as allowed,
         first_directions.moved - original_sums.original_moved as excess
     from first_directions
     left join originals
@@ -302,6 +380,11 @@ counted as (
             first_directions.rule_id = original_sums.rule_id
             and first_directions.a_system = original_sums.a_system
             and first_directions.movement_key = original_sums.movement_key
+    left join borne
+        on
+            first_directions.rule_id = borne.rule_id
+            and first_directions.a_system = borne.a_system
+            and first_directions.fact_key = borne.fact_key
 ),
 
 duplicates as (
