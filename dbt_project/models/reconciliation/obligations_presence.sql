@@ -8,6 +8,7 @@ with rules as (
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
         {{ list_of('discharged_by') }} as discharges,
+        requires = b_role || '.' || b_milestone as rests_on_b,
         cover in ('quantity', 'opposite_quantity') or arises <> 'each' as counts_amounts
     from {{ ref('rules_in_force') }} as rules
     where family = 'presence'
@@ -221,13 +222,16 @@ arisen as (
     where not counts_amounts and not is_echo
 ),
 
--- A duty may rest on something else being there first: no cancelling of what never arrived.
-required as (
+-- A duty may rest on something else being there first: no cancelling of what never arrived. What
+-- was withdrawn bears no duty any more, but B itself does: B that is taken back is owed again.
+requirements as (
     select
         rules.rule_id,
         facts.object_id,
-        min(facts.recorded_from) as required_from,
-        min(facts.recorded_to) as required_to
+        facts.recorded_from,
+        facts.recorded_to,
+        case when not rules.rests_on_b then facts.reversed_from end as withdrawn_from,
+        case when not rules.rests_on_b then facts.reversed_to end as withdrawn_to
     from facts
     inner join rules
         on
@@ -235,7 +239,22 @@ required as (
             and facts.milestone = split_part(rules.requires, '.', 2)
             and facts.object_type = rules.object_type
     where rules.requires is not null
-    group by rules.rule_id, facts.object_id
+),
+
+required as (
+    select
+        rule_id,
+        object_id,
+        coalesce(
+            min(recorded_from) filter (where withdrawn_to is null), max(recorded_from)
+        ) as required_from,
+        coalesce(
+            min(recorded_to) filter (where withdrawn_to is null), max(recorded_to)
+        ) as required_to,
+        case when count(*) = count(withdrawn_to) then max(withdrawn_from) end as withdrawn_from,
+        case when count(*) = count(withdrawn_to) then max(withdrawn_to) end as withdrawn_to
+    from requirements
+    group by rule_id, object_id
 ),
 
 first_triggers as (
@@ -243,7 +262,9 @@ first_triggers as (
         arisen.*,
         0 as rearmed,
         greatest(arisen.recorded_from, required.required_from) as trigger_from,
-        greatest(arisen.recorded_to, required.required_to) as trigger_to
+        greatest(arisen.recorded_to, required.required_to) as trigger_to,
+        required.withdrawn_from,
+        required.withdrawn_to
     from arisen
     left join required
         on arisen.rule_id = required.rule_id and arisen.object_id = required.object_id
@@ -358,12 +379,26 @@ taken_back as (
     where reversed_to is not null
 ),
 
+withdrawn as (
+    select
+        rule_id,
+        fact_id,
+        rearmed,
+        withdrawn_from as end_from,
+        withdrawn_to as end_to,
+        'discharged' as end_reason
+    from triggers
+    where withdrawn_to is not null
+),
+
 ends as (
     select * from covered
     union all
     select * from discharged
     union all
     select * from taken_back
+    union all
+    select * from withdrawn
 ),
 
 -- Of ends that are known to lie within bounds only (a local time in the hour that comes twice), the
