@@ -234,8 +234,6 @@ class HttpClient:
             "timeout": httpx.Timeout(answer_timeout, connect=CONNECT_TIMEOUT_SECONDS).as_dict(),
             "trace": _trace,
         }
-        if auth is None and self._base.username:
-            auth = httpx.BasicAuth(self._base.username, self._base.password)
         self._auth = auth
         self._headers = httpx.Headers({**_SAID_ALWAYS, **(headers or {})})
         self._cookies = httpx.Cookies()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -86,7 +86,7 @@ def extract_system(
         BatchTyper(system.name, ZoneInfo(system.time_zone)) as typer,
     ):
         for name in names:
-            down = next((r for r in reports if r.error_kind in SYSTEM_WIDE), None)
+            down = _down(reports)
             if down is not None:
                 now = clock.now()
                 reports.append(
@@ -113,6 +113,17 @@ def extract_system(
         extracted = writer.finish(tuple(reports))
     crash_point("ingestion.before_land")
     return extracted
+
+
+def _down(reports: Sequence[EntityReport]) -> EntityReport | None:
+    """The report of an entity that failed as the whole system does.
+
+    One entity that gives no answer in time may be too large; two are a system that hangs, and to
+    wait for each of the others would hold up every other system.
+    """
+    silent = [report for report in reports if report.error_kind == "timeout"]
+    wide = [report for report in reports if report.error_kind in SYSTEM_WIDE]
+    return next(iter(wide + silent[1:]), None)
 
 
 class _EntityExtraction:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -59,6 +60,16 @@ class System(BaseModel):
     secrets: dict[str, str] = {}
     options: dict[str, object] = {}
     folder: Path = Path()
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        if "@" in urlsplit(url).netloc:
+            raise ValueError(
+                "it holds a user or a password, which would be shown with every error of the "
+                "system: name the variables that hold them under secrets"
+            )
+        return url
 
     @field_validator("time_zone")
     @classmethod

@@ -10,6 +10,7 @@ known message; requests are not pipelined.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -206,7 +207,11 @@ class ToxicProxy:
             await asyncio.sleep(toxic.seconds)
         if reset:
             linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            # Who hung up already can't be reset.
+            with contextlib.suppress(OSError):
+                writer.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, linger
+                )
         for one in (writer, up_writer):
             one.transport.abort() if reset else one.close()
 

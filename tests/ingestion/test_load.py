@@ -145,6 +145,15 @@ def test_an_unreachable_system_is_asked_once_and_logged_for_every_entity(
     ]
 
 
+def test_a_system_that_hangs_is_waited_for_twice(settings, wms, clock):
+    silent = SourceError("timeout", "wms gave no answer in 30 s")
+    documents = wms_documents() | {"order_lines": [], "shipment_lines": []}
+    source = FakeSource(wms, documents, dict.fromkeys(documents, (0, silent)))
+    report = load_system(wms, source, settings, "run-1", clock)
+    assert [entity.error_kind for entity in report.entities] == ["timeout"] * 4
+    assert source.asked == [(entity, None) for entity in list(documents)[:2]]
+
+
 def test_a_fault_of_the_connector_is_kept_to_its_entity(settings, wms, clock):
     source = FakeSource(wms, wms_documents(), {"items": (2, KeyError("nextCursor"))})
     items, inventory = load_system(wms, source, settings, "run-1", clock).entities

@@ -2,7 +2,14 @@
 with lines as (
     select
         *,
-        current_state <> 'cancelled' as is_live
+        current_state <> 'cancelled' as is_live,
+        -- Nothing more is to come: all of it has, or the rest is cancelled.
+        shipped_at is not null
+        and coalesce(shipped_quantity >= ordered_quantity or cancelled_at is not null, true)
+            as is_shipped,
+        delivered_at is not null
+        and coalesce(delivered_quantity >= ordered_quantity or cancelled_at is not null, true)
+            as is_delivered
     from {{ ref('order_lifecycle') }}
 ),
 
@@ -27,8 +34,9 @@ select
     count(*) filter (where is_live and invoiced_at is not null) as invoiced_line_count,
     case
         when count(*) filter (where is_live) = 0 then 'cancelled'
-        when count(*) filter (where is_live and current_state <> 'delivered') = 0 then 'delivered'
-        when count(*) filter (where is_live and shipped_at is null) = 0 then 'shipped'
+        -- What came back had been delivered.
+        when count(*) filter (where is_live and not is_delivered) = 0 then 'delivered'
+        when count(*) filter (where is_live and not is_shipped) = 0 then 'shipped'
         when count(*) filter (where is_live and shipped_at is not null) > 0 then 'part_shipped'
         when count(*) filter (where is_live and released_at is not null) > 0 then 'released'
         when count(*) filter (where is_live and accepted_at is not null) > 0 then 'accepted'
@@ -45,11 +53,11 @@ select
     min(released_at) as first_released_at,
     min(shipped_at) as first_shipped_at,
     case
-        when count(*) filter (where is_live and shipped_at is null) = 0
+        when count(*) filter (where is_live and not is_shipped) = 0
             then max(shipped_at) filter (where is_live)
     end as all_shipped_at,
     case
-        when count(*) filter (where is_live and delivered_at is null) = 0
+        when count(*) filter (where is_live and not is_delivered) = 0
             then max(delivered_at) filter (where is_live)
     end as all_delivered_at,
     case
