@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class _Check(BaseModel):
     no_rows: str | None = None
     systems: list[str] = []
 
-    def expectation(self) -> Expectation:
+    def expectation(self, now: datetime) -> Expectation:
         kinds = (self.not_null, self.in_set, self.between, self.no_rows)
         if sum(kind is not None for kind in kinds) != 1:
             raise ConfigurationError(
@@ -55,7 +56,8 @@ class _Check(BaseModel):
             return InSet(column, tuple(values))
         if self.between is not None:
             return Between(**self.between)
-        return NoRows(str(self.no_rows).strip())
+        present = f"to_timestamp({now.timestamp()})"
+        return NoRows(str(self.no_rows).strip().replace("{now}", present))
 
 
 class _Table(BaseModel):
@@ -86,8 +88,11 @@ def invariant_suites() -> list[Suite]:
     ]
 
 
-def invariant_checks() -> Iterator[Check]:
-    """The checks of every table; a failure concerns the systems that the rows name, else all."""
+def invariant_checks(now: datetime) -> Iterator[Check]:
+    """The checks of every table; a failure concerns the systems that the rows name, else all.
+
+    ``now``: what ``{now}`` in a query stands for.
+    """
     for table in _tables():
         batch = Batch(
             name=table.suite, query=f"select * from {table.table}", keys=tuple(table.keys)
@@ -98,7 +103,7 @@ def invariant_checks() -> Iterator[Check]:
                 name=entry.name,
                 batch=batch,
                 table=table.table,
-                expectation=entry.expectation(),
+                expectation=entry.expectation(now),
                 severity=entry.severity,
                 remedy=" ".join(entry.remedy.split()),
                 systems=(ALL_SYSTEMS,),

@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
+from registry.crash_points import crash_point
 from registry.errors import TallymanError, WarehouseBusyError
 from registry.settings import Settings
 
@@ -132,8 +133,9 @@ def warehouse(
     ``close_aside``: after much was written, a thread of its own does that (seconds in which nobody
     else can write, but everybody can read); the next one in this process to leave waits for it.
 
-    A damaged file is set aside first and the last published copy takes its place; the loads since
-    then come again from the sources, because cursors are read from the file itself.
+    A damaged file is set aside and the last published copy takes its place, as it does where the
+    file is gone; the loads since then come again from the sources, because cursors are read from
+    the file itself.
     """
     with warehouse_lock(settings, purpose, timeout_seconds):
         connection = _open_sound(settings, timeout_seconds)
@@ -157,6 +159,9 @@ def warehouse(
 
 
 def _open_sound(settings: Settings, timeout_seconds: float) -> duckdb.DuckDBPyConnection:
+    # Never an empty file where a good copy is: publishing the empty one would push out the good.
+    if not settings.warehouse.exists() and settings.published_warehouse.is_file():
+        _set_aside(settings, reason="the file is gone")
     try:
         return _open_patiently(settings, timeout_seconds)
     except duckdb.Error as error:
@@ -212,23 +217,46 @@ def _means_damage(error: BaseException | None, signs: tuple[str, ...]) -> bool:
 
 
 def _set_aside(settings: Settings, reason: str) -> None:
+    """Put the live file aside and the published copy, or nothing, in its place.
+
+    The copy is whole and on the disk before anything is moved: a full disk leaves all as it was,
+    and a kill between the two moves leaves no file, which the next to open takes from the copy.
+    Raises DamagedWarehouseError.
+    """
+    copy = settings.published_warehouse
+    restoring = _copied(settings, copy, reason) if copy.is_file() else None
+    crash_point("ingestion.before_setting_aside")
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    for path in (settings.warehouse, _write_ahead_log(settings.warehouse)):
+    # The log of changes first: beside a copy it would be that of another file.
+    for path in (_write_ahead_log(settings.warehouse), settings.warehouse):
         if path.exists():
             path.rename(path.with_name(f"{path.name}.damaged-{stamp}"))
-    copy = settings.published_warehouse
-    restored = copy.is_file()
-    if restored:
-        # By way of a second name: a crash in the middle must not leave half a file as the live one.
-        partial = settings.warehouse.with_name(settings.warehouse.name + ".restoring")
-        shutil.copyfile(copy, partial)
-        partial.replace(settings.warehouse)
+    crash_point("ingestion.after_setting_aside")
+    if restoring is not None:
+        restoring.replace(settings.warehouse)
     log.warning(
-        "the warehouse was damaged (%s); it was set aside as *.damaged-%s and %s",
+        "the warehouse can't be used (%s); what was there was set aside as *.damaged-%s and %s",
         reason,
         stamp,
-        f"the published copy {copy} took its place" if restored else "an empty one took its place",
+        f"the published copy {copy} took its place" if restoring else "an empty one took its place",
     )
+
+
+def _copied(settings: Settings, copy: Path, reason: str) -> Path:
+    """The copy beside the live file, whole and on the disk."""
+    restoring = settings.warehouse.with_name(settings.warehouse.name + ".restoring")
+    try:
+        shutil.copyfile(copy, restoring)
+        with restoring.open("rb") as copied:
+            os.fsync(copied.fileno())
+    except OSError as error:
+        restoring.unlink(missing_ok=True)
+        raise DamagedWarehouseError(
+            f"{settings.warehouse} can't be used ({reason}), and its published copy {copy} could "
+            f"not be put in its place ({error}): nothing was changed; make room on the disk, or "
+            f"see that {settings.home} can be written, and run again"
+        ) from error
+    return restoring
 
 
 def _write_ahead_log(path: Path) -> Path:

@@ -215,10 +215,8 @@ def build_sweep_schedule(on: bool) -> dg.ScheduleDefinition:
     def sweep_corrections(
         context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        if (
-            installation.store.due_count(installation.clock.now(), installation.writable_systems)
-            == 0
-        ):
+        store, now = installation.store, installation.clock.now()
+        if store.waking_count(now, installation.writable_systems) == 0:
             return dg.SkipReason("nothing is due")
         return dg.RunRequest()
 

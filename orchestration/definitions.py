@@ -1,5 +1,7 @@
 """The whole graph on one screen; code_location.py makes it for `dagster dev`."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
@@ -14,9 +16,17 @@ from orchestration.dbt_build import parsed
 from orchestration.dbt_models import build_dbt_assets, table_keys
 from orchestration.ingestion_assets import build_landing_assets
 from orchestration.installation import Installation
-from orchestration.names import QUIET_RUN, RECONCILE_JOB, WAREHOUSE_TAG
+from orchestration.names import (
+    DECISION_JOB,
+    DELIVERY_JOB,
+    QUIET_RUN,
+    RECONCILE_JOB,
+    WAREHOUSE_TAG,
+)
+from orchestration.pass_lock import PATIENCE_SECONDS, pass_at_work, pass_lock
 from orchestration.publication import PUBLISHED_KEY, build_published_asset
 from orchestration.quality import GATE_KEY, build_quality_gate
+from orchestration.run_history import forget_old_runs
 
 
 def build_defs(installation: Installation) -> dg.Definitions:
@@ -41,15 +51,31 @@ def build_defs(installation: Installation) -> dg.Definitions:
         config=QUIET_RUN,
         executor_def=dg.in_process_executor,
     )
-    cadence = min((system.cadence_seconds for system in installation.registry.systems), default=300)
+    cadence = installation.registry.cadence_seconds
     on = installation.settings.automations_on
     return dg.Definitions(
         assets=assets,
         jobs=[reconcile, delivery_job, decision_job],
         schedules=[build_reconcile_schedule(reconcile, cadence, on), build_sweep_schedule(on)],
         sensors=[build_due_sensor(on)],
-        resources={"installation": dg.ResourceDefinition.hardcoded_resource(installation)},
+        resources={"installation": installation_resource(installation)},
     )
+
+
+def installation_resource(installation: Installation) -> dg.ResourceDefinition:
+    """The installation, and for all steps of a run that makes a pass, or a part of one by hand, the
+    right to make it. In one process, one resource lasts from the first step to the last."""
+
+    @dg.resource
+    def held(context: dg.InitResourceContext) -> Iterator[Installation]:
+        run = context.run
+        if run is None or run.job_name in (DELIVERY_JOB, DECISION_JOB):
+            yield installation
+            return
+        with pass_lock(installation.settings, PATIENCE_SECONDS):
+            yield installation
+
+    return held
 
 
 def evenly(cadence_seconds: int) -> str:
@@ -77,7 +103,9 @@ def build_reconcile_schedule(
         cron_schedule=evenly(cadence_seconds),
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )
-    def reconcile_regularly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def reconcile_regularly(
+        context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.RunRequest | dg.SkipReason:
         """Skips while a pass is still at work: it would only wait for the warehouse."""
         at_work = context.instance.get_runs(
             dg.RunsFilter(
@@ -92,6 +120,10 @@ def build_reconcile_schedule(
         )
         if at_work:
             return dg.SkipReason("the previous pass is still at work")
+        others = pass_at_work(installation.settings)
+        if others is not None:
+            return dg.SkipReason(f"a command makes a pass {others}")
+        forget_old_runs(context.instance, installation.settings.run_history_days)
         return dg.RunRequest()
 
     return reconcile_regularly

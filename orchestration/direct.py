@@ -13,7 +13,7 @@ from orchestration.corrections import deliver, refresh_outbox
 from orchestration.ingestion_assets import load_all
 from orchestration.installation import Installation
 from orchestration.passes import PassFailedError, PassReport
-from orchestration.quality import await_judgement, judge
+from orchestration.quality import judge
 from reporting.publish import publish
 
 
@@ -33,7 +33,6 @@ def run_direct_pass(installation: Installation, run_id: str, models: list[Statem
             "a check of our own models failed, so nothing was published or sent: "
             + ", ".join(broken)
         )
-    await_judgement(installation, run_id)
     judge(installation, run_id, plain=True)
     publish(installation.settings, run_id)
     refresh_outbox(installation)

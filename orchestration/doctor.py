@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from connectors.factory import make_source
@@ -16,6 +17,8 @@ from registry.contracts import load_contracts
 from registry.errors import TallymanError
 from registry.settings import Settings
 from registry.systems import System, load_registry
+from reporting import terminal
+from reporting.publish import published_at
 
 LIBRARIES = (
     "dagster",
@@ -27,6 +30,10 @@ LIBRARIES = (
     "great-expectations",
 )
 MINIMUM_FREE_BYTES = 1 << 30
+# The copy that is being published, and room for what the next passes add before old ones go.
+COPIES_TO_HOLD = 2
+# One pass may be slow, one may fail; three in a row that brought nothing are a loop that stopped.
+CADENCES_UNTIL_STOPPED = 3
 
 
 @dataclass(frozen=True)
@@ -51,14 +58,37 @@ def _reach(system: System, environment: dict[str, str]) -> Finding:
     )
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def _room(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.home if settings.home.exists() else settings.home.parent).free
+    size = settings.warehouse.stat().st_size if settings.warehouse.is_file() else 0
+    wanted = max(MINIMUM_FREE_BYTES, COPIES_TO_HOLD * size)
+    detail = f"{free / 1e9:.1f} GB free for {settings.home}"
+    if free < wanted:
+        detail += (
+            f": make it {wanted / 1e9:.1f} GB, a pass publishes a copy of the warehouse and wants "
+            "room for it twice"
+        )
+    return Finding("disk", free >= wanted, detail)
+
+
+def _last_pass(settings: Settings, cadence_seconds: int, now: datetime) -> Finding:
+    """Whether builds come as often as passes are wanted."""
+    at = published_at(settings)
+    told = f"published {terminal.moment(at, seconds=False)} UTC, {terminal.ago(at, now)}"
+    is_fresh = now - at <= CADENCES_UNTIL_STOPPED * timedelta(seconds=cadence_seconds)
+    if not is_fresh:
+        told += (
+            f"; a pass is wanted every {terminal.span(timedelta(seconds=cadence_seconds))}: run "
+            "tallyman sync and mend what it says, then see that what starts the passes is at work"
+        )
+    return Finding("last pass", is_fresh, told)
+
+
+def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding]:
     """Findings in the order in which one would look, the cheap ones first."""
     yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
     yield Finding("libraries", True, ", ".join(f"{name} {version(name)}" for name in LIBRARIES))
-    free = shutil.disk_usage(settings.home if settings.home.exists() else settings.home.parent).free
-    yield Finding(
-        "disk", free > MINIMUM_FREE_BYTES, f"{free / 1e9:.1f} GB free for {settings.home}"
-    )
+    yield _room(settings)
     kept = manifest_path(settings)
     yield Finding("dbt manifest", kept.is_file(), str(kept) if kept.is_file() else "run make setup")
     owner = lock_owner(settings)
@@ -81,6 +111,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", False, str(error))
         return
     yield Finding("systems file", True, f"{settings.systems_file}: {len(registry.systems)} systems")
+    if published.is_file():
+        yield _last_pass(settings, registry.cadence_seconds, now or datetime.now(UTC))
     missing = registry.missing_secrets(settings.environment)
     if missing:
         yield Finding("secrets", False, "not set: " + ", ".join(sorted(missing)))

@@ -87,6 +87,14 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
             self._engines.popitem(last=False)[1].dispose()
         return self._engines[shard]
 
+    def close_shard(self, shard: str) -> None:
+        """Close a file that is going to be removed; asked for again, it is made anew."""
+        with self._db_lock:
+            self._initialized_dbs.discard(shard)
+            engine = self._engines.pop(shard, None)
+            if engine is not None:
+                engine.dispose()
+
     def dispose(self) -> None:
         """Close what is kept, then what Dagster keeps."""
         while self._engines:

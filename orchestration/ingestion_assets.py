@@ -13,6 +13,7 @@ from ingestion.report import EntityReport, Extracted, LoadReport
 from ingestion.warehouse import warehouse
 from orchestration.installation import Installation
 from orchestration.names import DATA_TEAM
+from orchestration.quality import await_judgement
 from registry.contracts import Contract
 from registry.systems import OWN_SYSTEM, Registry, System
 
@@ -75,8 +76,10 @@ def extract_all(
 def load_all(installation: Installation, run_id: str) -> list[LoadReport]:
     """Extract every system, land one after another (DuckDB has one writer), refresh the views.
 
-    The warehouse is not held while systems are read, and opened once for all that they told.
+    The warehouse is not held while systems are read, and opened once for all that they told. The
+    verdict on the pass before ends here: nothing is sent until this one is judged.
     """
+    await_judgement(installation, run_id)
     reports = []
     systems = (*installation.registry.systems, OWN_SYSTEM)
     extractions = extract_all(installation, systems, run_id)

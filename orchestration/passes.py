@@ -18,6 +18,8 @@ from orchestration.definitions import build_defs
 from orchestration.event_log import KeptSqliteEventLogStorage
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB, SILENT_RUN
+from orchestration.pass_lock import pass_lock
+from orchestration.run_history import forget_old_runs
 from registry.errors import TallymanError
 
 GARBAGE_THRESHOLD = 50_000  # objects made before a look for garbage; Python's own is 700
@@ -94,7 +96,9 @@ class Loop:
         """Raises TallymanError with one clear message when a step could not do its work."""
         started = monotonic()
         try:
-            reconciled = self._execute(RECONCILE_JOB)
+            # Before Dagster takes it for the run: its own error would say less.
+            with pass_lock(self.installation.settings):
+                reconciled = self._execute(RECONCILE_JOB)
         except DagsterAssetCheckFailedError as error:
             raise PassFailedError(
                 f"a check of our own models failed, so nothing was published or sent: {error}"
@@ -102,6 +106,7 @@ class Loop:
         before = self.installation.store.attempt_counts()
         self._deliver_as_the_sensor_says()
         after = self.installation.store.attempt_counts()
+        forget_old_runs(self.instance, self.installation.settings.run_history_days)
         failed = tuple(
             f"{check.asset_key.to_user_string()}: "
             + "; ".join(f"{name}: {value.value}" for name, value in check.metadata.items())

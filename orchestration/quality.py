@@ -14,8 +14,8 @@ GATE_KEY = dg.AssetKey(["quality", "quality_gate"])
 
 
 def await_judgement(installation: Installation, build_id: str) -> None:
-    """For whoever has built: no verdict on the build before counts any more, so that a pass that
-    dies before its gate has spoken stops corrections."""
+    """For whoever begins a load or has built: no verdict from before counts any more, so that a
+    pass that dies before its gate has spoken, wherever, stops corrections."""
     installation.store.open_gates(build_id, _systems(installation))
 
 
@@ -27,7 +27,13 @@ def judge(installation: Installation, build_id: str, plain: bool = False) -> Gat
     store = installation.store
     try:
         with warehouse(installation.settings) as connection:
-            report = run_gate(connection, installation.registry, build_id, plain=plain)
+            report = run_gate(
+                connection,
+                installation.registry,
+                build_id,
+                plain=plain,
+                now=installation.clock.now(),
+            )
     except Exception as error:
         crashed = (None, f"the gate could not run: {error}")
         store.set_gates(build_id, dict.fromkeys(_systems(installation), crashed))

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestration.installation import Installation
+from orchestration.pass_lock import pass_lock
 from orchestration.passes import Loop, open_instance
 from registry.settings import Settings
 from reporting.delivery import has_deliveries, print_delivery, summarise_delivery
@@ -25,9 +26,10 @@ class SyncReport:
 
 
 def run_sync(settings: Settings, console: Console, progress: Callable[[str], None]) -> SyncReport:
-    """Raises TallymanError when the pass could not be made."""
+    """Raises TallymanError when the pass could not be made, PassAtWorkError when another is."""
     installation = Installation.load(settings, progress)
-    with open_instance(installation) as instance:
+    # From the start: who finds a pass at work need not wait for the graph to be made.
+    with pass_lock(settings), open_instance(installation) as instance:
         report = Loop(installation, instance).run_pass()
     with published_connection(settings) as connection:
         summary = build_summary(connection, installation.all_corrections())

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.errors import ConfigurationError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 # Third parties that would call home, or ask for a terminal. Set before any of them is imported.
@@ -51,6 +53,15 @@ class Settings:
     def automations_on(self) -> bool:
         """Whether schedules and sensors start by themselves (``make dev``) or from the UI."""
         return self.environment.get("TALLYMAN_AUTOMATIONS", "off") == "on"
+
+    @property
+    def run_history_days(self) -> int:
+        """How long Dagster's record of a run is kept. Raises ConfigurationError."""
+        name = "TALLYMAN_RUN_HISTORY_DAYS"
+        told = self.environment.get(name, "14")
+        if not told.isdecimal() or int(told) < 1:
+            raise ConfigurationError(f"{name} is '{told}': it must be a number of days from 1 on")
+        return int(told)
 
     @property
     def published(self) -> Path:

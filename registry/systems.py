@@ -171,6 +171,11 @@ class Registry(BaseModel):
     rules: dict[str, RuleSettings] = {}
     folder: Path
 
+    @property
+    def cadence_seconds(self) -> int:
+        """How often a pass is wanted: as the fastest system wants it, at most once a minute."""
+        return max(60, min((system.cadence_seconds for system in self.systems), default=300))
+
     def system(self, name: str) -> System:
         for system in self.systems:
             if system.name == name:

@@ -25,4 +25,4 @@ def print_known(
     for system, records, last_loaded_at in feeds:
         view.add_row(system, f"{records:,}", terminal.moment(last_loaded_at) or "nothing yet")
     console.print(view)
-    console.print(f"All layers as of then, for any query: {file}\n", soft_wrap=True)
+    console.print(f"All layers as of then, for any query: {file}\n", soft_wrap=True, markup=False)

@@ -83,7 +83,7 @@ def print_exceptions(rows: Sequence[Mapping[str, Any]], total: int, console: Con
             terminal.state(row["status"]),
             terminal.moment(row["opened_at"] or row["due_at"], seconds=False),
             terminal.amount(row["value_at_risk"], row["currency"]),
-            str(row["owner"] or "").replace("_", " "),
+            escape(str(row["owner"] or "").replace("_", " ")),
         )
     console.print(view)
     if total > len(rows):
@@ -146,7 +146,7 @@ def print_correction(detail: CorrectionDetail, console: Console) -> None:
         ("To", escape(str(correction.new_value))),
         ("At risk", terminal.amount(correction.value_at_risk, correction.currency)),
         ("Waits for", ", ".join(correction.hold_codes)),
-        ("Record", correction.target_record_id or ""),
+        ("Record", escape(correction.target_record_id or "")),
         ("Idempotency key", correction.idempotency_key),
         ("Proposed", terminal.moment(correction.created_at)),
         ("Accepted", terminal.moment(correction.accepted_at)),
@@ -166,7 +166,7 @@ def print_correction(detail: CorrectionDetail, console: Console) -> None:
                 terminal.moment(attempt.started_at),
                 attempt.phase,
                 attempt.result,
-                attempt.code,
+                escape(attempt.code),
                 escape(terminal.shortened(attempt.message, 200)),
             )
         console.print(view)

@@ -81,11 +81,17 @@ class _Table:
 def publish(settings: Settings, build_id: str) -> PublishedBuild:
     """Copy the live warehouse, export its marts, and make the copy the current one.
 
-    Waits for the warehouse's lock while copying. Keeps the newest KEPT_BUILDS builds. Raises
-    PublishError, and leaves what was current before untouched.
+    Waits for the warehouse's lock and holds it to the end, so that nobody else publishes meanwhile.
+    Keeps the newest KEPT_BUILDS builds. Raises PublishError, and leaves what was current before
+    untouched.
     """
     if not _NAME.fullmatch(build_id) or build_id == _LINK or build_id.endswith(_PARTIAL):
         raise PublishError(f"'{build_id}' can't name a build: use letters, digits, '.', '_', '-'")
+    with warehouse_lock(settings, "publishing"):
+        return _publish(settings, build_id)
+
+
+def _publish(settings: Settings, build_id: str) -> PublishedBuild:
     published = settings.published
     published.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(published)
@@ -158,27 +164,31 @@ def published_manifest(settings: Settings) -> dict[str, Any]:
     return content
 
 
+def published_at(settings: Settings) -> datetime:
+    """When the current build was published; raises NothingPublishedError when there is none."""
+    return datetime.fromisoformat(published_manifest(settings)["published_at"])
+
+
 def _current(settings: Settings) -> Path | None:
     link = settings.published / _LINK
     return link.resolve() if link.exists() else None
 
 
 def _copy_live_file(settings: Settings, destination: Path) -> None:
-    """Copy the file while it is closed and locked, after a checkpoint.
+    """Copy the file while it is closed and its lock is held, after a checkpoint.
 
     Closed, because reading a file through a second descriptor and closing that one releases the
     locks that DuckDB holds on it in this process.
     """
-    with warehouse_lock(settings, "publishing"):
-        with warehouse(settings, "publishing") as connection:
-            connection.execute("checkpoint")
-        log_of_changes = settings.warehouse.with_name(settings.warehouse.name + ".wal")
-        if log_of_changes.exists() and log_of_changes.stat().st_size:
-            raise PublishError(
-                f"{settings.warehouse} still has a log of changes, so a copy would miss the newest "
-                "rows: another connection of this process has it open; close it and publish again"
-            )
-        shutil.copyfile(settings.warehouse, destination)
+    with warehouse(settings, "publishing") as connection:
+        connection.execute("checkpoint")
+    log_of_changes = settings.warehouse.with_name(settings.warehouse.name + ".wal")
+    if log_of_changes.exists() and log_of_changes.stat().st_size:
+        raise PublishError(
+            f"{settings.warehouse} still has a log of changes, so a copy would miss the newest "
+            "rows: another connection of this process has it open; close it and publish again"
+        )
+    shutil.copyfile(settings.warehouse, destination)
     with destination.open("rb") as copied:
         os.fsync(copied.fileno())
 

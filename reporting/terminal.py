@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +48,22 @@ def moment(value: datetime | None, seconds: bool = True) -> str:
         return ""
     utc = value.astimezone(UTC) if value.tzinfo else value
     return f"{utc:%Y-%m-%d %H:%M:%S}" if seconds else f"{utc:%Y-%m-%d %H:%M}"
+
+
+def span(length: timedelta) -> str:
+    """In the largest unit of which there are two, or one exactly: ``90 minutes``, ``1 hour``."""
+    minutes = int(length.total_seconds()) // 60
+    for unit, size in (("day", 1440), ("hour", 60)):
+        if minutes >= 2 * size or minutes == size:
+            count = minutes // size
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def ago(moment_: datetime, now: datetime) -> str:
+    """``4 minutes ago``; a clock that was set back tells nothing of the future."""
+    passed = now - moment_
+    return f"{span(passed)} ago" if passed >= timedelta(minutes=1) else "just now"
 
 
 def number(value: Decimal | float | int | str | None) -> str:

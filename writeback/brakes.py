@@ -101,12 +101,12 @@ class Brakes(Audit):
     """Gates are kept per build and system; only the latest of a system counts."""
 
     def open_gates(self, build: str, systems: Iterable[str]) -> None:
-        """Begin a build's checks: until ``set_gates`` reports, these systems count as crashed.
+        """Begin a build: until ``set_gates`` reports its checks, these systems count as crashed.
 
-        Call it before the checks run, so that a check that dies stops corrections instead of
-        leaving the previous build's result in force.
+        Call it before anything is loaded for it, so that whatever dies on the way to the checks
+        stops corrections instead of leaving the previous build's result in force.
         """
-        reason = "the checks of this build have not reported yet"
+        reason = "a pass is under way, or died, and its checks have not reported yet"
         self.set_gates(build, dict.fromkeys(systems, (None, reason)))
 
     def set_gates(self, build: str, results: Mapping[str, tuple[bool | None, str]]) -> None:

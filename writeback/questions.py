@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from writeback import tables as t
+from writeback.brakes import Conditions
 from writeback.database import UnknownCorrectionError
 from writeback.model import Attempt, Correction, CorrectionDetail, DecisionRecord
 from writeback.outbox import Outbox, as_correction, as_decision, first_of_its_object, is_one_of
@@ -25,7 +26,8 @@ class AttemptCounts:
     accepted: int
 
 
-def _due_count() -> sa.Select[Any]:
+def _due() -> sa.Select[Any]:
+    """What is due by its own time, counted by what may hold it."""
     c, now = t.corrections.c, sa.bindparam("now", type_=t.UtcDateTime())
     waiting = sa.and_(
         is_one_of(c.state, (State.READY, State.UNKNOWN)),
@@ -34,12 +36,33 @@ def _due_count() -> sa.Select[Any]:
         first_of_its_object(),
     )
     abandoned = sa.and_(c.state == State.SENDING.value, c.lease_until <= now)
-    statement = sa.select(sa.func.count()).select_from(t.corrections)
+    kinds = (c.state, c.target_system, c.relied_on_systems, c.state_reason)
+    statement = sa.select(*kinds, sa.func.count().label("corrections")).group_by(*kinds)
     return statement.where(sa.or_(waiting, abandoned))
 
 
 # Built once: a sensor asks it every few seconds.
-_DUE_COUNT = _due_count()
+_DUE = _due()
+
+
+def _is_taken(due: sa.Row[Any], conditions: Conditions, now: datetime) -> bool:
+    """Whether a delivery would do anything about these, by the conditions that its lease obeys."""
+    if due.state == State.SENDING:
+        return True  # abandoned: whoever delivers notes that, whatever is stopped
+    if conditions.stopped is not None:
+        return False
+    if due.state == State.UNKNOWN:
+        return True  # what may have been sent is read, whatever holds the sending
+    if due.target_system in conditions.paused or due.target_system in conditions.closed:
+        return False
+    _, open_until = conditions.breakers[due.target_system]
+    if open_until is not None and now < open_until:
+        return False
+    closed = [
+        conditions.closed[name] for name in due.relied_on_systems if name in conditions.closed
+    ]
+    # A delivery writes down once what it waits for, and puts it off by a minute ever after.
+    return not closed or due.state_reason != closed[0].hold_reason
 
 
 @cache
@@ -60,13 +83,28 @@ class Questions(Outbox):
     """What the command line, sensors and reports ask."""
 
     def due_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
-        """How many corrections a dispatcher could take now; ``systems`` limits it to those that may
-        send. An abandoned lease counts."""
-        statement = _DUE_COUNT
+        """How many corrections wait for nothing but a dispatcher and what may hold it; ``systems``
+        limits it to those that may send. An abandoned lease counts."""
+        return sum(row.corrections for row in self._due_by_what_may_hold_it(now, systems))
+
+    def waking_count(self, now: datetime, systems: Iterable[str] | None = None) -> int:
+        """How many of them a delivery would do anything about now: what the kill switch, a pause, a
+        gate or a breaker holds is no reason to start one each minute."""
+        due = self._due_by_what_may_hold_it(now, systems)
+        if not due:
+            return 0
+        asked = {name for row in due for name in (row.target_system, *row.relied_on_systems)}
+        conditions = self.conditions(asked)
+        return sum(row.corrections for row in due if _is_taken(row, conditions, now))
+
+    def _due_by_what_may_hold_it(
+        self, now: datetime, systems: Iterable[str] | None
+    ) -> Sequence[sa.Row[Any]]:
+        statement = _DUE
         if systems is not None:
             statement = statement.where(t.corrections.c.target_system.in_(sorted(systems)))
         with self.read() as connection:
-            return int(connection.execute(statement, {"now": now}).scalar_one())
+            return connection.execute(statement, {"now": now}).all()
 
     def counts_by_state(self) -> dict[str, int]:
         """State -> number of corrections; every state is named, also with 0."""
@@ -79,12 +117,12 @@ class Questions(Outbox):
         return counts
 
     def due_fingerprint(self, now: datetime, systems: Iterable[str] | None = None) -> str | None:
-        """None when nothing is due, else a text for the run key of a wake-up.
+        """None when nothing wakes (see ``waking_count``), else a text for the run key of a wake-up.
 
         It changes with every attempt and every minute, so that a run that died before its first
         attempt does not block its successors, and a tick that comes twice starts one run.
         """
-        due = self.due_count(now, systems)
+        due = self.waking_count(now, systems)
         if due == 0:
             return None
         with self.read() as connection:

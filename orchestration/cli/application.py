@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from reporting import as_json
 
@@ -47,7 +48,13 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the pretend wo
 
 
 def say(message: str) -> None:
-    console.print(f"[dim]·[/dim] {message}")
+    """What is being done. What a system answered may be in it: it is text, never markup."""
+    console.print(Text.assemble(("·", "dim"), " ", message))
+
+
+def complain(about: str, message: str) -> None:
+    """What went wrong, on the standard error; text, never markup, as in ``say``."""
+    errors.print(Text.assemble((about, "red"), " ", message), soft_wrap=True)
 
 
 def write_json(path: Path | None, content: Any) -> None:

@@ -11,9 +11,9 @@ import typer
 from orchestration.cli.application import (
     Home,
     Systems,
+    complain,
     console,
     corrections_app,
-    errors,
     say,
     writeback_app,
 )
@@ -154,7 +154,7 @@ def corrections_audit(
     """Check that no entry of the log of decisions was changed, removed or put in."""
     report = _store(load_settings(home)).verify_audit(known)
     if report.problem is not None:
-        errors.print(f"[red]the audit log is broken[/red] at {report.problem}")
+        complain("the audit log is broken", f"at {report.problem}")
         raise typer.Exit(1)
     say(f"the audit log is whole: {report.entries:,} entries, the last is {report.head}")
 

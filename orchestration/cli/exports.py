@@ -20,6 +20,7 @@ def export_ocel(path: Path, home: Home = None) -> None:
         f"{path}: {written.events:,} events ({written.milestones:,} milestones), "
         f"{written.objects:,} objects ({written.orders:,} orders), {written.relations:,} relations",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -36,4 +37,5 @@ def export_epcis(path: Path, home: Home = None) -> None:
     console.print(
         f"{path}: {written.events:,} events, {written.declared_errors:,} with an error declaration",
         soft_wrap=True,
+        markup=False,
     )

@@ -17,8 +17,8 @@ from orchestration.cli.application import (
     World,
     WorldOrders,
     app,
+    complain,
     console,
-    errors,
     say,
     write_json,
 )
@@ -45,11 +45,11 @@ def demo(
     print_summary(result.summary, console)
     if not result.changed:
         console.print("\n[bold]Nothing changed since the last run, and nothing was sent.[/bold]")
-    console.print(f"\nThe same as JSON: {target}")
+    console.print(f"\nThe same as JSON: {target}", markup=False)
     failed = result.score.missed + result.score.false + result.score.doubled + result.score.wrong
     if failed:
         for line in (*result.score.missed_faults, *result.score.false_exceptions):
-            errors.print(f"[red]score[/red] {line}")
+            complain("score", line)
         raise typer.Exit(1)
 
 
@@ -82,7 +82,7 @@ def evaluate(
     target = json_path or folder / "evaluation.json"
     write_json(target, score)
     print_score(score, console)
-    console.print(f"\nThe same as JSON: {target}")
+    console.print(f"\nThe same as JSON: {target}", markup=False)
     if page:
         write_page(score, PROJECT_ROOT / "docs" / "score.md")
         say("wrote docs/score.md")
@@ -133,7 +133,7 @@ def simulate(
         reliability.print_mutants(result["mutants"], console)
     target = json_path or folder / "simulation.json"
     write_json(target, result)
-    console.print(f"\nThe same as JSON: {target}")
+    console.print(f"\nThe same as JSON: {target}", markup=False)
     if page:
         command = f"tallyman simulate --seeds {seeds} --first-seed {first_seed} --mutants --page"
         path = PROJECT_ROOT / "docs" / "reliability.md"
@@ -146,7 +146,7 @@ def simulate(
         whole.parent.mkdir(parents=True, exist_ok=True)
         whole.write_text("\n".join(trail) + "\n", encoding="utf-8")
         reliability.print_trail(seed, trail, console)
-        console.print(f"The whole story: {whole}")
+        console.print(f"The whole story: {whole}", markup=False)
     if not many.is_clean(result) or any(survivors(verdicts)):
         raise typer.Exit(1)
 
@@ -163,8 +163,8 @@ def real(home: Home = None, json_path: JsonPath = None) -> None:
     result = run_real(settings.home, target, say)
     print_summary(result.summary, console)
     print_breaks(result.summary["breaks"], console)
-    console.print(f"\nThe same as JSON: {target}")
+    console.print(f"\nThe same as JSON: {target}", markup=False)
     if result.failures:
         for failure in result.failures:
-            errors.print(f"[red]score[/red] {failure}")
+            complain("score", failure)
         raise typer.Exit(1)

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.application import Home, JsonPath, app, console, say, write_json
-from registry.settings import load_settings
+from registry.settings import Settings, load_settings
+
+
+def _tell_age(settings: Settings) -> None:
+    """The last line of a report: without it, that of a loop which stopped looks like today's."""
+    from datetime import UTC, datetime
+
+    from reporting import terminal
+    from reporting.publish import published_at
+
+    at = published_at(settings)
+    when = f"{terminal.moment(at, seconds=False)} UTC, {terminal.ago(at, datetime.now(UTC))}"
+    console.print(f"[dim]As of the build published {when}.[/dim]")
 
 
 @app.command()
@@ -21,9 +33,11 @@ def exceptions(
     from reporting.publish import published_connection
     from reporting.summary import exception_rows, print_exceptions
 
-    with published_connection(load_settings(home)) as connection:
+    settings = load_settings(home)
+    with published_connection(settings) as connection:
         rows, total = exception_rows(connection, status=status, rule=rule, limit=limit)
     print_exceptions(rows, total, console)
+    _tell_age(settings)
 
 
 @app.command()
@@ -36,9 +50,11 @@ def incidents(
     from reporting.incidents import incident_rows, print_incidents
     from reporting.publish import published_connection
 
-    with published_connection(load_settings(home)) as connection:
+    settings = load_settings(home)
+    with published_connection(settings) as connection:
         rows, total = incident_rows(connection, status=status, limit=limit)
     print_incidents(rows, total, console)
+    _tell_age(settings)
 
 
 @app.command()
@@ -77,9 +93,11 @@ def promises(
     from reporting.promises import promises as at_stake
     from reporting.publish import published_connection
 
-    with published_connection(load_settings(home)) as connection:
+    settings = load_settings(home)
+    with published_connection(settings) as connection:
         found = at_stake(connection)
     print_promises(found, console, limit)
+    _tell_age(settings)
     write_json(json_path, found)
 
 
@@ -143,5 +161,7 @@ def trace(order: str, home: Home = None) -> None:
     from reporting.publish import published_connection
     from reporting.trace import print_trace, trace_order
 
-    with published_connection(load_settings(home)) as connection:
+    settings = load_settings(home)
+    with published_connection(settings) as connection:
         print_trace(trace_order(connection, order), console)
+    _tell_age(settings)

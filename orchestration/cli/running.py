@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.cli.application import (
     Home,
@@ -12,6 +13,7 @@ from orchestration.cli.application import (
     Port,
     Systems,
     app,
+    complain,
     console,
     errors,
     say,
@@ -38,7 +40,7 @@ def sync(home: Home = None, systems: Systems = None, json_path: JsonPath = None)
     write_json(json_path, report.summary)
     if report.failed_feeds:
         for feed in report.failed_feeds:
-            errors.print(f"[red]not read to the end[/red] {feed}")
+            complain("not read to the end", feed)
         errors.print("Everything else went on. What could not be read is read by the next pass.")
         raise typer.Exit(1)
 
@@ -53,7 +55,7 @@ def doctor(home: Home = None, systems: Systems = None) -> None:
     for finding in examine(load_settings(home, systems)):
         healthy &= finding.ok
         mark = "[green]ok[/green]" if finding.ok else "[red]look[/red]"
-        table.add_row(mark, finding.area, finding.detail)
+        table.add_row(mark, Text(finding.area), Text(finding.detail))
     console.print(table)
     if not healthy:
         raise typer.Exit(1)

@@ -23,7 +23,7 @@ create table rules_in_force (rule_id text, family text, cover text, a_role text,
     b_role text);
 create table rule_routes (rule_id text, a_system text, role text, system text);
 create table promise_formulas (role text, state text, factor integer);
-create table inventory_positions (system text, extraction_id text, item_id text, location_id text,
+create table position_balances (system text, extraction_id text, item_id text, location_id text,
     state text, quantity decimal(18, 6), as_of timestamptz, as_of_to timestamptz, record_id text,
     raw_key text, seen_at timestamptz);
 insert into rules_in_force values ('I02', 'balance', 'at_most', 'oms', 'available', 'wms');
@@ -82,14 +82,14 @@ def test_an_offer_is_judged_by_the_formula_of_its_role(
     own: dict[str, int] | None,
 ) -> None:
     judged.execute("delete from promise_formulas")
-    judged.execute("delete from inventory_positions")
+    judged.execute("delete from position_balances")
     for role, formula in (("*", common), ("oms", own or {})):
         for state, factor in formula.items():
             judged.execute("insert into promise_formulas values (?, ?, ?)", [role, state, factor])
 
     def tell(system: str, state: str, quantity: Decimal, moment: datetime) -> None:
         judged.execute(
-            "insert into inventory_positions values (?, ?, 'G', 'EAST', ?, ?, ?, ?, 'p', 'k', ?)",
+            "insert into position_balances values (?, ?, 'G', 'EAST', ?, ?, ?, ?, 'p', 'k', ?)",
             [system, f"{system} {moment}", state, quantity, moment, moment, moment],
         )
 

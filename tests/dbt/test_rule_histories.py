@@ -37,7 +37,7 @@ FILLED = {
     "movements": "core.inventory_movements",
     "troubles": "reconciliation.feed_troubles",
 }
-REBUILT = "balance_judgements obligations obligation_holds"
+REBUILT = "position_balances balance_judgements obligations obligation_holds"
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -237,3 +238,16 @@ def test_the_plain_gate_gives_the_verdicts_of_the_library(events, registry, quan
     assert outcomes(plain=True) == outcomes(plain=False)
     assert outcomes(plain=True)["c"] == "failed"
     assert outcomes(plain=True)["f"] == "crashed"
+
+
+def test_the_present_of_the_pass_decides_what_lies_in_the_future(connection, registry, land):
+    """Where time is pretended, the machine's own clock says nothing."""
+    land("wms", "items", [], day=9)
+
+    def stopped_at(now: datetime) -> bool:
+        report = run_gate(connection, registry, "b", plain=True, now=now)
+        found = {f.expectation: f.systems for f in report.failures}
+        return found.get("none_starts_in_the_future") == ("wms", "erp")
+
+    assert stopped_at(datetime(2026, 3, 8, tzinfo=UTC))
+    assert not stopped_at(datetime(2026, 3, 9, 8, tzinfo=UTC))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -11,6 +12,7 @@ from expectations.gate import GateReport, run_gate
 from expectations.invariants import invariant_checks, invariant_suites
 from registry.systems import Registry
 
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
 T1, T2, T3 = "2026-03-01 08:00:00+00", "2026-03-01 09:00:00+00", "2026-03-05 09:00:00+00"
 
 # Table -> the columns that invariants read, with the values of a row that holds.
@@ -25,6 +27,12 @@ GOOD: dict[str, dict[str, tuple[str, Any]]] = {
         "records": ("bigint", 100),
         "quarantined": ("bigint", 3),
         "clock_uncertainty_seconds": ("double", 0.5),
+    },
+    "intermediate.int_refused_records": {
+        "system": ("varchar", "wms"),
+        "entity": ("varchar", "items"),
+        "settled_at": ("timestamptz", None),
+        "raw_key": ("varchar", "wms|A0001|hash|x1"),
     },
     "core.order_events": {
         "system": ("varchar", "wms"),
@@ -85,6 +93,10 @@ BAD: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("extractions", "extraction_ends_after_it_starts"): (
         "landing.extractions",
         {"started_at": T2, "ended_at": T1},
+    ),
+    ("extractions", "none_starts_in_the_future"): (
+        "landing.extractions",
+        {"started_at": "2026-03-10 00:05:01+00", "ended_at": "2026-03-10 00:05:02+00"},
     ),
     ("extractions", "newest_extraction_is_complete"): ("landing.extractions", {"complete": False}),
     ("extractions", "clock_can_be_told"): (
@@ -167,7 +179,7 @@ def add(connection: duckdb.DuckDBPyConnection, table: str, **changes: Any) -> No
 @pytest.fixture
 def built(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("drop schema landing cascade")
-    for schema in ("landing", "core", "marts"):
+    for schema in ("landing", "intermediate", "core", "marts"):
         connection.execute(f"create schema {schema}")
     for table, columns in GOOD.items():
         described = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
@@ -177,7 +189,7 @@ def built(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def judge(connection: duckdb.DuckDBPyConnection, registry: Registry) -> GateReport:
-    return run_gate(connection, registry, "build-1", list(invariant_checks()))
+    return run_gate(connection, registry, "build-1", list(invariant_checks(NOW)))
 
 
 def test_good_rows_hold(built, registry) -> None:
@@ -192,11 +204,16 @@ def test_empty_tables_hold(built, registry) -> None:
 
 
 def test_every_check_has_a_row_that_breaks_it() -> None:
-    checks = {(c.suite.removeprefix("invariants__"), c.name) for c in invariant_checks()}
+    checks = {(c.suite.removeprefix("invariants__"), c.name) for c in invariant_checks(NOW)}
     assert checks == set(BAD)
     assert {suite.check_name for suite in invariant_suites()} == {
         f"invariants__{suite}" for suite, _ in BAD
     }
+
+
+def test_no_remedy_asks_a_person_to_call_dbt() -> None:
+    """Each pass builds every table anew, and dbt alone would know nothing of the installation."""
+    assert [c.identity for c in invariant_checks(NOW) if "dbt " in c.remedy] == []
 
 
 @pytest.mark.parametrize(("suite", "name"), BAD)
@@ -211,8 +228,9 @@ def test_the_row_that_breaks_it_is_found(built, registry, suite, name) -> None:
         (f"invariants__{suite}", "failed", 1)
     ]
     assert found[0].remedy
-    # A line of an order is followed over all systems.
-    assert found[0].systems == (("wms", "erp") if table == "marts.order_lifecycle" else ("wms",))
+    # A line of an order is followed over all systems, and all are read by one clock.
+    of_all = table == "marts.order_lifecycle" or name == "none_starts_in_the_future"
+    assert found[0].systems == (("wms", "erp") if of_all else ("wms",))
 
 
 def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
@@ -222,5 +240,64 @@ def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
         extraction_id="x0",
         complete=False,
         started_at="2026-02-01 08:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
+
+
+def test_a_clock_that_once_stepped_back_is_history(built, registry) -> None:
+    """Two milliseconds back, once: the log keeps that row for ever, the gate must not."""
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x0",
+        started_at="2026-02-01 08:00:00.002+00",
+        ended_at="2026-02-01 08:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
+
+
+def refused(connection: duckdb.DuckDBPyConnection, settled: int) -> None:
+    """An extraction that refused all of 500 rows, of which some are settled, and one that read
+    nothing after it."""
+    times = {"started_at": T2, "ended_at": T2}
+    add(connection, "landing.extractions", extraction_id="x2", records=0, quarantined=500, **times)
+    connection.execute(
+        "insert into intermediate.int_refused_records by name select 'wms' as system, "
+        "'items' as entity, case when number < $1 then $2::timestamptz end as settled_at, "
+        "'wms|A' || number || '|hash|x2' as raw_key from range(500) as numbers (number)",
+        [settled, T3],
+    )
+    times = {"started_at": T3, "ended_at": T3}
+    add(connection, "landing.extractions", extraction_id="x3", records=0, quarantined=0, **times)
+
+
+@pytest.mark.parametrize(("settled", "stops"), [(0, True), (200, True), (498, False)])
+def test_refused_rows_stop_until_most_of_them_are_settled(built, registry, settled, stops) -> None:
+    refused(built, settled)
+    found = [f.expectation for f in judge(built, registry).failures]
+    assert found == (["few_rows_are_refused"] if stops else [])
+
+
+def test_refused_rows_stop_until_good_ones_are_told(built, registry) -> None:
+    refused(built, settled=0)
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x4",
+        records=500,
+        quarantined=0,
+        started_at="2026-03-06 09:00:00+00",
+        ended_at="2026-03-06 09:00:00+00",
+    )
+    assert judge(built, registry).failures == ()
+
+
+def test_a_clock_that_is_minutes_ahead_stops_nothing(built, registry) -> None:
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x2",
+        started_at="2026-03-10 00:04:00+00",
+        ended_at="2026-03-10 00:04:01+00",
     )
     assert judge(built, registry).failures == ()

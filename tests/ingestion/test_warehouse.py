@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -50,6 +54,15 @@ def test_it_is_utc_limited_and_leaves_no_log_of_changes(settings):
         )
     assert not settings.warehouse.with_name("warehouse.duckdb.wal").exists()
 
+
+OPEN = """
+import sys
+from pathlib import Path
+from registry.settings import Settings
+from ingestion.warehouse import warehouse
+with warehouse(Settings(Path(sys.argv[1]), Path("none"))):
+    pass
+"""
 
 WRITE_AND_DIE = """
 import os, signal, sys
@@ -173,6 +186,75 @@ def test_a_damaged_file_is_set_aside_and_the_published_copy_takes_its_place(sett
         tables = connection.execute("select table_name from duckdb_tables()").fetchall()
     assert tables == ([("numbers",)] if published else [])
     assert len(damaged_files(settings.home)) == 1
+
+
+def publish_and_damage(settings) -> bytes:
+    """Publish what is there and damage the live file; returns the damaged content."""
+    settings.published_warehouse.parent.mkdir(parents=True)
+    settings.published_warehouse.write_bytes(settings.warehouse.read_bytes())
+    content = bytearray(settings.warehouse.read_bytes())
+    for position in range(4096, len(content)):
+        content[position] ^= 0x5A
+    settings.warehouse.write_bytes(content)
+    return bytes(content)
+
+
+def tables_of(settings) -> list[tuple[str]]:
+    with warehouse(settings) as connection:
+        return connection.execute("select table_name from duckdb_tables()").fetchall()
+
+
+def test_a_copy_that_does_not_fit_leaves_all_as_it_was_and_the_next_pass_heals(
+    settings, monkeypatch
+):
+    fill(settings)
+    damaged = publish_and_damage(settings)
+
+    def full_disk(_source, destination):
+        Path(destination).write_bytes(b"the first half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", full_disk)
+        for _ in range(2):
+            with pytest.raises(DamagedWarehouseError, match=r"No space left.*make room"):
+                tables_of(settings)
+    assert settings.warehouse.read_bytes() == damaged, "never an empty file in its place"
+    assert damaged_files(settings.home) == []
+    assert list(settings.home.glob("*.restoring")) == [], "half a copy takes room for nothing"
+
+    assert tables_of(settings) == [("numbers",)]
+    assert len(damaged_files(settings.home)) == 1
+
+
+@pytest.mark.parametrize("point", ["before_setting_aside", "after_setting_aside"])
+def test_killed_while_a_copy_takes_its_place_the_next_pass_heals(settings, point):
+    fill(settings)
+    publish_and_damage(settings)
+    child = subprocess.run(
+        [sys.executable, "-c", OPEN, str(settings.home)],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "TALLYMAN_CRASH_AT": f"ingestion.{point}"},
+        capture_output=True,
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    assert settings.warehouse.exists() is (point == "before_setting_aside")
+
+    assert tables_of(settings) == [("numbers",)]
+    assert len(damaged_files(settings.home)) == 1
+
+
+def test_a_file_that_is_gone_is_taken_from_the_published_copy(settings):
+    fill(settings)
+    publish_and_damage(settings)
+    settings.warehouse.unlink()
+    # The log of changes of the file that is gone is none of the copy's.
+    log_of_changes = settings.warehouse.with_name("warehouse.duckdb.wal")
+    log_of_changes.write_bytes(b"of another file")
+
+    assert tables_of(settings) == [("numbers",)]
+    assert len(damaged_files(settings.home)) == 0
+    assert len(list(settings.home.glob("warehouse.duckdb.wal.damaged-*"))) == 1
 
 
 def test_damage_found_in_the_middle_of_work_is_set_aside_too(settings):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
-from orchestration.ingestion_assets import build_landing_assets, landing_key
+from expectations import gate
+from orchestration import ingestion_assets
+from orchestration.ingestion_assets import build_landing_assets, landing_key, load_all
 from orchestration.installation import Installation
+from orchestration.quality import judge
 from registry.settings import load_settings
 
 SYSTEMS = """
@@ -28,12 +34,18 @@ sets: {inbound: [855, 997], outbound: [850]}
 """
 
 
-def test_what_no_system_tells_is_nothing_incomplete(tmp_path: Path) -> None:
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
     for folder in ("acme/inbound", "acme/outbound"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "systems.toml").write_text(SYSTEMS)
     (tmp_path / "acme.yaml").write_text(PROFILE)
-    installation = Installation.load(load_settings(tmp_path / "home", tmp_path / "systems.toml"))
+    found = Installation.load(load_settings(tmp_path / "home", tmp_path / "systems.toml"))
+    yield found
+    found.store.close()
+
+
+def test_what_no_system_tells_is_nothing_incomplete(installation: Installation) -> None:
     assets = build_landing_assets(installation.registry)
     result = dg.materialize([assets], resources={"installation": installation})
     landed = {
@@ -45,3 +57,33 @@ def test_what_no_system_tells_is_nothing_incomplete(tmp_path: Path) -> None:
     assert all(checks.values())
     assert landed[landing_key("x12", "acknowledgements")]["systems"].value == "acme"
     assert landed[landing_key("x12", "inventory")]["systems"].value == ""
+
+
+@pytest.mark.parametrize("dies_in", ["extract_all", "refresh_views"])
+def test_a_pass_that_dies_in_its_load_leaves_no_gate_open(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, dies_in: str
+) -> None:
+    """Else the verdict on the last build stays in force, in whichever pass after it dies so."""
+    installation.store.set_gates("the pass before", {"acme": (True, "")})
+
+    def dies(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ingestion_assets, dies_in, dies)
+    with pytest.raises(MemoryError):
+        load_all(installation, "this pass")
+    found = installation.store.gate("acme")
+    assert (found.outcome, found.build) == ("crashed", "this pass")
+
+
+def test_a_pass_with_a_system_that_cannot_be_read_opens_the_gates_by_its_own_judgement(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(tmp_path / "acme")
+    # Nothing is built here, so there are contracts to judge and no invariants.
+    monkeypatch.setattr(gate, "invariant_checks", lambda *_: iter(()))
+    (report,) = [r for r in load_all(installation, "this pass") if r.system == "acme"]
+    assert not report.complete
+    assert installation.store.gate("acme").outcome == "crashed"
+    judge(installation, "this pass", plain=True)
+    assert installation.store.gate("acme").outcome == "passed"

@@ -14,8 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.warehouse import warehouse
+from ingestion.warehouse import lock_owner, warehouse
 from registry.settings import PROJECT_ROOT, Settings
+from reporting import publish as publishing
 from reporting.publish import (
     NothingPublishedError,
     PublishError,
@@ -202,3 +203,25 @@ def test_a_current_build_is_never_overwritten(live: Settings) -> None:
     with pytest.raises(PublishError, match="published already"):
         publish(live, "build-1")
     assert orders(live) == 1
+
+
+def test_a_build_is_published_under_the_warehouses_lock_from_beginning_to_end(
+    live: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one who publishes would remove what this one has half done as a leftover."""
+    held = []
+
+    def noting(name: str) -> None:
+        step = getattr(publishing, name)
+
+        def noted(*given: object) -> object:
+            held.append(lock_owner(live) is not None)
+            return step(*given)
+
+        monkeypatch.setattr(publishing, name, noted)
+
+    for name in ("_remove_leftovers", "_export_marts", "_swap_link", "_remove_old_builds"):
+        noting(name)
+    publish(live, "build-1")
+    assert held == [True] * 4
+    assert lock_owner(live) is None

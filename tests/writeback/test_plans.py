@@ -77,6 +77,6 @@ def test_nothing_reads_a_whole_table(engine: Engine) -> None:
         apply_proofs(engine.store, [proof(key) for key in others], engine.clock)
         engine.clock.advance(600)
         engine.propose(quantity_change(1, frontier=engine.clock.now() + timedelta(seconds=1)))
-        engine.store.due_count(engine.clock.now())
+        engine.store.waking_count(engine.clock.now())
     assert len(in_state(engine, State.VERIFIED)) == len(others) == 3
     assert found == []

@@ -66,7 +66,7 @@ def test_no_query_of_a_delivery_scans_the_corrections(engine: Engine) -> None:
     engine.propose(*[quantity_change(n) for n in range(1, 4)])
     with recorded(engine) as statements:
         engine.deliver()
-        engine.store.due_count(engine.clock.now(), ["erp"])
+        engine.store.waking_count(engine.clock.now(), ["erp"])
         engine.store.expire_leases(engine.clock.now())
     connection = sqlite3.connect(path_of(engine))
     planned = 0
@@ -171,6 +171,67 @@ def test_an_abandoned_lease_is_due_work(engine: Engine) -> None:
     engine.store.lease({"erp": 5}, [], now, now + timedelta(seconds=60), "gone", 5)
     assert engine.store.due_count(now) == 0
     assert engine.store.due_count(now + timedelta(seconds=61)) == 1
+
+
+def test_work_that_a_delivery_would_leave_where_it_is_wakes_nobody(engine: Engine) -> None:
+    """A weekend's pause must not start a delivery each minute, which would do nothing."""
+    engine.propose(quantity_change())
+    store, clock = engine.store, engine.clock
+
+    def due() -> int:
+        assert (store.due_fingerprint(clock.now()) is None) == (
+            store.waking_count(clock.now()) == 0
+        )
+        return store.waking_count(clock.now())
+
+    assert due() == 1
+    store.pause("erp", "maria", "stock-taking")
+    assert (due(), engine.deliver().leased) == (0, 0)
+    store.resume("erp", "maria", "done")
+    assert due() == 1
+    store.engage_kill_switch("maria", "stop everything")
+    assert (due(), engine.deliver().leased) == (0, 0)
+    store.release_kill_switch("maria", "understood")
+    assert due() == 1
+    store.set_gates("build-2", {"erp": (False, "a feed stopped")})
+    assert (due(), engine.deliver().leased) == (0, 0)
+    store.set_gates("build-3", {"erp": (True, "")})
+    assert due() == 1
+    with store.write() as connection:
+        store.set_breaker(connection, "erp", 5, clock.now() + timedelta(seconds=60))
+    assert (due(), engine.deliver().leased) == (0, 0)
+    clock.advance(60)
+    assert due() == 1  # the probe of a target that was left alone
+    assert engine.deliver().accepted == 1
+
+
+def test_work_that_relies_on_a_closed_gate_wakes_until_it_says_so(engine: Engine) -> None:
+    engine.store.set_gates("build-2", {"oms": (False, "a feed stopped")})
+    looked_at_in_oms = quantity_change()["preconditions"][0] | {"system": "oms"}
+    engine.propose(quantity_change(preconditions=[looked_at_in_oms]))
+    assert engine.store.waking_count(engine.clock.now()) == 1
+    assert engine.deliver().leased == 0
+    assert "the gate of system 'oms' is failed" in engine.only().state_reason
+    engine.clock.advance(3600)
+    assert engine.store.waking_count(engine.clock.now()) == 0
+    engine.store.set_gates("build-3", {"oms": (True, "")})
+    assert engine.store.waking_count(engine.clock.now()) == 1
+
+
+def test_what_may_have_been_sent_is_looked_at_while_its_target_is_held(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    now = engine.clock.now()
+    engine.store.lease({"erp": 5}, [], now, now + timedelta(seconds=60), "gone", 5)
+    engine.clock.advance(61)
+    engine.store.pause("erp", "maria", "stock-taking")
+    engine.store.set_gates("build-2", {"erp": (False, "a feed stopped")})
+    assert engine.store.waking_count(engine.clock.now()) == 1
+    engine.store.expire_leases(engine.clock.now())
+    assert engine.states() == ["unknown"]
+    assert engine.store.waking_count(engine.clock.now()) == 1
+    # The kill switch stops that look too.
+    engine.store.engage_kill_switch("maria", "stop everything")
+    assert (engine.store.waking_count(engine.clock.now()), engine.deliver().leased) == (0, 0)
 
 
 def test_lists_counts_and_totals(engine: Engine) -> None:

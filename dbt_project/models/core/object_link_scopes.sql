@@ -10,9 +10,6 @@ select
     quantity,
     cast(null as varchar) as told_by
 from {{ ref('object_links') }}
-qualify row_number() over (
-        partition by system, object_type, object_key, order_line_id order by quantity
-    ) = 1
 union all
 select
     '*' as scope,

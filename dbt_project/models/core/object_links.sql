@@ -3,21 +3,31 @@ with declared as (
     select * from {{ ref('int_object_links') }}
 ),
 
+named as (
+    select
+        *,
+        -- Two systems may use one document number for two orders: then the number alone is no link.
+        min(target_key) over same_key <> max(target_key) over same_key as is_ambiguous
+    from declared
+    where target_type = 'order_line'
+    window same_key as (partition by object_type, object_key)
+),
+
+-- What is told in parts, such as a line on two pallets, is one link with all of it.
 direct as (
     select
         system,
         object_type,
         object_key,
         target_key as order_line_id,
-        quantity,
-        method,
-        recorded_at,
-        raw_key,
-        -- Two systems may use one document number for two orders: then the number alone is no link.
-        min(target_key) over same_key <> max(target_key) over same_key as is_ambiguous
-    from declared
-    where target_type = 'order_line'
-    window same_key as (partition by object_type, object_key)
+        sum(quantity) as quantity,
+        min(method) as method,
+        min(recorded_at) as recorded_at,
+        min(raw_key) as raw_key,
+        is_ambiguous,
+        1 as steps
+    from named
+    group by system, object_type, object_key, target_key, is_ambiguous
 ),
 
 unambiguous as (
@@ -48,10 +58,11 @@ indirect as (
         declared.object_key,
         unambiguous.order_line_id,
         sum(declared.quantity) as quantity,
-        any_value(declared.method) as method,
+        min(declared.method) as method,
         min(declared.recorded_at) as recorded_at,
         min(declared.raw_key) as raw_key,
-        false as is_ambiguous
+        false as is_ambiguous,
+        2 as steps
     from declared
     inner join unambiguous
         on
@@ -83,3 +94,7 @@ select
     recorded_at,
     raw_key
 from resolved
+-- What names a line itself and reaches it over another document, too, is linked once.
+qualify row_number() over (
+        partition by system, object_type, object_key, order_line_id order by steps
+    ) = 1

@@ -43,7 +43,14 @@ posted as (
             and judged.item_id = ledger.item_id
             and judged.location_id = ledger.location_id
             and judged.judged_at >= ledger.recorded_to
-    where ledger.explained_change <> 0
+    -- What is from before the other side's ledger began that side can't tell.
+    left join {{ ref('unshared_movements') }} as unshared
+        on
+            ledger.movement_id = unshared.movement_id
+            and ledger.state = unshared.state
+            and unshared.other_system in (judged.copy_system, judged.authority_system)
+            and judged.judged_at >= unshared.other_began_at
+    where ledger.explained_change <> 0 and unshared.movement_id is null
 ),
 
 documents as (

@@ -5,8 +5,7 @@
 -- same one, the fresher wins: adding them up would count the stock twice.
 with newest as (
     select *
-    from {{ ref('inventory_positions') }}
-    where item_id is not null and location_id is not null
+    from {{ ref('position_balances') }}
     qualify row_number() over (
             partition by role, item_id, location_id, state order by as_of desc, system asc
         ) = 1

@@ -38,7 +38,7 @@ snapshots as (
         state,
         extraction_id,
         min(as_of) as taken_at
-    from {{ ref('inventory_positions') }}
+    from {{ ref('position_balances') }}
     group by system, state, extraction_id
 ),
 
@@ -179,12 +179,12 @@ balances as (
         authorities.as_of as authority_as_of,
         authorities.seen_at as authority_seen_at
     from moments
-    inner join {{ ref('inventory_positions') }} as copies
+    inner join {{ ref('position_balances') }} as copies
         on
             moments.copy_system = copies.system
             and moments.copy_extraction_id = copies.extraction_id
             and moments.state = copies.state
-    inner join {{ ref('inventory_positions') }} as authorities
+    inner join {{ ref('position_balances') }} as authorities
         on
             moments.authority_system = authorities.system
             and moments.authority_extraction_id = authorities.extraction_id
@@ -217,10 +217,12 @@ by_start as (
         item_id,
         location_id,
         recorded_from as moment,
-        count(*) over (
-            partition by system, state, item_id, location_id order by recorded_from
-        ) as started_count
+        count(*) over up_to_now as started_count,
+        max(seen_at) over up_to_now as last_seen_at
     from {{ ref('stock_ledger') }}
+    window up_to_now as (
+        partition by system, state, item_id, location_id order by recorded_from
+    )
 ),
 
 -- The three moments at which each side's ledger is read: its snapshot, and the moment judged.
@@ -240,10 +242,12 @@ questions as (
                 {{ side }}_system as system,
                 {% if boundary == 'judged' %}
                     judged_at as moment_from,
-                    judged_at as moment_to
+                    judged_at as moment_to,
+                    cast(null as timestamptz) as own_seen_at
                 {% else %}
                     {{ side }}_as_of_from as moment_from,
-                    {{ side }}_as_of_to as moment_to
+                    {{ side }}_as_of_to as moment_to,
+                    case when is_own_ledger then {{ side }}_seen_at end as own_seen_at
                 {% endif %}
             from balances
             {% if not (side == 'authority' and boundary == 'judged') %}
@@ -273,7 +277,9 @@ answers as (
     select
         ended.*,
         -- Begun by then, but not surely over: on which side of the moment it falls nobody can tell.
-        coalesce(by_start.started_count, 0) > ended.ended_count as is_ambiguous
+        coalesce(by_start.started_count, 0) > ended.ended_count
+        -- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
+        or coalesce(by_start.last_seen_at > ended.own_seen_at, false) as is_ambiguous
     from ended
     asof left join by_start
         on
@@ -306,33 +312,35 @@ totals as (
     group by rule_id, a_system, b_system, judged_at, item_id, location_id
 ),
 
--- Dated before a snapshot and told after it: whether that snapshot held it, nobody knows.
-back_dated as (
-    select distinct
-        balances.rule_id,
-        balances.a_system,
-        balances.judged_at,
-        balances.item_id,
-        balances.location_id
-    from balances
-    inner join {{ ref('stock_ledger') }} as movements
-        on
-            balances.copy_system = movements.system
-            and balances.state = movements.state
-            and balances.item_id = movements.item_id
-            and balances.location_id = movements.location_id
-    where
-        balances.is_own_ledger
-        and (
-            (
-                movements.recorded_from <= balances.copy_as_of_to
-                and movements.seen_at > balances.copy_seen_at
-            )
-            or (
-                movements.recorded_from <= balances.authority_as_of_to
-                and movements.seen_at > balances.authority_seen_at
-            )
-        )
+-- What only one of the two ledgers can tell, because the other began later, explains nothing.
+unshared as (
+    select
+        copy_system,
+        authority_system,
+        state,
+        item_id,
+        location_id,
+        max(began_at) as began_at,
+        sum(explained_difference) as explained_difference
+    from (
+        {% for copy, authority, sign in [
+            ('system', 'other_system', 1), ('other_system', 'system', -1),
+        ] %}
+            select
+                {{ copy }} as copy_system,
+                {{ authority }} as authority_system,
+                state,
+                item_id,
+                location_id,
+                other_began_at as began_at,
+                {{ sign }} * explained_change as explained_difference
+            from {{ ref('unshared_movements') }}
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ) as of_both_sides
+    group by copy_system, authority_system, state, item_id, location_id
 )
 
 select
@@ -354,13 +362,16 @@ select
     cast(balances.copy_quantity + totals.copy_change as decimal(18, 6)) as copy_quantity,
     cast(balances.authority_quantity + totals.authority_change as decimal(18, 6))
         as authority_quantity,
-    cast(totals.explained_difference as decimal(18, 6)) as explained_quantity,
+    cast(
+        totals.explained_difference - coalesce(unshared.explained_difference, 0) as decimal(18, 6)
+    ) as explained_quantity,
     cast(
         balances.copy_quantity + totals.copy_change
         - balances.authority_quantity - totals.authority_change
-        - totals.explained_difference as decimal(18, 6)
+        - (totals.explained_difference - coalesce(unshared.explained_difference, 0))
+        as decimal(18, 6)
     ) as residual_quantity,
-    totals.is_ambiguous or back_dated.item_id is not null as is_ambiguous
+    totals.is_ambiguous
 from balances
 inner join totals
     on
@@ -370,10 +381,11 @@ inner join totals
         and balances.judged_at = totals.judged_at
         and balances.item_id = totals.item_id
         and balances.location_id = totals.location_id
-left join back_dated
+left join unshared
     on
-        balances.rule_id = back_dated.rule_id
-        and balances.a_system = back_dated.a_system
-        and balances.judged_at = back_dated.judged_at
-        and balances.item_id = back_dated.item_id
-        and balances.location_id = back_dated.location_id
+        balances.copy_system = unshared.copy_system
+        and balances.authority_system = unshared.authority_system
+        and balances.state = unshared.state
+        and balances.item_id = unshared.item_id
+        and balances.location_id = unshared.location_id
+        and balances.judged_at >= unshared.began_at

@@ -45,14 +45,13 @@ judged as (
         coalesce(list_contains(list(positions.state), any_value(rules.required_state)), true)
             as is_asked
     from rules
-    inner join {{ ref('inventory_positions') }} as positions
+    inner join {{ ref('position_balances') }} as positions
         on
             rules.a_system = positions.system
             and (
                 list_contains(rules.states, positions.state)
                 or coalesce(list_contains(rules.parts, positions.state), false)
             )
-    where positions.item_id is not null and positions.location_id is not null
     group by
         rules.rule_id, rules.a_system, positions.extraction_id, positions.item_id,
         positions.location_id

@@ -137,7 +137,8 @@ episodes as (
         list_extract(list(judged_at order by judged_at), 2) as confirmed_at,
         arg_max(residual_quantity, judged_at) as residual_quantity,
         arg_max(copy_quantity, judged_at) as copy_quantity,
-        arg_max(copy_record_id, judged_at) as copy_record_id,
+        -- The difference goes by this name: it keeps it when the position changes records.
+        arg_min(copy_record_id, judged_at) as copy_record_id,
         min(copy_seen_at) as first_seen_at,
         arg_max(copy_raw_key, judged_at) as raw_key
     from runs

@@ -44,9 +44,8 @@ promises as (
         min(positions.as_of) as promised_at,
         sum(formulas.factor * positions.quantity) as promised_quantity
     from formulas
-    inner join {{ ref('inventory_positions') }} as positions
+    inner join {{ ref('position_balances') }} as positions
         on formulas.b_system = positions.system and formulas.state = positions.state
-    where positions.item_id is not null and positions.location_id is not null
     group by
         formulas.rule_id, formulas.a_system, formulas.b_system, positions.extraction_id,
         positions.item_id, positions.location_id
@@ -68,7 +67,7 @@ offers as (
         positions.as_of_to,
         positions.quantity
     from rules
-    inner join {{ ref('inventory_positions') }} as positions
+    inner join {{ ref('position_balances') }} as positions
         on rules.a_system = positions.system and rules.state = positions.state
 ),
 

@@ -14,12 +14,13 @@ balances as (
         location_id,
         source_item,
         source_location,
-        quantity
-    from {{ ref('inventory_positions') }}
+        quantity,
+        record_count
+    from {{ ref('position_balances') }}
     where state = 'on_hand'
     qualify
         row_number() over (
-            partition by system, item_id, location_id order by seen_at desc, position_id asc
+            partition by system, item_id, location_id order by seen_at desc, extraction_id asc
         ) = 1
 ),
 
@@ -62,7 +63,12 @@ located as (
         on
             authorities.system = authority_fields.system
             and authorities.entity = authority_fields.entity
-    where drifted.is_ready and drifted.expected_decimal <> drifted.observed_decimal
+    where
+        drifted.is_ready
+        and drifted.expected_decimal <> drifted.observed_decimal
+        -- Of several records nobody knows which one the difference is in.
+        and targets.record_count = 1
+        and authorities.record_count = 1
 )
 
 select

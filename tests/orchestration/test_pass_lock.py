@@ -1,0 +1,156 @@
+"""Two passes at once would break each other: one would publish what the other has half built."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.cli import main
+from orchestration.corrections import build_due_sensor, build_sweep_schedule
+from orchestration.definitions import build_reconcile_schedule, installation_resource
+from orchestration.installation import Installation
+from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
+from orchestration.pass_lock import PassAtWorkError, pass_at_work, pass_lock
+from registry.settings import Settings
+from registry.systems import Registry
+
+HOLDER = """
+import sys
+from pathlib import Path
+from orchestration.pass_lock import pass_lock
+from registry.settings import Settings
+home = Path(sys.argv[1])
+with pass_lock(Settings(home, home / "systems.toml")):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    settings = Settings(tmp_path, tmp_path / "systems.toml")
+    return Installation(settings, Registry(systems=(), folder=tmp_path))
+
+
+@contextmanager
+def another_pass(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that makes a pass until it is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_command_that_finds_a_pass_at_work_says_whose(
+    installation: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    systems = tmp_path / "systems.toml"
+    systems.write_text("systems = []\n")
+    monkeypatch.setattr(
+        sys, "argv", ["tallyman", "sync", "--home", str(tmp_path), "--systems", str(systems)]
+    )
+    with another_pass(tmp_path) as other:
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = " ".join(capsys.readouterr().err.split())
+        assert ended.value.code == 3
+        assert "a pass is at work since 20" in told and f"process {other.pid}: wait" in told
+    # The kernel took it back from the process that was killed.
+    assert pass_at_work(installation.settings) is None
+    with pass_lock(installation.settings):
+        assert pass_at_work(installation.settings) is not None
+
+
+def test_a_run_holds_it_from_its_first_step_to_its_last(installation: Installation) -> None:
+    seen: list[bool] = []
+
+    @dg.asset
+    def first(installation: dg.ResourceParam[Installation]) -> None:
+        seen.append(pass_at_work(installation.settings) is not None)
+
+    @dg.asset(deps=[first])
+    def last(installation: dg.ResourceParam[Installation]) -> None:
+        seen.append(pass_at_work(installation.settings) is not None)
+
+    def run(job: str) -> list[bool]:
+        seen.clear()
+        defs = dg.Definitions(
+            assets=[first, last],
+            jobs=[dg.define_asset_job(job, [first, last], executor_def=dg.in_process_executor)],
+            resources={"installation": installation_resource(installation)},
+        )
+        assert defs.resolve_job_def(job).execute_in_process().success
+        assert pass_at_work(installation.settings) is None
+        return list(seen)
+
+    assert run(RECONCILE_JOB) == [True, True]
+    # A delivery works on the operations store alone, beside a pass.
+    assert run(DELIVERY_JOB) == [False, False]
+
+
+def test_a_command_has_it_already_when_its_job_takes_it(installation: Installation) -> None:
+    @dg.asset
+    def only(installation: dg.ResourceParam[Installation]) -> None:
+        assert pass_at_work(installation.settings) is not None
+
+    defs = dg.Definitions(
+        assets=[only],
+        jobs=[dg.define_asset_job(RECONCILE_JOB, [only], executor_def=dg.in_process_executor)],
+        resources={"installation": installation_resource(installation)},
+    )
+    with pass_lock(installation.settings):
+        assert defs.resolve_job_def(RECONCILE_JOB).execute_in_process().success
+        assert pass_at_work(installation.settings) is not None
+    assert pass_at_work(installation.settings) is None
+
+
+def test_the_schedule_skips_while_a_command_makes_a_pass(
+    installation: Installation, tmp_path: Path
+) -> None:
+    @dg.asset
+    def pallet() -> None:
+        return None
+
+    schedule = build_reconcile_schedule(dg.define_asset_job("reconcile", [pallet]), 300, on=False)
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        context = dg.build_schedule_context(
+            instance=instance, resources={"installation": installation}
+        )
+        with another_pass(tmp_path):
+            skipped = schedule(context)
+        assert isinstance(skipped, dg.SkipReason) and "since 20" in skipped.skip_message
+        assert isinstance(schedule(context), dg.RunRequest)
+
+
+def test_it_is_not_had_twice(installation: Installation, tmp_path: Path) -> None:
+    with another_pass(tmp_path), pytest.raises(PassAtWorkError), pass_lock(installation.settings):
+        pass
+
+
+def test_what_only_asks_has_the_installation_beside_a_pass(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """As Dagster's daemon asks: the resource is made for each tick."""
+    schedule, sensor = build_sweep_schedule(on=False), build_due_sensor(on=False)
+    made = {"installation": installation_resource(installation)}
+    with another_pass(tmp_path), dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        with dg.build_schedule_context(instance=instance, resources=made) as context:
+            assert schedule.evaluate_tick(context).skip_message == "nothing is due"
+        with dg.build_sensor_context(instance=instance, resources=made) as asked:
+            assert sensor.evaluate_tick(asked).skip_message == "nothing is due"
