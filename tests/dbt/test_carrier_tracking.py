@@ -61,6 +61,13 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Ware
         # A carrier repeats the whole history in every answer.
         for end in range(1, len(moments) + 1):
             _told(scenario, _ups(order.tracking, *moments[:end]))
+    # Labels of two orders that never left: one was voided, and the other one forgotten.
+    for number, scans in {
+        500005: [(50, "M", "MP"), (180, "MV", "VD")],
+        500006: [(50, "M", "MP")],
+    }.items():
+        order = Order(scenario, number, ago(days=4)).oms().released().warehouse()
+        _told(scenario, _ups(order.tracking, *((order.at(at), *code) for at, *code in scans)))
     for name in ("fedex", "usps_local", "easypost", "aftership", "dhl_express"):
         _told(scenario, json.loads(json.dumps(payload(name))))
     scenario.read(NOW)
@@ -73,6 +80,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Ware
 def test_rules_see_packages_and_lines(warehouse: Warehouse) -> None:
     carrier = {pair for pair in warehouse.exceptions("open") if pair[0] in ("S04", "S05")}
     assert carrier == {("S04", "TRK0500001"), ("S05", "SO-500002/1")}
+
+
+def test_a_voided_label_is_not_waited_for(warehouse: Warehouse) -> None:
+    labels = {pair for pair in warehouse.exceptions("open") if pair[0] == "S04L"}
+    assert ("S04L", "TRK0500006") in labels and ("S04L", "TRK0500005") not in labels
 
 
 def test_milestones_and_reasons(warehouse: Warehouse) -> None:

@@ -35,6 +35,24 @@ gaps as (
     select * from unusable
 ),
 
+-- What moved under a type that no mapping knows may be the movement that is waited for. A balance
+-- counts it whatever its type.
+untyped_movements as (
+    select
+        system,
+        entity,
+        document as reference,
+        'unmapped code: ' || coalesce(source_type, '') as held_reason
+    from {{ ref('inventory_movements') }}
+    where movement_kind = 'unmapped' and document is not null
+),
+
+document_gaps as (
+    select * from gaps
+    union all
+    select * from untyped_movements
+),
+
 unmet as (
     select
         obligation_id,
@@ -82,16 +100,16 @@ gap_positions as (
 held as (
     select
         by_reference.obligation_id,
-        gaps.held_reason
+        document_gaps.held_reason
     from by_reference
-    inner join gaps
-        on by_reference.reference = gaps.reference
+    inner join document_gaps
+        on by_reference.reference = document_gaps.reference
     inner join {{ ref('rule_evidence') }} as evidence
         on
             by_reference.rule_id = evidence.rule_id
             and by_reference.a_system = evidence.a_system
-            and gaps.system = evidence.system
-            and gaps.entity = evidence.entity
+            and document_gaps.system = evidence.system
+            and document_gaps.entity = evidence.entity
     union all
     -- Whose reference can't be read may be anybody's.
     select

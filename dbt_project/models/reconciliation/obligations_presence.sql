@@ -8,6 +8,7 @@ with rules as (
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
         {{ list_of('discharged_by') }} as discharges,
+        requires = b_role || '.' || b_milestone as rests_on_b,
         cover in ('quantity', 'opposite_quantity') or arises <> 'each' as counts_amounts
     from {{ ref('rules_in_force') }} as rules
     where family = 'presence'
@@ -43,7 +44,9 @@ a_facts as (
         rules.grace_minutes,
         rules.counts_amounts,
         facts.*,
-        list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
+        (list_contains(rules.matched_on, 'item') and facts.item_id is null)
+        or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
+            as lacks_part,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
     inner join a_rules as rules
@@ -56,9 +59,8 @@ a_facts as (
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
             and facts.system = routes.system
-    -- Our own sends come back as events: they may discharge a duty, but never create one.
     -- Without a promise nothing can be overdue.
-    where not facts.is_echo and (rules.due_from <> 'promised' or facts.promised_at is not null)
+    where rules.due_from <> 'promised' or facts.promised_at is not null
 ),
 
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.
@@ -67,7 +69,9 @@ b_facts as (
         rules.rule_id,
         routes.a_system,
         facts.object_id,
-        list_contains(rules.matched_on, 'item') and facts.item_id is null as lacks_item,
+        (list_contains(rules.matched_on, 'item') and facts.item_id is null)
+        or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
+            as lacks_part,
         facts.recorded_from,
         facts.recorded_to,
         facts.reversed_from,
@@ -102,14 +106,14 @@ unmeasured as (
     where weight is null
 ),
 
--- Nor whether B is of the same item, where the item of B is not known.
+-- Nor whether B is the one, where its item or its location is not known.
 unrecognised as (
     select distinct
         rule_id,
         a_system,
         object_id
     from b_facts
-    where lacks_item
+    where lacks_part
 ),
 
 b_changes as (
@@ -171,7 +175,7 @@ a_with_totals as (
         a_facts.*,
         ordered.ordered_quantity,
         sum(a_facts.quantity) over key_history as running_quantity,
-        -- What stood before A has its own claim on B.
+        -- What stood before A has its own claim on B, whoever sent it.
         sum(case when a_facts.reversed_to is null then a_facts.quantity else 0 end)
             over earlier as claimed_before
     from a_facts
@@ -191,6 +195,7 @@ a_with_totals as (
         )
 ),
 
+-- Our own sends come back as events: they may discharge a duty, but never create one.
 arisen as (
     select
         *,
@@ -201,26 +206,32 @@ arisen as (
         end as needed
     from a_with_totals
     where
-        arises = 'each'
-        or (
-            running_quantity >= ordered_quantity
-            and running_quantity - quantity < ordered_quantity
+        not is_echo
+        and (
+            arises = 'each'
+            or (
+                running_quantity >= ordered_quantity
+                and running_quantity - quantity < ordered_quantity
+            )
         )
     union all by name
     select
         *,
         1 as needed
     from a_facts
-    where not counts_amounts
+    where not counts_amounts and not is_echo
 ),
 
--- A duty may rest on something else being there first: no cancelling of what never arrived.
-required as (
+-- A duty may rest on something else being there first: no cancelling of what never arrived. What
+-- was withdrawn bears no duty any more, but B itself does: B that is taken back is owed again.
+requirements as (
     select
         rules.rule_id,
         facts.object_id,
-        min(facts.recorded_from) as required_from,
-        min(facts.recorded_to) as required_to
+        facts.recorded_from,
+        facts.recorded_to,
+        case when not rules.rests_on_b then facts.reversed_from end as withdrawn_from,
+        case when not rules.rests_on_b then facts.reversed_to end as withdrawn_to
     from facts
     inner join rules
         on
@@ -228,7 +239,22 @@ required as (
             and facts.milestone = split_part(rules.requires, '.', 2)
             and facts.object_type = rules.object_type
     where rules.requires is not null
-    group by rules.rule_id, facts.object_id
+),
+
+required as (
+    select
+        rule_id,
+        object_id,
+        coalesce(
+            min(recorded_from) filter (where withdrawn_to is null), max(recorded_from)
+        ) as required_from,
+        coalesce(
+            min(recorded_to) filter (where withdrawn_to is null), max(recorded_to)
+        ) as required_to,
+        case when count(*) = count(withdrawn_to) then max(withdrawn_from) end as withdrawn_from,
+        case when count(*) = count(withdrawn_to) then max(withdrawn_to) end as withdrawn_to
+    from requirements
+    group by rule_id, object_id
 ),
 
 first_triggers as (
@@ -236,7 +262,9 @@ first_triggers as (
         arisen.*,
         0 as rearmed,
         greatest(arisen.recorded_from, required.required_from) as trigger_from,
-        greatest(arisen.recorded_to, required.required_to) as trigger_to
+        greatest(arisen.recorded_to, required.required_to) as trigger_to,
+        required.withdrawn_from,
+        required.withdrawn_to
     from arisen
     left join required
         on arisen.rule_id = required.rule_id and arisen.object_id = required.object_id
@@ -351,12 +379,26 @@ taken_back as (
     where reversed_to is not null
 ),
 
+withdrawn as (
+    select
+        rule_id,
+        fact_id,
+        rearmed,
+        withdrawn_from as end_from,
+        withdrawn_to as end_to,
+        'discharged' as end_reason
+    from triggers
+    where withdrawn_to is not null
+),
+
 ends as (
     select * from covered
     union all
     select * from discharged
     union all
     select * from taken_back
+    union all
+    select * from withdrawn
 ),
 
 -- Of ends that are known to lie within bounds only (a local time in the hour that comes twice), the
@@ -394,7 +436,7 @@ select
     cast(null as varchar) as expected_value,
     cast(null as varchar) as observed_value,
     triggers.object_id is not null
-    and not triggers.lacks_item
+    and not triggers.lacks_part
     and unrecognised.object_id is null
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')

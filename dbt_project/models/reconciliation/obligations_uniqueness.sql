@@ -106,7 +106,8 @@ documents as (
         any_value(grace_minutes) as grace_minutes,
         any_value(cover) as cover,
         any_value(matched_on) as matched_on,
-        any_value(document) as document,
+        min(document) as document,
+        string_agg(distinct document, ',' order by document) as all_documents,
         any_value(object_id) as object_id,
         any_value(milestone) as milestone,
         min(order_id) as order_id,
@@ -161,14 +162,17 @@ keyed as (
         documents.*,
         case
             when rule_object_type = 'movement'
-                then {{ match_key('matched_on', 'documents') }} || '|' || milestone || '|' || lines
+                then {{ match_key('matched_on', 'documents') }} || '|' || milestone
+        end as movement_key,
+        case
+            when rule_object_type = 'movement' then movement_key || '|' || lines
             when rule_object_type = 'package' then shared_packages.package
             else
                 case when list_contains(matched_on, 'order') then order_id else '' end
                 || '|'
                 || case when list_contains(matched_on, 'party') then party else '' end
                 || '|'
-                || case when list_contains(matched_on, 'document') then document else '' end
+                || case when list_contains(matched_on, 'document') then all_documents else '' end
                 || '|'
                 || case when list_contains(matched_on, 'location') then location_id else '' end
                 || '|'
@@ -209,9 +213,10 @@ originals as (
     select
         rules.rule_id,
         routes.a_system,
-        {{ match_key('rules.matched_on', 'facts') }}
-        || '|' || facts.milestone || '|' || cast(abs(facts.quantity) as varchar) as fact_key,
-        abs(sum(sign(facts.quantity))) as original_count
+        {{ match_key('rules.matched_on', 'facts') }} || '|' || facts.milestone as movement_key,
+        movement_key || '|' || cast(abs(facts.quantity) as varchar) as fact_key,
+        abs(sum(sign(facts.quantity))) as original_count,
+        sum(facts.quantity) as original_moved
     from facts
     inner join b_rules as rules
         on
@@ -227,12 +232,100 @@ originals as (
     group by all
 ),
 
+-- In how many parts matters as little as that they are equal.
+original_sums as (
+    select
+        rule_id,
+        a_system,
+        movement_key,
+        sum(original_moved) as original_moved
+    from originals
+    group by rule_id, a_system, movement_key
+),
+
+-- A shipment may be invoiced in equal parts: as many as it bears, beside what else is invoiced.
+shipped as (
+    select
+        rules.rule_id,
+        routes.a_system,
+        facts.document,
+        facts.order_line_id,
+        sum(facts.quantity) as quantity
+    from facts
+    inner join {{ ref('rule_routes') }} as routes
+        on facts.role = routes.role and facts.system = routes.system
+    inner join rules
+        on routes.rule_id = rules.rule_id and routes.role <> rules.a_role
+    where
+        rules.cover = 'shipped'
+        and facts.milestone = 'shipped'
+        and facts.object_type = 'order_line'
+        and facts.reversed_to is null
+    group by rules.rule_id, routes.a_system, facts.document, facts.order_line_id
+),
+
+parts as (
+    select
+        a_lines.rule_id,
+        a_lines.a_system,
+        a_lines.document,
+        a_lines.order_line_id,
+        a_lines.quantity,
+        keyed.fact_key,
+        sum(case when a_lines.ended_to is null then a_lines.quantity else 0 end) over of_line
+        - sum(case when a_lines.ended_to is null then a_lines.quantity else 0 end) over of_equals
+            as quantity_of_others
+    from a_lines
+    inner join keyed
+        on
+            a_lines.rule_id = keyed.rule_id
+            and a_lines.a_system = keyed.a_system
+            and a_lines.own_document = keyed.own_document
+    where a_lines.cover = 'shipped'
+    window
+        of_line as (
+            partition by
+                a_lines.rule_id, a_lines.a_system, a_lines.document, a_lines.order_line_id
+        ),
+        of_equals as (
+            partition by
+                a_lines.rule_id, a_lines.a_system, a_lines.document, a_lines.order_line_id,
+                keyed.fact_key
+        )
+),
+
+borne as (
+    select
+        parts.rule_id,
+        parts.a_system,
+        parts.fact_key,
+        min(
+            case
+                when parts.quantity > 0
+                    then
+                        coalesce(
+                            floor((shipped.quantity - parts.quantity_of_others) / parts.quantity), 1
+                        )
+                else 1
+            end
+        ) as borne_count
+    from parts
+    left join shipped
+        on
+            parts.rule_id = shipped.rule_id
+            and parts.a_system = shipped.a_system
+            and parts.document = shipped.document
+            and parts.order_line_id = shipped.order_line_id
+    group by parts.rule_id, parts.a_system, parts.fact_key
+),
+
 changes as (
     select
         keyed.*,
         keyed.recorded_from as changed_from,
         keyed.recorded_to as changed_to,
         keyed.direction as change,
+        keyed.quantity as moved_change,
         true as is_appearance
     from keyed
     where keyed.fact_key is not null
@@ -242,6 +335,7 @@ changes as (
         keyed.ended_from as changed_from,
         keyed.ended_to as changed_to,
         -keyed.direction as change,
+        -keyed.quantity as moved_change,
         false as is_appearance
     from keyed
     where keyed.fact_key is not null and keyed.ended_to is not null
@@ -251,26 +345,46 @@ first_directions as (
     select
         *,
         first_value(direction) over key_history as usual_direction,
-        sum(change) over key_history as balance
+        sum(change) over key_history as balance,
+        sum(moved_change) over movement_history as moved
     from changes
-    window key_history as (
-        partition by rule_id, a_system, fact_key
-        order by changed_to, changed_from, is_appearance, own_document
-        rows between unbounded preceding and current row
-    )
+    window
+        key_history as (
+            partition by rule_id, a_system, fact_key
+            order by changed_to, changed_from, is_appearance, own_document
+            rows between unbounded preceding and current row
+        ),
+        movement_history as (
+            partition by rule_id, a_system, movement_key
+            order by changed_to, changed_from, is_appearance, own_document
+            rows between unbounded preceding and current row
+        )
 ),
 
 counted as (
     select
         first_directions.*,
         first_directions.balance * first_directions.usual_direction as standing,
-        greatest(coalesce(originals.original_count, 1), 1) as allowed
+        cast(
+            greatest(coalesce(originals.original_count, borne.borne_count, 1), 1) as bigint
+        ) as allowed,
+        first_directions.moved - original_sums.original_moved as excess
     from first_directions
     left join originals
         on
             first_directions.rule_id = originals.rule_id
             and first_directions.a_system = originals.a_system
             and first_directions.fact_key = originals.fact_key
+    left join original_sums
+        on
+            first_directions.rule_id = original_sums.rule_id
+            and first_directions.a_system = original_sums.a_system
+            and first_directions.movement_key = original_sums.movement_key
+    left join borne
+        on
+            first_directions.rule_id = borne.rule_id
+            and first_directions.a_system = borne.a_system
+            and first_directions.fact_key = borne.fact_key
 ),
 
 duplicates as (
@@ -285,10 +399,12 @@ duplicates as (
         counted.is_appearance
         and counted.direction = counted.usual_direction
         and counted.standing > counted.allowed
+        -- Of what the original does not know, any second one is too many.
+        and coalesce(counted.excess * counted.usual_direction > 0, true)
 ),
 
 -- The surplus is gone when few enough stand; a movement that was taken back ends the last one.
-ends as (
+few_enough as (
     select
         duplicates.rule_id,
         duplicates.a_system,
@@ -320,6 +436,44 @@ ends as (
             )
     group by
         duplicates.rule_id, duplicates.a_system, duplicates.fact_key, duplicates.own_document
+),
+
+-- Or when no more moved than in the original, in whatever parts.
+evened_out as (
+    select
+        duplicates.rule_id,
+        duplicates.a_system,
+        duplicates.fact_key,
+        duplicates.own_document,
+        min(counted.changed_from) as end_from,
+        min(counted.changed_to) as end_to
+    from duplicates
+    inner join counted
+        on
+            duplicates.rule_id = counted.rule_id
+            and duplicates.a_system = counted.a_system
+            and duplicates.movement_key = counted.movement_key
+            and counted.excess * duplicates.usual_direction <= 0
+            and (counted.changed_to, counted.changed_from, counted.own_document)
+            > (duplicates.changed_to, duplicates.changed_from, duplicates.own_document)
+    group by
+        duplicates.rule_id, duplicates.a_system, duplicates.fact_key, duplicates.own_document
+),
+
+ends as (
+    select
+        rule_id,
+        a_system,
+        fact_key,
+        own_document,
+        min(end_from) as end_from,
+        min(end_to) as end_to
+    from (
+        select * from few_enough
+        union all
+        select * from evened_out
+    ) as all_ends
+    group by rule_id, a_system, fact_key, own_document
 )
 
 select
