@@ -21,31 +21,70 @@ movements as (
     where wanted.is_ready
 ),
 
+-- What the target posted of a document in other parts than it moved may be a part of what it lacks:
+-- how much is left, nobody knows. What it posted and took back counts as nothing.
+posted_in_parts as (
+    select
+        posted.system,
+        posted.document,
+        posted.item_id,
+        posted.location_id,
+        posted.movement_kind,
+        abs(posted.on_hand_change) as quantity
+    from {{ ref('inventory_movements') }} as posted
+    semi join movements
+        on
+            posted.system = movements.target_system
+            and posted.document = movements.document
+    anti join {{ ref('inventory_movements') }} as originals
+        on
+            posted.system <> originals.system
+            and posted.document = originals.document
+            and posted.item_id = originals.item_id
+            and posted.location_id = originals.location_id
+            and posted.movement_kind = originals.movement_kind
+            and abs(posted.on_hand_change) = abs(originals.on_hand_change)
+    group by all
+    having sum(sign(posted.on_hand_change)) <> 0
+),
+
+whole as (
+    select movements.*
+    from movements
+    anti join posted_in_parts
+        on
+            not movements.is_reversal
+            and movements.target_system = posted_in_parts.system
+            and movements.document = posted_in_parts.document
+            and movements.item_id = posted_in_parts.item_id
+            and movements.location_id = posted_in_parts.location_id
+            and movements.movement_kind = posted_in_parts.movement_kind
+),
+
 -- A movement taken back keeps its type and changes its sign; a lost one has the target's own type.
 translated as (
     select
-        movements.*,
+        whole.*,
         items.source_item as target_item,
         locations.source_location as target_location,
-        case when movements.is_reversal then -1 else 1 end * movements.on_hand_change
-            as target_quantity,
+        case when whole.is_reversal then -1 else 1 end * whole.on_hand_change as target_quantity,
         types.source_type as target_type
-    from movements
+    from whole
     inner join {{ ref('target_items') }} as items
         on
-            movements.target_system = items.system
-            and movements.item_id = items.item_id
+            whole.target_system = items.system
+            and whole.item_id = items.item_id
     inner join {{ ref('dim_locations') }} as locations
         on
-            movements.target_system = locations.system
-            and movements.location_id = locations.location_id
+            whole.target_system = locations.system
+            and whole.location_id = locations.location_id
     inner join {{ ref('dim_systems') }} as systems
-        on movements.target_system = systems.system
+        on whole.target_system = systems.system
     inner join {{ ref('movement_types') }} as types
         on
             systems.connector = types.connector
-            and movements.movement_kind = types.movement_kind
-            and types.direction = case when movements.on_hand_change < 0 then 'out' else 'in' end
+            and whole.movement_kind = types.movement_kind
+            and types.direction = case when whole.on_hand_change < 0 then 'out' else 'in' end
 ),
 
 conditioned as (
