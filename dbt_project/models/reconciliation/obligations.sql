@@ -85,8 +85,10 @@ priced as (
                 then arisen.document_value
             when arisen.object_type = 'package' then packages.package_value
             -- Of a price, the quantity column holds the difference for one unit.
-            when arisen.field in ('unit_price', 'ordered_price')
+            when fields.worth = 'price'
                 then cast(arisen.quantity as decimal(38, 6)) * terms.ordered_quantity
+            when fields.worth = 'amount' then cast(abs(arisen.quantity) as decimal(38, 6))
+            when fields.worth = 'none' then null
             else
                 cast(abs(arisen.quantity) as decimal(38, 6))
                 * coalesce(terms.unit_price, prices.list_price)
@@ -94,6 +96,8 @@ priced as (
     from arisen
     left join {{ ref('order_line_terms') }} as terms
         on arisen.order_line_id = terms.order_line_id
+    left join {{ ref('compared_fields') }} as fields
+        on arisen.rule_id = fields.rule_id and arisen.field = fields.field
     left join list_prices as prices
         on arisen.item_id = prices.item_id
     left join package_values as packages
