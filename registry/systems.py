@@ -64,7 +64,8 @@ class System(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _without_secrets(cls, url: str) -> str:
-        if "@" in urlsplit(url).netloc:
+        # Of HTTP alone: that of our own store holds what its database wants, and is never shown.
+        if urlsplit(url).scheme.startswith("http") and "@" in urlsplit(url).netloc:
             raise ValueError(
                 "it holds a user or a password, which would be shown with every error of the "
                 "system: name the variables that hold them under secrets"
