@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import InvalidOperation
 from typing import Any
 
 import duckdb
@@ -28,7 +29,7 @@ def exception_rows(
     """Rows of ``marts.exceptions``, the most urgent first, and how many there are in all.
 
     Keys of a row: rule_id, title, object_id, status, severity, owner, system, counterpart_system,
-    opened_at, due_at, closed_at, value_at_risk, currency, expected_value, observed_value,
+    opened_at, due_at, closed_at, value_at_risk, currency, field, expected_value, observed_value,
     held_reason. Raises ConfigurationError for an unknown status.
     """
     if status not in STATUSES:
@@ -41,8 +42,8 @@ def exception_rows(
     rows = records(
         connection,
         "select rule_id, title, object_id, status, severity, owner, system, counterpart_system, "
-        "opened_at, due_at, closed_at, value_at_risk, currency, expected_value, observed_value, "
-        f"held_reason from marts.exceptions {chosen} limit ?",
+        "opened_at, due_at, closed_at, value_at_risk, currency, field, expected_value, "
+        f"observed_value, held_reason from marts.exceptions {chosen} limit ?",
         [*values, limit],
     )
     counted = connection.execute(
@@ -63,27 +64,23 @@ def records(
 
 
 def print_exceptions(rows: Sequence[Mapping[str, Any]], total: int, console: Console) -> None:
-    """One line a disagreement, two for what is expected and what is seen."""
+    """Two lines a disagreement, so that a terminal of 80 columns has room for what it is."""
     if not rows:
         console.print("No exceptions: nothing disagrees beyond its grace.")
         return
     view = terminal.table()
-    view.add_column("Rule", no_wrap=True)
-    view.add_column("Object", overflow="fold", min_width=12)
-    view.add_column("What", overflow="fold")
-    view.add_column("Status", no_wrap=True)
+    view.add_column("Rule, object", overflow="fold", min_width=12)
+    view.add_column("What", overflow="fold", ratio=1)
     view.add_column("Since (UTC)", no_wrap=True)
-    view.add_column("At risk", justify="right", overflow="fold")
-    view.add_column("Owner", overflow="fold")
+    view.add_column("At risk, owner", justify="right", overflow="fold")
     for row in rows:
         view.add_row(
-            f"{row['rule_id']} [dim]{row['severity']}[/]",
-            escape(str(row["object_id"])),
+            f"{row['rule_id']} [dim]{row['severity']}[/]\n{escape(str(row['object_id']))}",
             _what(row),
-            terminal.state(row["status"]),
-            terminal.moment(row["opened_at"] or row["due_at"], seconds=False),
-            terminal.amount(row["value_at_risk"], row["currency"]),
-            escape(str(row["owner"] or "").replace("_", " ")),
+            f"{terminal.moment(row['opened_at'] or row['due_at'], seconds=False)}\n"
+            f"{terminal.state(row['status'])}",
+            f"{terminal.amount(row['value_at_risk'], row['currency'])}\n"
+            f"[dim]{escape(str(row['owner'] or '').replace('_', ' '))}[/]",
         )
     console.print(view)
     if total > len(rows):
@@ -93,12 +90,20 @@ def print_exceptions(rows: Sequence[Mapping[str, Any]], total: int, console: Con
 def _what(row: Mapping[str, Any]) -> str:
     text = escape(str(row["title"]))
     if row.get("expected_value") is not None or row.get("observed_value") is not None:
-        expected = escape(str(row.get("expected_value")))
-        observed = escape(str(row.get("observed_value")))
-        text += f" [dim](expected {expected}, seen {observed})[/]"
+        expected, observed = _told(row.get("expected_value")), _told(row.get("observed_value"))
+        field = escape(str(row.get("field") or "").replace("_", " "))
+        text += f" [dim]({field + ': ' if field else ''}expected {expected}, seen {observed})[/]"
     if row.get("held_reason"):
         text += f" [dim](held: {escape(str(row['held_reason']))})[/]"
     return text
+
+
+def _told(value: str | None) -> str:
+    """A value as text; of a number without the zeros that its scale adds."""
+    try:
+        return terminal.number(value) or "nothing"
+    except InvalidOperation:
+        return escape(str(value))
 
 
 def print_corrections(corrections: Sequence[Correction], console: Console) -> None:
