@@ -42,21 +42,21 @@ def print_incidents(rows: Sequence[Mapping[str, Any]], total: int, console: Cons
         console.print("No incidents: nothing disagrees beyond its grace.")
         return
     view = terminal.table()
-    view.add_column("Rule", no_wrap=True)
-    view.add_column("What", overflow="fold", min_width=18)
-    view.add_column("Hits", overflow="fold", min_width=14)
-    view.add_column("At risk", justify="right", no_wrap=True)
-    view.add_column("Since (UTC)", no_wrap=True, width=17)
+    view.add_column("What", overflow="fold", ratio=3)
+    view.add_column("Hits", overflow="fold", ratio=2)
+    view.add_column("At risk, since (UTC)", justify="right", no_wrap=True)
     for row in rows:
+        risks = row["values_at_risk"] or row["waiting_values"] or ()
         view.add_row(
-            f"{row['rule_id']} [dim]{row['severity']}[/]",
-            _what(row),
+            f"{row['rule_id']} [dim]{row['severity']}[/] {_what(row)}",
             _hits(row),
             "\n".join(
-                terminal.amount(risk["amount"], risk["currency"])
-                for risk in row["values_at_risk"] or row["waiting_values"] or ()
+                [
+                    *(terminal.amount(risk["amount"], risk["currency"]) for risk in risks),
+                    terminal.moment(row["opened_at"], seconds=False),
+                    terminal.state(row["status"]),
+                ]
             ),
-            terminal.moment(row["opened_at"], seconds=False) + f"\n{terminal.state(row['status'])}",
         )
     console.print(view)
     if total > len(rows):
