@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 from sandbox.catalogue import LOCATIONS, Item
-from sandbox.clock import DAY, HOUR, is_shown_twice
+from sandbox.clock import DAY, HOUR, MINUTE, is_shown_twice
 from sandbox.disturbances import FEED_DISTURBED, TARGET_BEHAVES
 from sandbox.events import Event
 from sandbox.numbers import Numbers
@@ -204,6 +204,14 @@ def told_once(moment: float) -> float:
     """
     ambiguous = any(is_shown_twice(moment + HOUR * step / 4) for step in range(9))
     return moment - 4 * HOUR if ambiguous else moment
+
+
+def on_one_day(moment: float, seconds: float) -> float:
+    """A moment near this one, after which so many seconds and another minute end no day anywhere.
+
+    For faults that are a matter of a day: days begin at a full hour in every zone of this world.
+    """
+    return moment - max(0.0, moment % HOUR + seconds + MINUTE - HOUR)
 
 
 def position_key(position: Position) -> str:

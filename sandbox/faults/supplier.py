@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.buying import Bought, Buyer, Lines
 from sandbox.clock import DAY, HOUR
 from sandbox.faults.kind import DISTURBED_HOURS, Kind
-from sandbox.scene import Scene
+from sandbox.scene import Scene, on_one_day
 from sandbox.truth import Truth
 from sandbox.x12 import BROKEN
 
@@ -13,6 +13,9 @@ NEEDS = ("purchasing", "suppliers")
 
 LONG_AGO = (12 * DAY, 30 * DAY)
 """How long ago what must have come by now was ordered."""
+
+AGAIN = 90.0
+"""Seconds after which an order is sent once more."""
 
 
 def not_answered(scene: Scene) -> Truth:
@@ -93,10 +96,11 @@ def received_over(scene: Scene) -> Truth:
 
 
 def ordered_twice(scene: Scene) -> Truth:
-    buyer, first = _answered(scene)
-    second = buyer.order(first.at + 90.0, like=first)
-    buyer.answer(second, second.at + 2 * HOUR)
+    buyer = Buyer(scene)
+    first = buyer.order(on_one_day(scene.now - scene.rng.uniform(*LONG_AGO), AGAIN))
+    second = buyer.order(first.at + AGAIN, like=first)
     for bought in (first, second):
+        buyer.answer(bought, bought.at + 2 * HOUR)
         _come_and_billed(buyer, bought)
     expected = [("P04", second.number)]
     return _truth("P7", second, second.at, expected, first_purchase=first.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,11 @@ from connectors.base import Record
 from connectors.x12.source import X12Source
 from registry.systems import System
 from sandbox import clock
+from sandbox.catalogue import draw_items
 from sandbox.distributor import Distributor
+from sandbox.faults.supplier import AGAIN, ordered_twice
+from sandbox.numbers import Numbers
+from sandbox.scene import Scene
 from sandbox.settings import Settings
 
 WORLD = Settings(
@@ -132,3 +137,17 @@ def test_a_live_world_goes_on_writing_files(
         "856",
         "810",
     }
+
+
+@pytest.mark.parametrize("minutes", range(0, 1440, 7))
+def test_an_order_sent_twice_is_sent_on_one_day(minutes: int) -> None:
+    """World 203 of 2026-11-26 16:52 had one at 23:58:49 and 00:00:19: the rule asks for one day."""
+    midnight = 1_795_651_200.0
+    now = midnight + 60.0 * minutes + 7.0
+    scene = Scene(random.Random(203), Numbers(0), draw_items(203, 200), now, lambda: now, set())
+    for _ in range(20):
+        ordered_twice(scene)
+    ordered = [event.at for event in scene.events if event.kind == "purchase_ordered"]
+    pairs = list(zip(ordered[::2], ordered[1::2], strict=True))
+    assert all(second - first == pytest.approx(AGAIN) for first, second in pairs)
+    assert all(first // clock.HOUR == second // clock.HOUR for first, second in pairs)
