@@ -18,7 +18,7 @@ from registry.settings import Settings, load_settings
 
 COLUMNS = (
     "rule_id, title, object_id, status, severity, owner, system, counterpart_system, opened_at, "
-    "due_at, closed_at, value_at_risk, currency, expected_value, observed_value, held_reason"
+    "due_at, closed_at, value_at_risk, currency, field, expected_value, observed_value, held_reason"
 )
 
 
