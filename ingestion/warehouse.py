@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from registry.crash_points import crash_point
 from registry.errors import TallymanError, WarehouseBusyError
+from registry.owned_lock import Timeout, holder, owned_lock, owner_of
 from registry.settings import Settings
 
 log = logging.getLogger(__name__)
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 600.0
-_OWNER_WIDTH = 120
+_SOMEBODY = "another process"
 
 # What DuckDB says about a file or a log of changes that can't be trusted. All else (a lock, a full
 # disk, missing rights) says nothing about the content, and must not set the file aside.
@@ -71,54 +71,31 @@ def warehouse_lock(
     Taken by ``warehouse`` itself; take it outside to keep others away while a library that opens
     the file on its own (dbt) works. Raises WarehouseBusyError naming the owner after the time out.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    path = settings.home / "warehouse.lock"
-    lock = FileLock(str(path), is_singleton=True)
-    try:
-        lock.acquire(timeout=timeout_seconds, poll_interval=0.05)
-    except Timeout:
-        raise WarehouseBusyError(
-            f"the warehouse {settings.warehouse} is in use by {_owner(path)}: wait for it to end, "
-            f"or stop it (waited {timeout_seconds:.0f} s)"
-        ) from None
-    try:
-        if lock.lock_counter == 1:
-            _note_owner(path, f"process {os.getpid()} ({purpose})")
+    path = _lock_path(settings)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(
+                owned_lock(
+                    path, lambda: f"process {os.getpid()} ({purpose})", timeout_seconds, 0.05
+                )
+            )
+        except Timeout:
+            raise WarehouseBusyError(
+                f"the warehouse {settings.warehouse} is in use by "
+                f"{owner_of(path) or _SOMEBODY}: wait for it to end, "
+                f"or stop it (waited {timeout_seconds:.0f} s)"
+            ) from None
         yield
-    finally:
-        lock.release()
 
 
 def lock_owner(settings: Settings) -> str | None:
     """Who holds the warehouse now, for people to read; None when nobody does."""
-    path = settings.home / "warehouse.lock"
-    if not path.exists():
-        return None
-    # Not the shared lock object: this thread may itself be the owner, and would get it again.
-    lock = FileLock(str(path))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return _owner(path)
-    lock.release()
-    return None
+    owner = holder(_lock_path(settings))
+    return None if owner is None else owner or _SOMEBODY
 
 
-def _note_owner(path: Path, owner: str) -> None:
-    """Overwrites in place: a file cut to nothing first is brought to the disk when it is closed
-    (ext4), a second and more while a checkpoint is being written."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT)
-    try:
-        os.write(file, f"{owner:<{_OWNER_WIDTH}.{_OWNER_WIDTH}}\n".encode())
-    finally:
-        os.close(file)
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip() or "another process"
-    except OSError:
-        return "another process"
+def _lock_path(settings: Settings) -> Path:
+    return settings.home / "warehouse.lock"
 
 
 @contextlib.contextmanager
