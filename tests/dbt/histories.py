@@ -341,7 +341,9 @@ class Histories:
         cover = rule["cover"]
         decides = self._decides(rule, rule["object_type"], rule["a_milestone"])
         copy = rule["b_role"] if decides == rule["a_role"] else rule["a_role"]
-        right, wrong = (5, -1) if cover == "at_least" else (100, 90)
+        floor = cover == "at_least" and rule["a_role"] == rule["b_role"]
+        promise = cover in ("at_most", "at_least") and not floor
+        right, wrong = (5, -1) if floor else (100, 90)
         if cover in ("ledger", "at_most"):
             wrong = 110
         differs = {
@@ -361,10 +363,10 @@ class Histories:
                 shown = {(copy, rule["a_milestone"].split("|")[0]): wrong if is_wrong else right}
                 if rule["requires"]:
                     shown |= {tuple(rule["requires"].split(".")): 0}
-                if cover == "at_most":
+                if promise:
                     shown = {(rule["a_role"], rule["a_milestone"]): wrong if is_wrong else right}
                     shown |= {(rule["b_role"], "on_hand"): right}
-                elif cover not in ("at_least", "ledger"):
+                elif not floor and cover != "ledger":
                     shown |= {(decides, rule["a_milestone"]): right}
                 for (role, state), quantity in shown.items():
                     self._position(item, nth, role, state, quantity)

@@ -224,6 +224,11 @@ def test_what_is_offered_too_much_is_listed_with_those_who_wait(
             "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, ?, ?, 'k')",
             [NOON + timedelta(minutes=minute), offered, beyond],
         )
+    # The same offer is not too little.
+    connection.execute(
+        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 12, 0, 'k')",
+        [NOON + timedelta(minutes=1)],
+    )
     rows = connection.execute(
         "select offered_quantity, promisable_quantity, oversold_quantity, waiting_quantity, "
         "order_line_ids from oversell"

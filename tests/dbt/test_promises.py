@@ -23,11 +23,17 @@ create table rules_in_force (rule_id text, family text, cover text, a_role text,
     b_role text);
 create table rule_routes (rule_id text, a_system text, role text, system text);
 create table promise_formulas (role text, state text, factor integer);
+create table compared_fields (rule_id text, field text, tolerance decimal(18, 6),
+    tolerance_percent decimal(18, 6));
+create table attribute_versions (object_type text, object_id text, field text,
+    value decimal(18, 6), valid_from_earliest timestamptz, valid_to_latest timestamptz);
 create table position_balances (system text, extraction_id text, item_id text, location_id text,
     state text, quantity decimal(18, 6), as_of timestamptz, as_of_to timestamptz, record_id text,
     raw_key text, seen_at timestamptz);
-insert into rules_in_force values ('I02', 'balance', 'at_most', 'oms', 'available', 'wms');
-insert into rule_routes values ('I02', 'oms', 'oms', 'oms'), ('I02', 'oms', 'wms', 'wms');
+insert into rules_in_force values ('I02', 'balance', 'at_most', 'oms', 'available', 'wms'),
+    ('I02U', 'balance', 'at_least', 'oms', 'available', 'wms');
+insert into rule_routes values ('I02', 'oms', 'oms', 'oms'), ('I02', 'oms', 'wms', 'wms'),
+    ('I02U', 'oms', 'oms', 'oms'), ('I02U', 'oms', 'wms', 'wms');
 """
 
 quantities = st.decimals(min_value=-50, max_value=500, places=3)
@@ -61,13 +67,19 @@ def promised(told: dict[str, Decimal], formula: dict[str, int]) -> Decimal | Non
     return sum((quantity * formula[state] for state, quantity in used.items()), Decimal(0))
 
 
-def too_much(offered: Decimal, minute: int, known: dict[int, Decimal]) -> Decimal | None:
-    """By hand: what is offered beyond the better of the two neighbours, and beyond nothing."""
+def amiss(
+    offered: Decimal, minute: int, known: dict[int, Decimal]
+) -> tuple[Decimal, Decimal] | None:
+    """By hand: what is offered beyond the better of the two neighbours, and beyond nothing; and
+    what is missing even of the worse one."""
     before = [moment for moment in known if moment <= minute]
     behind = [moment for moment in known if moment > minute]
     near = [known[max(before)]] if before else []
     near += [known[min(behind)]] if behind else []
-    return max(offered - max(*near, Decimal(0)), Decimal(0)) if near else None
+    if not near:
+        return None
+    most, least = (max(bound, Decimal(0)) for bound in (max(near), min(near)))
+    return max(offered - most, Decimal(0)), min(offered - least, Decimal(0))
 
 
 @settings(
@@ -106,7 +118,12 @@ def test_an_offer_is_judged_by_the_formula_of_its_role(
             known[minute] = sum_of
     expected = {}
     for minute, quantity in offered.items():
-        if (beyond := too_much(quantity, minute, known)) is not None:
-            expected[at(minute, seconds=30)] = beyond
-    found = judged.execute("select judged_at, residual_quantity from judged").fetchall()
-    assert {moment.astimezone(UTC): residual for moment, residual in found} == expected
+        if (by_hand := amiss(quantity, minute, known)) is not None:
+            too_much, too_little = by_hand
+            expected[at(minute, seconds=30)] = {"I02": too_much, "I02U": too_little}
+    found: dict[datetime, dict[str, Decimal]] = {}
+    for moment, rule, residual in judged.execute(
+        "select judged_at, rule_id, residual_quantity from judged"
+    ).fetchall():
+        found.setdefault(moment.astimezone(UTC), {})[rule] = residual
+    assert found == expected

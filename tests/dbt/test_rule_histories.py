@@ -49,7 +49,7 @@ def told(
     for moment in READ_AT:
         scenario.read(moment)
     # A balance is judged at readings an hour apart, which no rule may want to wait longer for.
-    scenario.graces["P08"] = 30
+    scenario.graces |= {"P08": 30, "I02U": 30}
     warehouse = Warehouse(tmp_path_factory.mktemp("histories"), artefacts)
     scenario.write(warehouse.path)
     # By EDI alone a warehouse exchanges messages that are acknowledged; here it tells of them, too.

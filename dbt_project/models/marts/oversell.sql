@@ -6,7 +6,9 @@ with newest as (
     select *
     from {{ ref('promise_judgements') }}
     qualify row_number() over (
-            partition by a_system, b_system, item_id, location_id order by judged_at desc
+            partition by a_system, b_system, item_id, location_id
+            -- Of one offer it is also judged whether it is too little.
+            order by judged_at desc, residual_quantity desc
         ) = 1
 ),
 

@@ -15,7 +15,11 @@ with rules as (
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
             and routes.a_system = routes.system
-    where rules.family = 'balance' and rules.cover = 'at_least'
+    where
+        rules.family = 'balance'
+        and rules.cover = 'at_least'
+        -- What another system has is held against by promise_judgements.
+        and rules.a_role = rules.b_role
 ),
 
 -- What is allocated or damaged lies in the building: it is a part of what is on hand.

@@ -1,5 +1,6 @@
 -- What a channel offers against what can be promised, which the formula of its role adds up. An
--- offer lies between two snapshots of the warehouse: too high only if neither of them had as much.
+-- offer lies between two snapshots of the warehouse: too high only if neither of them had as much,
+-- too low only if both had more.
 {{ config(materialized='view') }}
 
 with own_formulas as (
@@ -10,20 +11,29 @@ with own_formulas as (
 rules as (
     select
         rules.rule_id,
+        rules.cover,
         coalesce(own_formulas.role, '*') as formula_role,
         rules.a_milestone as state,
         a_routes.a_system,
-        b_routes.system as b_system
+        b_routes.system as b_system,
+        coalesce(fields.tolerance, 0) as tolerance,
+        coalesce(fields.tolerance_percent, 0) as tolerance_percent
     from {{ ref('rules_in_force') }} as rules
     {{ instances_of_both_sides() }}
     left join own_formulas
         on rules.a_role = own_formulas.role
-    where rules.family = 'balance' and rules.cover = 'at_most'
+    left join {{ ref('compared_fields') }} as fields
+        on rules.rule_id = fields.rule_id and rules.a_milestone = fields.field
+    where
+        rules.family = 'balance'
+        and rules.cover in ('at_most', 'at_least')
+        -- What one system tells must reach is a floor (floor_judgements).
+        and rules.a_role <> rules.b_role
 ),
 
+-- Of one offer it may be asked whether it is too much and whether it is too little.
 formulas as (
-    select
-        rules.rule_id,
+    select distinct
         rules.a_system,
         rules.b_system,
         terms.state,
@@ -35,7 +45,6 @@ formulas as (
 
 promises as (
     select
-        formulas.rule_id,
         formulas.a_system,
         formulas.b_system,
         positions.extraction_id,
@@ -47,17 +56,53 @@ promises as (
     inner join {{ ref('position_balances') }} as positions
         on formulas.b_system = positions.system and formulas.state = positions.state
     group by
-        formulas.rule_id, formulas.a_system, formulas.b_system, positions.extraction_id,
-        positions.item_id, positions.location_id
+        formulas.a_system, formulas.b_system, positions.extraction_id, positions.item_id,
+        positions.location_id
     having count(*) filter (where positions.state = 'on_hand') > 0
+),
+
+-- What a channel sets aside by itself it need not offer. A state that the warehouse tells is taken
+-- away already.
+states_told as (
+    select distinct
+        system,
+        state
+    from {{ ref('position_balances') }}
+),
+
+set_aside as (
+    select
+        formulas.a_system,
+        formulas.b_system,
+        positions.extraction_id,
+        positions.item_id,
+        positions.location_id,
+        -sum(formulas.factor * positions.quantity) as kept_quantity
+    from formulas
+    inner join {{ ref('position_balances') }} as positions
+        on formulas.a_system = positions.system and formulas.state = positions.state
+    anti join states_told
+        on formulas.b_system = states_told.system and formulas.state = states_told.state
+    where formulas.factor < 0
+    group by
+        formulas.a_system, formulas.b_system, positions.extraction_id, positions.item_id,
+        positions.location_id
+),
+
+offered_states as (
+    select distinct
+        a_system,
+        b_system,
+        state
+    from rules
 ),
 
 offers as (
     select
-        rules.rule_id,
-        rules.a_system,
-        rules.b_system,
-        rules.state,
+        offered_states.a_system,
+        offered_states.b_system,
+        offered_states.state,
+        positions.extraction_id,
         positions.item_id,
         positions.location_id,
         positions.record_id,
@@ -66,9 +111,9 @@ offers as (
         positions.as_of,
         positions.as_of_to,
         positions.quantity
-    from rules
+    from offered_states
     inner join {{ ref('position_balances') }} as positions
-        on rules.a_system = positions.system and rules.state = positions.state
+        on offered_states.a_system = positions.system and offered_states.state = positions.state
 ),
 
 -- A position that this warehouse never had is another one's.
@@ -80,21 +125,83 @@ between_snapshots as (
     from offers
     asof left join promises as before
         on
-            offers.rule_id = before.rule_id
-            and offers.a_system = before.a_system
+            offers.a_system = before.a_system
             and offers.b_system = before.b_system
             and offers.item_id = before.item_id
             and offers.location_id = before.location_id
             and offers.as_of >= before.promised_at
     asof left join promises as behind
         on
-            offers.rule_id = behind.rule_id
-            and offers.a_system = behind.a_system
+            offers.a_system = behind.a_system
             and offers.b_system = behind.b_system
             and offers.item_id = behind.item_id
             and offers.location_id = behind.location_id
             and offers.as_of < behind.promised_at
     where coalesce(before.promised_quantity, behind.promised_quantity) is not null
+),
+
+not_sold as (
+    select
+        object_id as item_id,
+        valid_from_earliest as not_sold_from,
+        coalesce(valid_to_latest, timestamptz 'infinity') as not_sold_to
+    from {{ ref('attribute_versions') }}
+    where object_type = 'item' and field = 'is_active' and value = 0
+),
+
+-- Nobody need offer an item that a master has taken out of sale.
+withdrawn as (
+    select distinct
+        offers.extraction_id,
+        offers.item_id
+    from offers
+    inner join not_sold
+        on
+            offers.item_id = not_sold.item_id
+            and offers.as_of >= not_sold.not_sold_from
+            and offers.as_of < not_sold.not_sold_to
+),
+
+bounded as (
+    select
+        rules.rule_id,
+        rules.tolerance,
+        rules.tolerance_percent,
+        between_snapshots.*,
+        case
+            when rules.cover = 'at_most'
+                then greatest(
+                        between_snapshots.quantity_before, between_snapshots.quantity_behind, 0
+                    )
+            when withdrawn.item_id is null
+                then greatest(
+                        least(between_snapshots.quantity_before, between_snapshots.quantity_behind)
+                        - greatest(coalesce(set_aside.kept_quantity, 0), 0),
+                        0
+                    )
+            else 0
+        end as bound,
+        case
+            when rules.cover = 'at_most' then greatest(between_snapshots.quantity - bound, 0)
+            else least(between_snapshots.quantity - bound, 0)
+        end as gap
+    from between_snapshots
+    inner join rules
+        on
+            between_snapshots.a_system = rules.a_system
+            and between_snapshots.b_system = rules.b_system
+            and between_snapshots.state = rules.state
+    left join set_aside
+        on
+            between_snapshots.a_system = set_aside.a_system
+            and between_snapshots.b_system = set_aside.b_system
+            and between_snapshots.extraction_id = set_aside.extraction_id
+            and between_snapshots.item_id = set_aside.item_id
+            and between_snapshots.location_id = set_aside.location_id
+    left join withdrawn
+        on
+            between_snapshots.extraction_id = withdrawn.extraction_id
+            and between_snapshots.item_id = withdrawn.item_id
 )
 
 select
@@ -110,7 +217,10 @@ select
     raw_key as copy_raw_key,
     cast(quantity as decimal(18, 6)) as copy_quantity,
     cast(
-        greatest(quantity - greatest(quantity_before, quantity_behind, 0), 0) as decimal(18, 6)
+        case
+            when abs(gap) > greatest(tolerance, bound * tolerance_percent / 100) then gap
+            else 0
+        end as decimal(18, 6)
     ) as residual_quantity,
     false as is_ambiguous
-from between_snapshots
+from bounded
