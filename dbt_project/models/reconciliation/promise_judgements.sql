@@ -1,10 +1,10 @@
--- What a channel offers against what can be promised, which the formula of its role adds up. An
--- offer lies between two snapshots of the warehouse: too high only if neither of them had as much,
--- too low only if both had more.
+-- What a channel offers against what can be promised, which its formula adds up. An offer lies
+-- between two snapshots of the warehouse: too high only if neither of them had as much, too low
+-- only if both had more on the shelf.
 {{ config(materialized='view') }}
 
 with own_formulas as (
-    select distinct role
+    select distinct channel
     from {{ ref('promise_formulas') }}
 ),
 
@@ -12,7 +12,7 @@ rules as (
     select
         rules.rule_id,
         rules.cover,
-        coalesce(own_formulas.role, '*') as formula_role,
+        coalesce(of_system.channel, of_role.channel, '*') as channel,
         rules.a_milestone as state,
         a_routes.a_system,
         b_routes.system as b_system,
@@ -20,8 +20,10 @@ rules as (
         coalesce(fields.tolerance_percent, 0) as tolerance_percent
     from {{ ref('rules_in_force') }} as rules
     {{ instances_of_both_sides() }}
-    left join own_formulas
-        on rules.a_role = own_formulas.role
+    left join own_formulas as of_system
+        on a_routes.a_system = of_system.channel
+    left join own_formulas as of_role
+        on rules.a_role = of_role.channel
     left join {{ ref('compared_fields') }} as fields
         on rules.rule_id = fields.rule_id and rules.a_milestone = fields.field
     where
@@ -37,13 +39,14 @@ formulas as (
         rules.a_system,
         rules.b_system,
         terms.state,
-        terms.factor
+        terms.factor,
+        terms.within_days
     from rules
     inner join {{ ref('promise_formulas') }} as terms
-        on rules.formula_role = terms.role
+        on rules.channel = terms.channel
 ),
 
-promises as (
+on_the_shelf as (
     select
         formulas.a_system,
         formulas.b_system,
@@ -51,7 +54,7 @@ promises as (
         positions.item_id,
         positions.location_id,
         min(positions.as_of) as promised_at,
-        sum(formulas.factor * positions.quantity) as promised_quantity
+        sum(formulas.factor * positions.quantity) as shelf_quantity
     from formulas
     inner join {{ ref('position_balances') }} as positions
         on formulas.b_system = positions.system and formulas.state = positions.state
@@ -59,6 +62,46 @@ promises as (
         formulas.a_system, formulas.b_system, positions.extraction_id, positions.item_id,
         positions.location_id
     having count(*) filter (where positions.state = 'on_hand') > 0
+),
+
+-- By what was known when the warehouse told its stock.
+still_to_come as (
+    select
+        shelf.a_system,
+        shelf.b_system,
+        shelf.extraction_id,
+        shelf.item_id,
+        shelf.location_id,
+        sum(formulas.factor * supplies.sure_quantity) as promised_quantity
+    from on_the_shelf as shelf
+    inner join formulas
+        on
+            shelf.a_system = formulas.a_system
+            and shelf.b_system = formulas.b_system
+            and formulas.state = 'inbound_due'
+    inner join {{ ref('inbound_supplies') }} as supplies
+        on
+            shelf.item_id = supplies.item_id
+            and shelf.location_id = supplies.location_id
+            and shelf.promised_at >= supplies.known_from
+            and shelf.promised_at < coalesce(supplies.known_to, 'infinity')
+            and supplies.expected_at <= shelf.promised_at + to_days(formulas.within_days)
+    group by
+        shelf.a_system, shelf.b_system, shelf.extraction_id, shelf.item_id, shelf.location_id
+),
+
+promises as (
+    select
+        shelf.*,
+        shelf.shelf_quantity + coalesce(still_to_come.promised_quantity, 0) as promised_quantity
+    from on_the_shelf as shelf
+    left join still_to_come
+        on
+            shelf.a_system = still_to_come.a_system
+            and shelf.b_system = still_to_come.b_system
+            and shelf.extraction_id = still_to_come.extraction_id
+            and shelf.item_id = still_to_come.item_id
+            and shelf.location_id = still_to_come.location_id
 ),
 
 -- What a channel sets aside by itself it need not offer. A state that the warehouse tells is taken
@@ -121,7 +164,9 @@ between_snapshots as (
     select
         offers.*,
         before.promised_quantity as quantity_before,
-        behind.promised_quantity as quantity_behind
+        behind.promised_quantity as quantity_behind,
+        -- What is on its way may be promised, but need not be.
+        least(before.shelf_quantity, behind.shelf_quantity) as least_quantity
     from offers
     asof left join promises as before
         on
@@ -175,7 +220,7 @@ bounded as (
                     )
             when withdrawn.item_id is null
                 then greatest(
-                        least(between_snapshots.quantity_before, between_snapshots.quantity_behind)
+                        between_snapshots.least_quantity
                         - greatest(coalesce(set_aside.kept_quantity, 0), 0),
                         0
                     )
