@@ -60,11 +60,56 @@ wanted_notices as (
                 and coalesce(milestones.occurred_to >= customers.valid_from, true)
                 and coalesce(milestones.occurred_to < customers.valid_to, true)
         )
+),
+
+-- What suppliers were ordered, by the line of the purchase order: nothing once it is taken back.
+purchases as (
+    select
+        object_id as purchase_line,
+        max(case when reversed_to is null then quantity else 0 end) as quantity
+    from milestones
+    where role = 'supplier' and milestone = 'ordered' and object_type = 'order_line'
+    group by object_id
+),
+
+-- How much of a customer's line is bought for it. Of an order that no supplier's system tells, what
+-- the link says.
+bought as (
+    select
+        links.order_line_id,
+        sum(coalesce(purchases.quantity, links.quantity)) as quantity
+    from (
+        select distinct
+            object_key,
+            order_line_id,
+            quantity
+        from {{ ref('object_links') }}
+        where object_type = 'purchase_line'
+    ) as links
+    left join purchases
+        on links.object_key = purchases.purchase_line
+    group by links.order_line_id
+),
+
+-- Nobody tells how much of a drop-shipped line our own stock still has to give.
+left_to_stock as (
+    select
+        milestones.* replace (
+            milestones.fact_id || '/left_to_stock' as fact_id,
+            'left_to_stock' as milestone,
+            cast(greatest(milestones.quantity - bought.quantity, 0) as decimal(18, 6)) as quantity
+        )
+    from milestones
+    inner join bought
+        on milestones.object_id = bought.order_line_id
+    where milestones.milestone = 'drop_ship_ordered' and milestones.object_type = 'order_line'
 )
 
 select * from milestones
 union all
 select * from wanted_notices
+union all
+select * from left_to_stock
 union all
 select
     movement_id as fact_id,

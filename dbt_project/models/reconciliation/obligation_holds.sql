@@ -60,6 +60,7 @@ unmet as (
         family,
         a_system,
         object_id,
+        order_line_id,
         is_linked,
         list_distinct([object_id, order_id, document, own_document]) as reference_keys
     from {{ ref('obligations') }}
@@ -110,6 +111,23 @@ held as (
             and by_reference.a_system = evidence.a_system
             and document_gaps.system = evidence.system
             and document_gaps.entity = evidence.entity
+    union all
+    -- Who raised the duty may not know the document that another system names for the line: a shop
+    -- knows no shipment of the warehouse.
+    select
+        unmet.obligation_id,
+        quarantined.held_reason
+    from quarantined
+    inner join {{ ref('order_events') }} as told
+        on quarantined.reference = told.document
+    inner join unmet
+        on told.order_line_id = unmet.order_line_id
+    inner join {{ ref('rule_evidence') }} as evidence
+        on
+            unmet.rule_id = evidence.rule_id
+            and unmet.a_system = evidence.a_system
+            and quarantined.system = evidence.system
+            and quarantined.entity = evidence.entity
     union all
     -- Whose reference can't be read may be anybody's.
     select

@@ -40,13 +40,14 @@ with events as (
     where canonical_code is distinct from 'no_milestone'
 ),
 
--- A line is delivered once, however often the carrier says so.
+-- A line is on its way, late and delivered once, however often the carrier says so.
 line_events as (
     select * replace ('order_line' as object_type)
     from events
-    where milestone = 'delivered'
+    where milestone in ('in_transit', 'delayed', 'delivery_exception', 'delivered')
     qualify row_number() over (
-            partition by system, link_key order by recorded_to, record_id, version_number
+            partition by system, link_key, milestone
+            order by recorded_to, record_id, version_number
         ) = 1
 )
 

@@ -36,13 +36,14 @@ with events as (
     from {{ ref('stg_demo_carrier__tracking_events') }}
 ),
 
--- A line is delivered once, however often the carrier says so.
+-- A line is on its way and delivered once, however often the carrier says so.
 line_events as (
     select * replace ('order_line' as object_type)
     from events
-    where milestone = 'delivered'
+    where milestone in ('in_transit', 'delivered')
     qualify row_number() over (
-            partition by system, link_key order by recorded_to, record_id, version_number
+            partition by system, link_key, milestone
+            order by recorded_to, record_id, version_number
         ) = 1
 ),
 

@@ -1,7 +1,16 @@
 -- Milestones of order lines as the demo OMS tells them, one row a version and milestone; what
 -- became of the units that they asked for; and by when they were promised.
 with line_versions as (
-    select * from {{ ref('stg_demo_oms__order_lines') }}
+    select
+        *,
+        -- No field says since when: the first version that showed it does. What is delivered has
+        -- been shipped.
+        canonical_line_status in ('shipped', 'delivered') as is_shown_shipped,
+        min(updated_at)
+        filter (where canonical_line_status in ('shipped', 'delivered'))
+            over (partition by system, record_id)
+            as shown_shipped_at
+    from {{ ref('stg_demo_oms__order_lines') }}
 ),
 
 steps as (
@@ -35,6 +44,16 @@ steps as (
                             occurred_at := exception_at,
                             recorded_from := {{ written_from('exception') }},
                             recorded_to := {{ written_to('exception') }}
+                        )
+                    ]
+            end,
+            case
+                when updated_at >= shown_shipped_at then [
+                        struct_pack(
+                            milestone := 'shipped',
+                            occurred_at := case when is_shown_shipped then shown_shipped_at end,
+                            recorded_from := updated_from,
+                            recorded_to := updated_to
                         )
                     ]
             end),

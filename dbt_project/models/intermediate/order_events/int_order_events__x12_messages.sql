@@ -27,13 +27,14 @@ package_scans as (
     from scans
 ),
 
--- A line is delivered once, however often the carrier says so.
+-- A line is on its way, late and delivered once, however often the carrier says so.
 line_scans as (
     select * replace ('order_line' as object_type)
     from package_scans
-    where milestone = 'delivered'
+    where milestone in ('in_transit', 'delayed', 'delivery_exception', 'delivered')
     qualify row_number() over (
-            partition by system, link_key order by recorded_to, record_id, version_number
+            partition by system, link_key, milestone
+            order by recorded_to, record_id, version_number
         ) = 1
 ),
 
