@@ -82,7 +82,7 @@ conflicting as (
             list_transform(
                 cast(json_extract_string(grouped.preconditions, '$[*].system') as varchar[]),
                 lambda relied_on:
-                    {{ pair_name('grouped.target_system', 'relied_on', 'grouped.kind_group') }}
+                {{ pair_name('grouped.target_system', 'relied_on', 'grouped.kind_group') }}
             ),
             frozen.pairs
         )[1] as frozen_pair
