@@ -329,7 +329,11 @@ codes as (
     select
         *,
         system || '.' || entity || '.' || field_name || '=' || source_value as object_id
-    from {{ ref('int_unmapped_codes') }}
+    from (
+        select * from {{ ref('int_unmapped_codes') }}
+        union all by name
+        select * from {{ ref('int_unmapped_parties') }}
+    ) as all_codes
 ),
 
 complete as (
