@@ -15,7 +15,7 @@ PARTNERS = ("bigbox", "corner", "stranger")
 def test_two_customers_may_have_one_number_for_their_orders(
     tmp_path: Path, artefacts: Path
 ) -> None:
-    channels = {name: ("channel", "x12", "UTC") for name in PARTNERS}
+    channels = dict.fromkeys(PARTNERS, ("channel", "x12", "UTC"))
     scenario = Scenario(SYSTEMS | channels)
     masters(scenario)
     for number, partner in enumerate(PARTNERS, start=1):
