@@ -6,8 +6,7 @@ with line_versions as (
         -- No field says since when: the first version that showed it does. What is delivered has
         -- been shipped.
         canonical_line_status in ('shipped', 'delivered') as is_shown_shipped,
-        min(updated_at)
-        filter (where canonical_line_status in ('shipped', 'delivered'))
+        min(case when canonical_line_status in ('shipped', 'delivered') then updated_at end)
             over (partition by system, record_id)
             as shown_shipped_at
     from {{ ref('stg_demo_oms__order_lines') }}
@@ -170,7 +169,8 @@ select
     milestones.object_type,
     milestones.object_type as link_type,
     case
-        when milestones.object_type = 'purchase_order' then milestones.customer_po
+        when milestones.object_type = 'purchase_order'
+            then {{ customer_order('milestones.customer_ref', 'milestones.customer_po') }}
         when milestones.milestone = 'replaced' then milestones.replaces
         else milestones.order_number || '/' || milestones.line_number
     end as link_key,
