@@ -28,7 +28,8 @@ unusable as (
             and order_line_id is null
             and reversed_to is null
             -- What is only expected meets no duty: a label may be printed long before its parcel.
-            and milestone <> 'delivery_expected'
+            -- Nor does a line's first scan, on which duties rest: those it meets are the parcel's.
+            and milestone not in ('delivery_expected', 'in_transit')
         )
         -- Whose order it is decides which one of the number it is.
         or (object_type = 'purchase_order' and party_id is null and reversed_to is null)
