@@ -76,8 +76,9 @@ told_notices as (
         extraction_id,
         extraction_started_at,
         notices,
-        extraction_started_at = min(extraction_started_at) over (partition by system, entity)
-            as is_first
+        row_number() over (
+            partition by system, entity order by load_order, extraction_started_at
+        ) = 1 as is_first
     from {{ ref('stg_log__extractions') }}
     where is_complete and record_count > 0
 ),
@@ -186,12 +187,12 @@ marked as (
     window
         up_to_now as (
             partition by system, entity
-            order by extraction_started_at, extraction_id
+            order by load_order, extraction_started_at, extraction_id
             rows between unbounded preceding and current row
         ),
         afterwards as (
             partition by system, entity
-            order by extraction_started_at, extraction_id
+            order by load_order, extraction_started_at, extraction_id
             rows between 1 following and unbounded following
         )
 ),
