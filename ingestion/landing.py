@@ -31,6 +31,7 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "cursor_from": "VARCHAR",
     "cursor_to": "VARCHAR",
     "records": "BIGINT",
+    "unchanged": "BIGINT",
     "quarantined": "BIGINT",
     "clock_offset_seconds": "DOUBLE",
     "clock_uncertainty_seconds": "DOUBLE",
@@ -239,6 +240,57 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
         """
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def last_versions(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> pa.Table:
+    """``_record_id`` and ``_content_hash`` of the version of each record that landed last.
+
+    Without records in doubt: refused, or missed by a sweep, since they landed last.
+    """
+    schema = raw_schema(system)
+    if not _columns_of(connection, schema, entity):
+        return arrow_schema({"_record_id": "VARCHAR", "_content_hash": "VARCHAR"}).empty_table()
+    finished = f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+    load_order = _load_order(_columns_of(connection, schema, "extractions"))
+    doubts = [
+        f"select entity, record_id, extraction_id from {schema}.{table} where {finished}"
+        for table in ("quarantine", MISSING)
+        if _columns_of(connection, schema, table)
+    ] or ["select null as entity, null as record_id, null as extraction_id where false"]
+    return connection.execute(
+        f"""
+        with log as (
+            select extraction_id, {load_order} as load_order
+            from {schema}.extractions
+            where entity = $entity and {finished}
+        ),
+        landed as (
+            select
+                landed._record_id,
+                arg_max(landed._content_hash, row(log.load_order, landed._sequence))
+                    as _content_hash,
+                max(log.load_order) as load_order
+            from {schema}.{entity} as landed
+            inner join log on landed._extraction_id = log.extraction_id
+            where landed.{finished}
+            group by landed._record_id
+        ),
+        doubted as (
+            select doubts.record_id, max(log.load_order) as load_order
+            from ({" union all ".join(doubts)}) as doubts
+            inner join log on doubts.extraction_id = log.extraction_id
+            where doubts.entity = $entity
+            group by doubts.record_id
+        )
+        select landed._record_id, landed._content_hash
+        from landed
+        anti join doubted
+            on
+                landed._record_id = doubted.record_id
+                and landed.load_order <= doubted.load_order
+        """,
+        {"entity": entity},
+    ).to_arrow_table()
 
 
 def next_load_order(connection: duckdb.DuckDBPyConnection, system: str) -> int:

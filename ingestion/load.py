@@ -233,6 +233,7 @@ def extraction_rows(extracted: Extracted, load_order: int) -> pa.Table:
             "cursor_from": entity.cursor_from,
             "cursor_to": entity.cursor_to,
             "records": entity.records,
+            "unchanged": entity.unchanged,
             "quarantined": entity.quarantined,
             "clock_offset_seconds": entity.clock_offset_seconds,
             "clock_uncertainty_seconds": entity.clock_uncertainty_seconds,

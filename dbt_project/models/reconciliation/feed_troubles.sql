@@ -80,7 +80,7 @@ told_notices as (
             partition by system, entity order by load_order, extraction_started_at
         ) = 1 as is_first
     from {{ ref('stg_log__extractions') }}
-    where is_complete and record_count > 0
+    where is_complete and record_count + coalesce(unchanged_count, 0) > 0
 ),
 
 cut_off_fields as (
@@ -143,8 +143,9 @@ cut_off_readings as (
 readings as (
     select
         log.*,
-        -- What could not be used was told all the same.
-        log.record_count + coalesce(log.quarantined_count, 0) as told_count,
+        -- What could not be used was told all the same, and so was what had landed just so.
+        log.record_count + coalesce(log.unchanged_count, 0)
+        + coalesce(log.quarantined_count, 0) as told_count,
         coalesce(
             abs(log.clock_offset_seconds) - log.clock_uncertainty_seconds
             > tolerances.skew_minutes * 60,
