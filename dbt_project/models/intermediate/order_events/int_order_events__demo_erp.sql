@@ -11,10 +11,11 @@ with items as (
 
 -- From when which pack was in force: a line counts by that of the day on which it was entered, and
 -- by the first one that was ever told where it was entered before that.
-packs as (
+told_packs as (
     select
         system,
         item_no,
+        version_number,
         case_quantity,
         case
             when version_number = min(version_number) over (partition by system, item_no)
@@ -23,6 +24,11 @@ packs as (
         end as valid_from
     from {{ ref('stg_demo_erp__items') }}
     where case_quantity is not null
+),
+
+packs as (
+    select *
+    from told_packs
     qualify
         row_number() over (
             partition by system, item_no, valid_from order by version_number desc
