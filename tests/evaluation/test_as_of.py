@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
@@ -44,9 +45,20 @@ def everything(connection) -> dict[str, list[tuple]]:
     }
 
 
+class History(NamedTuple):
+    """``between``: a moment between the passes, by the clock of the loads; ``in_the_world``:
+    the same by the world's own, which our log of extractions goes by; ``then``: what the first one
+    said."""
+
+    settings: Settings
+    between: datetime
+    in_the_world: datetime
+    then: dict[str, list[tuple]]
+
+
 @pytest.fixture(scope="module")
-def history(tmp_path_factory) -> Iterator[tuple[Settings, datetime, dict[str, list[tuple]]]]:
-    """Two passes with new faults between them; the moment between, and what the first one said."""
+def history(tmp_path_factory) -> Iterator[History]:
+    """Two passes with new faults between them."""
     home = tmp_path_factory.mktemp("as_of")
     make_template(home / "template", WorldChoices(orders=60, world="demo"))
     (home / "world").mkdir()
@@ -57,19 +69,19 @@ def history(tmp_path_factory) -> Iterator[tuple[Settings, datetime, dict[str, li
         models = kept(home / "template" / "models.json")
         try:
             run_direct_pass(installation, "first", models)
-            between = datetime.now(UTC)
+            between, in_the_world = datetime.now(UTC), world.clock.now()
             with published_connection(world.settings) as connection:
                 then = everything(connection)
             world.inject("H2", 1)
             world.skip(3600)
             run_direct_pass(installation, "second", models)
-            yield world.settings, between, then
+            yield History(world.settings, between, in_the_world, then)
         finally:
             installation.store.close()
 
 
 def test_it_says_what_the_build_of_then_said_and_nothing_later(history) -> None:
-    settings, between, then = history
+    settings, between, then = history.settings, history.between, history.then
     with published_connection(settings) as connection:
         now = everything(connection)
     assert {table for table in TOLD if now[table] != then[table]} >= {
@@ -85,11 +97,11 @@ def test_it_says_what_the_build_of_then_said_and_nothing_later(history) -> None:
 
 
 def test_the_documented_query_tells_what_a_system_held(history) -> None:
-    settings, between, _ = history
+    settings, between = history.settings, history.between
     text = (PROJECT_ROOT / "docs" / "as-of.md").read_text(encoding="utf-8")
     query = text.split("```sql\n")[1].split("```")[0]
     assert "2026-11-26 01:30:00+00" in query
-    query = query.replace("2026-11-26 01:30:00+00", between.isoformat())
+    query = query.replace("2026-11-26 01:30:00+00", history.in_the_world.isoformat())
     with published_connection(settings) as connection:
         held = connection.execute(query).fetchall()
     past = as_of(settings, between)
@@ -101,7 +113,7 @@ def test_the_documented_query_tells_what_a_system_held(history) -> None:
 
 
 def test_before_the_first_load_and_after_now_there_is_nothing_to_tell(history) -> None:
-    settings, between, _ = history
+    settings, between = history.settings, history.between
     with pytest.raises(NothingKnownError, match="the first load ended at"):
         as_of(settings, between - timedelta(days=3))
     with pytest.raises(ConfigurationError, match="still to come"):
