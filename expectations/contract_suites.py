@@ -26,7 +26,7 @@ CATALOGUE_TYPES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest extraction of one feed, and how many records it read."""
+    """The newest extraction of one feed, and how many records of it landed."""
 
     extraction_id: str
     records: int
@@ -82,7 +82,8 @@ def suite_of(system: str, contract: Contract) -> Suite:
 def contract_checks(
     registry: Registry, newest: Mapping[tuple[str, str], Newest]
 ) -> Iterator[Check]:
-    """The checks of all feeds. Rows judged: those of ``newest``, not the whole history."""
+    """The checks of all feeds. Rows judged: those of ``newest``, not the whole history; of what
+    lands changes only, each record as it landed last."""
     read = list(feeds(registry))
     shapes = _shapes({contract.name: contract for _, contract in read}.values())
     for system, contract in read:
@@ -95,12 +96,13 @@ def _feed_checks(system: str, contract: Contract, newest: Newest, shapes: Batch)
     table = f"landing.{contract.name}"
     systems = (ALL_SYSTEMS,) if system == OWN_SYSTEM else (system,)
     source = f"contract {contract.connector}/{contract.entity}"
-    batch = Batch(
+    told = Batch(
         name=suite,
         query=f"select * from {table} where _system = {literal(system)} "
         f"and _extraction_id = {literal(newest.extraction_id)}",
         keys=("_record_id",),
     )
+    batch = _held(suite, table, system, contract) if contract.changes_only else told
     yield Check(
         suite=suite,
         name="shape",
@@ -127,7 +129,7 @@ def _feed_checks(system: str, contract: Contract, newest: Newest, shapes: Batch)
     yield Check(
         suite=suite,
         name="every_record_landed",
-        batch=batch,
+        batch=told,
         table=table,
         expectation=_as_many_as_read(newest),
         severity="blocking",
@@ -238,6 +240,22 @@ def _column_checks(
             remedy=f"The text does not look as {source} says: check the pattern with the source's "
             "owner.",
         )
+
+
+def _held(suite: str, table: str, system: str, contract: Contract) -> Batch:
+    """The records as they landed last. Of what lands changes only, the newest extraction has
+    nothing of a record that stays as bad as it was."""
+    return Batch(
+        name=f"{suite}__held",
+        query=f"select landed.* from {table} as landed "
+        "inner join landing.extractions as log "
+        "on log.system = landed._system and log.extraction_id = landed._extraction_id "
+        f"and log.entity = {literal(contract.entity)} "
+        f"where landed._system = {literal(system)} "
+        "qualify row_number() over (partition by landed._record_id "
+        "order by log.load_order desc, landed._sequence desc) = 1",
+        keys=("_record_id",),
+    )
 
 
 def _as_many_as_read(newest: Newest) -> NoRows:

@@ -18,10 +18,11 @@ import duckdb
 import pyarrow as pa
 
 from connectors.base import DAYS_ONLY, TIME_CUT_OFF, Page, Source, SourceError
-from ingestion import rejudge, spool, sweep
+from ingestion import rejudge, spool, sweep, unchanged
 from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
+from ingestion.unchanged import LastVersions
 from ingestion.warehouse import warehouse
 from registry.contracts import Contract, arrow_schema, contracts_of
 from registry.crash_points import crash_point
@@ -42,14 +43,16 @@ SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
 def starting_point(
     connection: duckdb.DuckDBPyConnection, system: System, settings: Settings
-) -> tuple[dict[str, str | None], dict[str, datetime], dict[str, pa.Table]]:
-    """By entity: cursors of the last complete extractions, when each was last swept, and the rows
-    in quarantine that are to be judged again."""
+) -> tuple[dict[str, str | None], dict[str, datetime], dict[str, pa.Table], dict[str, pa.Table]]:
+    """By entity: cursors of the last complete extractions, when each was last swept, the rows in
+    quarantine that are to be judged again, and what landed last of what lands changes only."""
     cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
-    # What waits to be landed may hold the verdicts already; the next pass will know.
+    # What waits to be landed may hold verdicts and newer versions; the next pass will know.
     if any(spool.waiting(settings, system.name)):
-        return cursors, swept, {}
-    return cursors, swept, rejudge.due(connection, system.name, _contracts(system, settings))
+        return cursors, swept, {}, {}
+    contracts = _contracts(system, settings)
+    refused = rejudge.due(connection, system.name, contracts)
+    return cursors, swept, refused, unchanged.known(connection, system.name, contracts)
 
 
 def _contracts(system: System, settings: Settings) -> dict[str, Contract]:
@@ -65,17 +68,18 @@ def extract_system(
     cursors: Mapping[str, str | None] | None = None,
     swept: Mapping[str, datetime] | None = None,
     refused: Mapping[str, pa.Table] | None = None,
+    known: Mapping[str, pa.Table] | None = None,
 ) -> Extracted:
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
     ``cursors``: where to go on, by entity, ``swept``: when deleted records were last looked for,
-    and ``refused``: what is to be judged again, as ``starting_point`` tells them; by default it is
-    asked here. With cursors alone nothing is known of what the warehouse holds: deleted records are
-    not looked for, and nothing is judged again.
+    ``refused``: what is to be judged again, and ``known``: what landed last, as ``starting_point``
+    tells them; by default it is asked here. With cursors alone nothing is known of what the
+    warehouse holds: deleted records are not looked for, nothing is judged again, and all lands.
     """
     if cursors is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
-            cursors, swept, refused = starting_point(connection, system, settings)
+            cursors, swept, refused, known = starting_point(connection, system, settings)
     due = sweep.due(source, swept, clock.now()) if swept is not None else frozenset()
     contracts = _contracts(system, settings)
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
@@ -96,6 +100,7 @@ def extract_system(
                         started_at=now,
                         ended_at=now,
                         records=0,
+                        unchanged=0,
                         quarantined=0,
                         cursor_from=cursors.get(name),
                         cursor_to=None,
@@ -103,7 +108,8 @@ def extract_system(
                     )
                 )
                 continue
-            extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock)
+            last = LastVersions(known[name]) if known and name in known else None
+            extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock, last)
             if refused and name in refused:
                 extraction.judge_again(refused[name])
             report = extraction.run(source, extraction_id, cursors.get(name))
@@ -136,15 +142,18 @@ class _EntityExtraction:
         writer: spool.SpoolWriter,
         typer: BatchTyper,
         clock: Clock,
+        last: LastVersions | None,
     ) -> None:
         self._entity = entity
         self._contract = contract
         self._writer = writer
         self._typer = typer
         self._clock = clock
+        self._last = last
         self._waiting: list[ReceivedRecord] = []
         self._sequence = 0
         self._records = 0
+        self._unchanged = 0
         self._quarantined = 0
         self._unknown_fields: set[str] = set()
         self._timed: set[str] = set()
@@ -194,6 +203,7 @@ class _EntityExtraction:
             ended_at=self._clock.now(),
             complete=error is None,
             records=self._records,
+            unchanged=self._unchanged,
             quarantined=self._quarantined,
             cursor_from=cursor,
             cursor_to=self._cursor if keeps_cursor else None,
@@ -265,10 +275,12 @@ class _EntityExtraction:
         typed = self._typer.type(
             self._contract, batch, extraction_id, self._sequence, self._clock.now()
         )
-        self._writer.write(self._entity, typed.accepted)
+        news = typed.accepted if self._last is None else self._last.news(typed)
+        self._writer.write(self._entity, news)
         self._writer.write(spool.QUARANTINE, typed.quarantined)
         self._sequence += len(batch)
-        self._records += typed.accepted.num_rows
+        self._records += news.num_rows
+        self._unchanged += typed.accepted.num_rows - news.num_rows
         self._quarantined += typed.quarantined.num_rows
         self._unknown_fields |= typed.unknown_fields
         self._timed |= typed.timed

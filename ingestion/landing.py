@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "cursor_from": "VARCHAR",
     "cursor_to": "VARCHAR",
     "records": "BIGINT",
+    "unchanged": "BIGINT",
     "quarantined": "BIGINT",
     "clock_offset_seconds": "DOUBLE",
     "clock_uncertainty_seconds": "DOUBLE",
@@ -38,10 +39,11 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "error_message": "VARCHAR",
     "notices": "VARCHAR",
     "swept": "BOOLEAN",
+    "load_order": "BIGINT",
 }
 
-# A column of the view over the log: the order in which the rows of one feed landed. Which of them
-# is newest must not hang on the clock: one that was ahead would stay newest until its time came.
+# The order in which the extractions of one system landed. Which of them is newest must not hang on
+# the clock: one that was ahead would stay newest until its time came.
 LOAD_ORDER = "load_order"
 
 QUARANTINE_COLUMNS: Mapping[str, str] = {
@@ -111,7 +113,7 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
             _replace_view(connection, contract.name, contract_view_sql(contract, registry, stored))
         systems = [*(system.name for system in registry.systems), OWN_SYSTEM.name]
         for table, columns in (
-            ("extractions", {**EXTRACTION_COLUMNS, LOAD_ORDER: "BIGINT"}),
+            ("extractions", EXTRACTION_COLUMNS),
             ("quarantine", QUARANTINE_COLUMNS),
             (MISSING, MISSING_COLUMNS),
             (WITHDRAWN, WITHDRAWN_COLUMNS),
@@ -166,8 +168,7 @@ def union_view_sql(
             continue
         present = tables[table]
         items = [
-            # The log is only ever added to, so the place of a row in it is the order.
-            f'rowid as "{name}"'
+            f'{_load_order(present)} as "{name}"'
             if name == LOAD_ORDER
             else f'"{name}"'
             if present.get(name) == _catalogue_type(kind)
@@ -194,11 +195,12 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
     An extraction that failed has one only if its source keeps its place (connectors.base.Source).
     """
     schema = raw_schema(system)
-    if not _columns_of(connection, schema, "extractions"):
+    present = _columns_of(connection, schema, "extractions")
+    if not present:
         return {}
     rows = connection.execute(
         f"""
-        select entity, arg_max(coalesce(cursor_to, ''), rowid)
+        select entity, arg_max(coalesce(cursor_to, ''), {_load_order(present)})
         from {schema}.extractions
         where (complete or cursor_to is not null)
             and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
@@ -238,6 +240,75 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
         """
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def last_versions(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> pa.Table:
+    """``_record_id`` and ``_content_hash`` of the version of each record that landed last.
+
+    Without records in doubt: refused, or missed by a sweep, since they landed last.
+    """
+    schema = raw_schema(system)
+    if not _columns_of(connection, schema, entity):
+        return arrow_schema({"_record_id": "VARCHAR", "_content_hash": "VARCHAR"}).empty_table()
+    finished = f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+    load_order = _load_order(_columns_of(connection, schema, "extractions"))
+    doubts = [
+        f"select entity, record_id, extraction_id from {schema}.{table} where {finished}"
+        for table in ("quarantine", MISSING)
+        if _columns_of(connection, schema, table)
+    ] or ["select null as entity, null as record_id, null as extraction_id where false"]
+    return connection.execute(
+        f"""
+        with log as (
+            select extraction_id, {load_order} as load_order
+            from {schema}.extractions
+            where entity = $entity and {finished}
+        ),
+        landed as (
+            select
+                landed._record_id,
+                arg_max(landed._content_hash, row(log.load_order, landed._sequence))
+                    as _content_hash,
+                max(log.load_order) as load_order
+            from {schema}.{entity} as landed
+            inner join log on landed._extraction_id = log.extraction_id
+            where landed.{finished}
+            group by landed._record_id
+        ),
+        doubted as (
+            select doubts.record_id, max(log.load_order) as load_order
+            from ({" union all ".join(doubts)}) as doubts
+            inner join log on doubts.extraction_id = log.extraction_id
+            where doubts.entity = $entity
+            group by doubts.record_id
+        )
+        select landed._record_id, landed._content_hash
+        from landed
+        anti join doubted
+            on
+                landed._record_id = doubted.record_id
+                and landed.load_order <= doubted.load_order
+        """,
+        {"entity": entity},
+    ).to_arrow_table()
+
+
+def next_load_order(connection: duckdb.DuckDBPyConnection, system: str) -> int:
+    """The place in the log of the extraction that lands next."""
+    schema = raw_schema(system)
+    present = _columns_of(connection, schema, "extractions")
+    if not present:
+        return 0
+    row = connection.execute(
+        f"select coalesce(max({_load_order(present)}), -1) + 1 from {schema}.extractions"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _load_order(present: Container[str]) -> str:
+    """The load order of a row of the log, which has these columns. Rows that landed before it was
+    noted have their place in the log, which is only ever added to."""
+    return f"coalesce({LOAD_ORDER}, rowid)" if LOAD_ORDER in present else "rowid"
 
 
 def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:

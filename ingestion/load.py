@@ -22,9 +22,11 @@ from ingestion import spool
 from ingestion.extract import extract_system
 from ingestion.landing import (
     EXTRACTION_COLUMNS,
+    LOAD_ORDER,
     MISSING,
     WITHDRAWN,
     landed_extractions,
+    next_load_order,
     raw_schema,
 )
 from ingestion.report import Clock, EntityReport, Extracted, LoadReport
@@ -144,7 +146,8 @@ def _load(extracted: Extracted, settings: Settings, connection: duckdb.DuckDBPyC
         # Left by a crash. The spool still holds it whole, or it is landed already.
         pipeline = pipeline.drop()
         pipeline.sync_destination()
-    pipeline.extract(list(_resources(extracted)), loader_file_format="parquet")
+    log_rows = extraction_rows(extracted, next_load_order(connection, extracted.system))
+    pipeline.extract(list(_resources(extracted, log_rows)), loader_file_format="parquet")
     crash_point("ingestion.after_extract")
     pipeline.normalize()
     crash_point("ingestion.after_normalize")
@@ -184,13 +187,12 @@ def _pipeline(
     )
 
 
-def _resources(extracted: Extracted) -> Iterator[Any]:
+def _resources(extracted: Extracted, log_rows: pa.Table) -> Iterator[Any]:
     """One resource a spooled file, and the log of the extraction beside them in the same load."""
     for path in sorted(extracted.folder.glob("*.parquet")):
         name = OWN_TABLES.get(path.stem, path.stem)
         yield _resource(name, pyarrow.parquet.read_schema(path), _batches(path))
-    rows = extraction_rows(extracted)
-    yield _resource("extractions", rows.schema, iter([rows]))
+    yield _resource("extractions", log_rows.schema, iter([log_rows]))
 
 
 def _resource(name: str, schema: pa.Schema, batches: Iterator[pa.Table]) -> Any:
@@ -217,7 +219,7 @@ def _batches(path: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def extraction_rows(extracted: Extracted) -> pa.Table:
+def extraction_rows(extracted: Extracted, load_order: int) -> pa.Table:
     """The log of one extraction: one row an entity, failed ones too."""
     rows = [
         {
@@ -231,6 +233,7 @@ def extraction_rows(extracted: Extracted) -> pa.Table:
             "cursor_from": entity.cursor_from,
             "cursor_to": entity.cursor_to,
             "records": entity.records,
+            "unchanged": entity.unchanged,
             "quarantined": entity.quarantined,
             "clock_offset_seconds": entity.clock_offset_seconds,
             "clock_uncertainty_seconds": entity.clock_uncertainty_seconds,
@@ -238,6 +241,7 @@ def extraction_rows(extracted: Extracted) -> pa.Table:
             "error_message": entity.error,
             "notices": "; ".join(entity.notices) or None,
             "swept": entity.swept,
+            LOAD_ORDER: load_order,
         }
         for entity in extracted.entities
     ]

@@ -18,11 +18,12 @@ class Clock(Protocol):
 class EntityReport:
     """One entity of one extraction.
 
-    ``records`` counts the rows accepted, ``quarantined`` those that broke the contract. ``error``
-    is for people, ``error_kind`` a stable code. ``cursor_to`` is where the next extraction goes on;
-    it is None unless ``complete`` or the source keeps its place. ``swept``: all keys of the source
-    were compared with what had landed, and what was missing is in the log of missing records.
-    ``notices``: fields that no contract knows, and the like.
+    ``records`` counts the rows that land, ``unchanged`` those that did not because they had
+    landed just so (ingestion/unchanged.py), ``quarantined`` those that broke the contract.
+    ``error`` is for people, ``error_kind`` a stable code. ``cursor_to`` is where the next
+    extraction goes on; it is None unless ``complete`` or the source keeps its place. ``swept``:
+    all keys of the source were compared with what had landed, and what was missing is in the
+    log of missing records. ``notices``: fields that no contract knows, and the like.
     """
 
     entity: str
@@ -30,6 +31,7 @@ class EntityReport:
     ended_at: datetime
     complete: bool
     records: int = 0
+    unchanged: int = 0
     quarantined: int = 0
     cursor_from: str | None = None
     cursor_to: str | None = None

@@ -22,7 +22,8 @@ def run_direct_pass(installation: Installation, run_id: str, models: list[Statem
 
     ``run_id`` names the published build too; ``models`` are those of the configuration. Left out is
     what Dagster adds: its event log, the row counts of assets, and the sensor, which only asks the
-    outbox what is asked here. Raises TallymanError as ``Loop.run_pass`` does.
+    outbox what is asked here; and the lock of passes, because a world's home has no other process.
+    Raises TallymanError as ``Loop.run_pass`` does.
     """
     started = monotonic()
     store = installation.store

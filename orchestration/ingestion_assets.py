@@ -90,9 +90,11 @@ def load_all(installation: Installation, run_id: str) -> list[LoadReport]:
                 report = land(extracted, installation.settings, cursor)
             reports.append(report)
             records = sum(entity.records for entity in report.entities)
+            unchanged = sum(entity.unchanged for entity in report.entities)
             problems = [entity.error for entity in report.entities if entity.error]
             installation.progress(
                 f"loaded {report.system}: {records:,} records"
+                + (f", {unchanged:,} more as they were" if unchanged else "")
                 + (f", {problems[0]}" if problems else "")
             )
         refresh_views(connection, installation.registry)
@@ -132,6 +134,7 @@ def build_landing_assets(registry: Registry) -> dg.AssetsDefinition:
                 asset_key=key,
                 metadata={
                     "dagster/row_count": sum(feed.records for _, feed in feeds),
+                    "unchanged": sum(feed.unchanged for _, feed in feeds),
                     "quarantined": sum(feed.quarantined for _, feed in feeds),
                     "seconds": round(sum(feed.seconds for _, feed in feeds), 2),
                     "systems": ", ".join(system for system, _ in feeds),

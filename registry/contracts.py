@@ -104,7 +104,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One entity of one connector."""
+    """One entity of one connector.
+
+    ``changes_only``: a record that is told again just as it landed last (transport columns aside)
+    does not land again. For state that is read whole, or looked at again and again; never for a
+    snapshot, where that a record was seen is news. What is read on from a cursor gains nothing.
+    """
 
     connector: str
     entity: str
@@ -119,6 +124,7 @@ class Contract:
     reference_column: str | None = None
     cursor_column: str | None = None
     snapshot: bool = False
+    changes_only: bool = False
     roles: tuple[str, ...] = ()
 
     def is_told_by(self, role: str) -> bool:
@@ -227,6 +233,10 @@ def _contract(document: OpenDataContractStandard, connector: str, entity: str) -
     unknown = sorted(used - set(names))
     if unknown:
         raise _Unusable(f"refers to columns that it does not have: {', '.join(unknown)}")
+    if custom.get("snapshot") and custom.get("changesOnly"):
+        raise _Unusable(
+            "changesOnly is not for a snapshot: that a balance was seen is news, changed or not"
+        )
     return Contract(
         connector=connector,
         entity=entity,
@@ -241,6 +251,7 @@ def _contract(document: OpenDataContractStandard, connector: str, entity: str) -
         reference_column=custom.get("referenceColumn"),
         cursor_column=custom.get("cursorColumn"),
         snapshot=bool(custom.get("snapshot", False)),
+        changes_only=bool(custom.get("changesOnly", False)),
         roles=tuple(custom.get("roles", ())),
     )
 

@@ -111,7 +111,7 @@ def _systems(connection: duckdb.DuckDBPyConnection) -> dict[str, Row]:
                 (
                     select count(*)
                     from (
-                        select arg_max(complete, started_at) as is_complete
+                        select arg_max(complete, load_order) as is_complete
                         from landing.extractions as extractions
                         where extractions.system = systems.system
                         group by extractions.entity

@@ -12,21 +12,22 @@
 {% macro versions(connector, entity, position=[]) -%}
     {% set positions = [position] if position is string else position -%}
     select
-        observations.* exclude (content_hash_before),
+        observations.* exclude (content_hash_before, load_order),
         row_number() over (
             partition by _system, _record_id
             order by {% for part in positions %}{{ part }}, {% endfor -%}
-                extraction_started_at, _sequence
+                load_order, extraction_started_at, _sequence
         ) as version_number
     from (
         select
             landed.*,
             {{ _clock_columns() }},
+            extractions.load_order,
             lag(landed._content_hash) over (
                 partition by landed._system, landed._record_id
                 order by
                     {% for part in positions %}landed.{{ part }}, {% endfor -%}
-                    extractions.extraction_started_at, landed._sequence
+                    extractions.load_order, extractions.extraction_started_at, landed._sequence
             ) as content_hash_before
         from {{ source('landing', connector ~ '__' ~ entity) }} as landed
         inner join {{ ref('stg_log__extractions') }} as extractions

@@ -204,8 +204,9 @@ class Scenario:
                     clock_uncertainty_seconds=e.uncertainty,
                     error_kind=None if e.complete else "timeout",
                     swept=e.missing is not None,
+                    load_order=number,
                 )
-                for e in self.extractions
+                for number, e in enumerate(self.extractions)
             ],
         )
         _table(

@@ -25,6 +25,7 @@ GOOD: dict[str, dict[str, tuple[str, Any]]] = {
         "ended_at": ("timestamptz", T2),
         "complete": ("boolean", True),
         "records": ("bigint", 100),
+        "unchanged": ("bigint", None),
         "quarantined": ("bigint", 3),
         "clock_uncertainty_seconds": ("double", 0.5),
         "load_order": ("bigint", 1),
@@ -281,14 +282,16 @@ def test_refused_rows_stop_until_most_of_them_are_settled(built, registry, settl
     assert found == (["few_rows_are_refused"] if stops else [])
 
 
-def test_refused_rows_stop_until_good_ones_are_told(built, registry) -> None:
+@pytest.mark.parametrize(("records", "unchanged"), [(500, None), (0, 500)])
+def test_refused_rows_stop_until_good_ones_are_told(built, registry, records, unchanged) -> None:
     refused(built, settled=0)
     add(
         built,
         "landing.extractions",
         extraction_id="x4",
         load_order=4,
-        records=500,
+        records=records,
+        unchanged=unchanged,
         quarantined=0,
         started_at="2026-03-06 09:00:00+00",
         ended_at="2026-03-06 09:00:00+00",

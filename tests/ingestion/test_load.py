@@ -147,6 +147,24 @@ def test_a_clock_that_was_ahead_and_is_set_right_does_not_hold_the_cursor(settin
     assert logged == [("ahead",), ("set right",)]
 
 
+def test_a_log_without_the_order_of_landing_goes_on_after_its_last_row(settings, wms, clock, query):
+    """A warehouse from before the order was noted: there the place in the log is the order."""
+    source = FakeSource(wms, wms_documents())
+    for run in ("run-1", "run-2"):
+        load_system(wms, source, settings, run, clock)
+    with warehouse(settings) as connection:
+        connection.execute("update raw_wms.extractions set load_order = null")
+    for run in ("run-3", "run-4"):
+        load_system(wms, source, settings, run, clock)
+    logged = query(
+        "select run_id, load_order from landing.extractions where entity = 'items' "
+        "order by load_order"
+    )
+    assert [run for run, _ in logged] == ["run-1", "run-2", "run-3", "run-4"]
+    # Two rows an extraction had landed before; one number an extraction comes after them.
+    assert [number for _, number in logged][2:] == [4, 5]
+
+
 def test_an_unreachable_system_is_asked_once_and_logged_for_every_entity(
     settings, wms, clock, query
 ):

@@ -59,6 +59,17 @@ def test_systems_count_records_and_not_readings(told) -> None:
     assert systems["wms"]["quarantined"] == 1
 
 
+def test_a_feed_is_incomplete_when_what_landed_last_is(told) -> None:
+    """Our own clock was ahead when the first one was read."""
+    told.execute(
+        "create or replace view landing.extractions as "
+        "select 'wms' as system, 'items' as entity, * from (values "
+        "(1, timestamptz '2026-11-03 08:00:00Z', false), "
+        "(2, timestamptz '2026-11-02 08:10:00Z', true)) as log (load_order, started_at, complete)"
+    )
+    assert build_summary(told)["systems"]["wms"]["incomplete_feeds"] == 0
+
+
 def test_exceptions_are_counted_as_people_see_them(told) -> None:
     # A second episode of the same disagreement is no second exception.
     told.execute("insert into marts.exceptions select * from marts.exceptions where rule_id='S01'")

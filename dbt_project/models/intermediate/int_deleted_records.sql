@@ -9,10 +9,10 @@ with sweeps as (
         extraction_started_at,
         extraction_ended_at,
         row_number() over (
-            partition by system, entity order by extraction_started_at desc
+            partition by system, entity order by load_order desc, extraction_started_at desc
         ) as sweeps_ago,
         lag(extraction_started_at) over (
-            partition by system, entity order by extraction_started_at
+            partition by system, entity order by load_order, extraction_started_at
         ) as previous_started_at
     from {{ ref('stg_log__extractions') }}
     where is_swept

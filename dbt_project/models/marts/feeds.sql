@@ -5,14 +5,14 @@ with attempts as (
         entity,
         count(*) as extraction_count,
         count(*) filter (where not is_complete) as failed_extraction_count,
-        max(extraction_started_at) filter (where not is_complete) as last_failed_at,
-        arg_max(error_kind, extraction_started_at) filter (where not is_complete)
-            as last_error_kind,
-        arg_max(error_message, extraction_started_at) filter (where not is_complete)
+        arg_max(extraction_started_at, load_order) filter (where not is_complete)
+            as last_failed_at,
+        arg_max(error_kind, load_order) filter (where not is_complete) as last_error_kind,
+        arg_max(error_message, load_order) filter (where not is_complete)
             as last_error_message,
-        arg_max(clock_offset_seconds, extraction_started_at)
+        arg_max(clock_offset_seconds, load_order)
         filter (where clock_offset_seconds is not null) as clock_offset_seconds,
-        arg_max(clock_uncertainty_seconds, extraction_started_at)
+        arg_max(clock_uncertainty_seconds, load_order)
         filter (where clock_offset_seconds is not null) as clock_uncertainty_seconds
     from {{ ref('stg_log__extractions') }}
     group by system, entity
@@ -28,7 +28,9 @@ unresolved as (
 ),
 
 build as (
-    select max(extraction_started_at) as measured_at from {{ ref('stg_log__extractions') }}
+    select max(extraction_started_at) as measured_at
+    from {{ ref('stg_log__extractions') }}
+    where is_overtaken is not true
 )
 
 select

@@ -39,7 +39,9 @@ values_at_risk as (
 ),
 
 build as (
-    select max(extraction_started_at) as measured_at from {{ ref('stg_log__extractions') }}
+    select max(extraction_started_at) as measured_at
+    from {{ ref('stg_log__extractions') }}
+    where is_overtaken is not true
 ),
 
 -- What a source that is silent or can't be used leaves undecided: overdue, and not to be judged.

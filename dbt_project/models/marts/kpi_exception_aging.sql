@@ -1,6 +1,8 @@
 -- How long exceptions stay open, by rule, owner and currency, measured at the newest extraction.
 with build as (
-    select max(extraction_started_at) as measured_at from {{ ref('stg_log__extractions') }}
+    select max(extraction_started_at) as measured_at
+    from {{ ref('stg_log__extractions') }}
+    where is_overtaken is not true
 ),
 
 aged as (

@@ -74,10 +74,11 @@ told_notices as (
         extraction_id,
         extraction_started_at,
         notices,
-        extraction_started_at = min(extraction_started_at) over (partition by system, entity)
-            as is_first
+        row_number() over (
+            partition by system, entity order by load_order, extraction_started_at
+        ) = 1 as is_first
     from {{ ref('stg_log__extractions') }}
-    where is_complete and record_count > 0
+    where is_complete and record_count + coalesce(unchanged_count, 0) > 0
 ),
 
 cut_off_fields as (
@@ -140,8 +141,9 @@ cut_off_readings as (
 readings as (
     select
         log.*,
-        -- What could not be used was told all the same.
-        log.record_count + coalesce(log.quarantined_count, 0) as told_count,
+        -- What could not be used was told all the same, and so was what had landed just so.
+        log.record_count + coalesce(log.unchanged_count, 0)
+        + coalesce(log.quarantined_count, 0) as told_count,
         coalesce(
             abs(log.clock_offset_seconds) - log.clock_uncertainty_seconds
             > tolerances.skew_minutes * 60,
@@ -184,12 +186,12 @@ marked as (
     window
         up_to_now as (
             partition by system, entity
-            order by extraction_started_at, extraction_id
+            order by load_order, extraction_started_at, extraction_id
             rows between unbounded preceding and current row
         ),
         afterwards as (
             partition by system, entity
-            order by extraction_started_at, extraction_id
+            order by load_order, extraction_started_at, extraction_id
             rows between 1 following and unbounded following
         )
 ),

@@ -4,12 +4,13 @@ with latest as (
         system,
         entity,
         max(watermark_at) as watermark_at,
-        max(extraction_started_at) filter (where is_complete) as last_complete_at,
-        max(extraction_started_at) as last_attempt_at,
-        arg_max(is_complete, extraction_started_at) as is_last_complete,
-        arg_max(has_clock_jump, extraction_started_at) as is_clock_jumped,
-        arg_max(coalesce(error_kind, ''), extraction_started_at) as last_error_kind,
-        arg_max(coalesce(error_message, ''), extraction_started_at) as last_error_message,
+        arg_max(extraction_started_at, load_order) filter (where is_complete)
+            as last_complete_at,
+        arg_max(extraction_started_at, load_order) as last_attempt_at,
+        arg_max(is_complete, load_order) as is_last_complete,
+        arg_max(has_clock_jump, load_order) as is_clock_jumped,
+        arg_max(coalesce(error_kind, ''), load_order) as last_error_kind,
+        arg_max(coalesce(error_message, ''), load_order) as last_error_message,
         sum(record_count) as record_count,
         sum(quarantined_count) as quarantined_count
     from {{ ref('stg_log__extractions') }}

@@ -4,10 +4,35 @@ with items as (
     select
         system,
         item_no,
-        gtin,
-        case_quantity
+        gtin
     from {{ ref('stg_demo_erp__items') }}
     qualify row_number() over (partition by system, item_no order by version_number desc) = 1
+),
+
+-- From when which pack was in force: a line counts by that of the day on which it was entered, and
+-- by the first one that was ever told where it was entered before that.
+told_packs as (
+    select
+        system,
+        item_no,
+        version_number,
+        case_quantity,
+        case
+            when version_number = min(version_number) over (partition by system, item_no)
+                then timestamptz '1970-01-01 00:00:00+00'
+            else updated_from
+        end as valid_from
+    from {{ ref('stg_demo_erp__items') }}
+    where case_quantity is not null
+),
+
+packs as (
+    select *
+    from told_packs
+    qualify
+        row_number() over (
+            partition by system, item_no, valid_from order by version_number desc
+        ) = 1
 ),
 
 order_milestones as (
@@ -61,7 +86,7 @@ orders as (
         items.gtin as item_id,
         milestones.location_id,
         {{ base_quantity(
-            'demo_erp', 'milestones.quantity', 'milestones.uom', 'items.case_quantity'
+            'demo_erp', 'milestones.quantity', 'milestones.uom', 'packs.case_quantity'
         ) }}
             as quantity,
         milestones.unit_price,
@@ -78,6 +103,11 @@ orders as (
         milestones.raw_key,
         milestones.purchase_order || '/' || milestones.purchase_line as purchase_key
     from order_milestones as milestones
+    asof left join packs
+        on
+            milestones.system = packs.system
+            and milestones.item_no = packs.item_no
+            and coalesce(milestones.entered_from, milestones.seen_at) >= packs.valid_from
     left join items
         on milestones.system = items.system and milestones.item_no = items.item_no
     where milestones.occurred_at is not null or milestones.version_number > 1

@@ -11,6 +11,7 @@ with extractions as (
         ended_at as extraction_ended_at,
         coalesce(complete, false) as is_complete,
         records as record_count,
+        coalesce(unchanged, 0) as unchanged_count,
         quarantined as quarantined_count,
         coalesce(swept, false) as is_swept,
         clock_offset_seconds,
@@ -18,6 +19,7 @@ with extractions as (
         error_kind,
         error_message,
         notices,
+        load_order,
         cursor_to is not null as has_cursor
     from {{ source('landing', 'extractions') }}
     -- A crash between the copy of the data and its mark may land a row of the log twice.
@@ -38,16 +40,23 @@ with_settings as (
         on extractions.system = feeds.system and extractions.entity = feeds.entity
 ),
 
-with_predecessor as (
+-- In the order in which they landed: our own clock may have been wrong, and set right since.
+with_neighbours as (
     select
         *,
         -- Partitioned by completeness: a failed extraction neither proves nor refutes anything.
-        lag(clock_offset_seconds) over feed_history as clock_offset_seconds_before,
-        row_number() over feed_history as nth_of_kind
+        lag(clock_offset_seconds) over (
+            partition by system, entity, is_complete order by load_order, extraction_started_at
+        ) as clock_offset_seconds_before,
+        coalesce(
+            extraction_started_at > min(extraction_started_at) over (
+                partition by system, entity
+                order by load_order, extraction_started_at
+                rows between 1 following and unbounded following
+            ),
+            false
+        ) as is_overtaken
     from with_settings
-    window feed_history as (
-        partition by system, entity, is_complete order by extraction_started_at
-    )
 ),
 
 with_watermark as (
@@ -58,12 +67,13 @@ with_watermark as (
         case
             when
                 is_complete
+                and not is_overtaken
                 and abs(clock_offset_seconds - clock_offset_seconds_before) > 30 is not true
                 then
                     extraction_started_at
                     - {{ seconds('settle_seconds + clock_uncertainty_seconds') }}
         end as watermark_at
-    from with_predecessor
+    from with_neighbours
 )
 
 select
@@ -75,6 +85,7 @@ select
     extraction_ended_at,
     is_complete,
     record_count,
+    unchanged_count,
     quarantined_count,
     is_swept,
     clock_offset_seconds,
@@ -85,19 +96,19 @@ select
     has_cursor,
     time_zone,
     has_clock_jump,
+    load_order,
+    is_overtaken,
     watermark_at,
     {{ seconds('coalesce(clock_offset_seconds, 0) + clock_uncertainty_seconds') }}
         as clock_ahead_most,
     {{ seconds('coalesce(clock_offset_seconds, 0) - clock_uncertainty_seconds') }}
         as clock_ahead_least,
     {{ seconds('coalesce(clock_offset_seconds, 0)') }} as clock_ahead,
-    extraction_started_at <= coalesce(
-        min(extraction_started_at) filter (where is_complete) over (partition by system, entity),
-        extraction_started_at
-    ) as is_first_load,
-    max(watermark_at) over (
-        partition by system, entity
-        order by extraction_started_at
-        rows between unbounded preceding and 1 preceding
-    ) as previous_watermark_at
+    not coalesce(bool_or(is_complete) over before_it, false) as is_first_load,
+    max(watermark_at) over before_it as previous_watermark_at
 from with_watermark
+window before_it as (
+    partition by system, entity
+    order by load_order, extraction_started_at
+    rows between unbounded preceding and 1 preceding
+)
