@@ -494,7 +494,7 @@ def _unfinished(books: Books) -> Violations:
 
 
 def _kept_in_the_warehouse(books: Books, now: float) -> Violations:
-    """Lines that a warehouse has had for four days; nobody says that they left or cancelled them."""
+    """Lines that a warehouse has had for four days, and nobody says that they left or not."""
     erp = {row["doc_no"]: row for row in books.erp_orders}
     cancelled = {
         f"{order['orderNumber']}/{line['lineNo']}"
