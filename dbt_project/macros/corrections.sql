@@ -57,6 +57,12 @@
     to_json(list_sort(list_distinct(flatten(list({{ lists }})))))
 {%- endmacro %}
 
+{# Two systems, in whichever order, and what they may fight over: a group of kinds, or a field. #}
+{% macro pair_name(one_system, other_system, topic) -%}
+    least({{ one_system }}, {{ other_system }}) || '/'
+    || greatest({{ one_system }}, {{ other_system }}) || '.' || {{ topic }}
+{%- endmacro %}
+
 {# The exceptions that one kind of correction may end, in the systems of one role. #}
 {% macro correctable(kind, target_role) -%}
     select *

@@ -78,3 +78,8 @@
             else host_order || '/' || host_line
         end
 {%- endmacro %}
+
+{# An order by its customer's own number, which another customer may have given, too. #}
+{% macro customer_order(party, number) -%}
+    coalesce({{ party }}, '?') || '|' || {{ number }}
+{%- endmacro %}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from sandbox.distributor import Distributor, drop_folders, partner_folders, push
 from sandbox.server import build_apps
 from sandbox.settings import SERVICES
 from sandbox.settings import Settings as World
+
+FIRST_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+YEARS_MINUTES = 2 * 365 * 24 * 60
 
 
 class SandboxClock:
@@ -141,9 +145,23 @@ def configuration(home: Path, world: World) -> Settings:
     return write_configuration(home, URLS, secrets, folders, world.processes, drops)
 
 
+def moment_of(seed: int) -> datetime:
+    """When the world of a seed is looked at first: some minute of two years, so that worlds differ
+    in month ends, weekdays and changes of the clock, and a seed does not from one day to another.
+    """
+    minutes = random.Random(f"{seed}:moment").randrange(YEARS_MINUTES)
+    return FIRST_MOMENT + timedelta(minutes=minutes)
+
+
 @contextmanager
 def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
-    """Make the world of these choices below ``home``, and let connectors reach it."""
+    """Make the world of these choices below ``home``, and let connectors reach it. Its time is its
+    own (``moment_of``): what happens in it depends on nothing but the choices."""
+    with clock.time_of_its_own(moment_of(choices.seed).timestamp()):
+        yield from _world(home, choices)
+
+
+def _world(home: Path, choices: World) -> Iterator[PretendWorld]:
     distributor = Distributor(home / "sandbox", choices)
     loop = asyncio.new_event_loop()
     lock = threading.Lock()
@@ -161,7 +179,7 @@ def world_in_process(home: Path, choices: World) -> Iterator[PretendWorld]:
 
     try:
         hosts = {name: Hosted(app, time.now) for name, app in transports.items()}
-        with clock.skips_forgotten(), hosting(hosts):
+        with hosting(hosts):
             yield PretendWorld(
                 settings=configuration(home, choices),
                 clock=time,

@@ -175,6 +175,8 @@ def replacement_as_order(scene: Scene) -> Truth:
     (at_first, first), (at_second, second) = sorted(
         [(placed, one), (placed_too, other)], key=lambda row: row[0]
     )
+    # Within the days after which goods that did not come are sent again.
+    at_second = min(at_second, at_first + 5 * DAY)
     scene.write.delivered(first, at_first)
     scene.write.delivered(second, at_second + MINUTE)
     return Truth(

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from reporting.promises import print_promises, promises
 
-MARTS = PROJECT / "models" / "marts"
+MODELS = PROJECT / "models"
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 TABLES = """
 create table order_events (object_id text, order_line_id text, object_type text, role text,
@@ -83,10 +83,16 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         opened.execute(TABLES)
         opened.execute("create schema marts")
         opened.execute("set search_path = 'main,marts'")
-        for name in ("open_order_lines", "promise_impact", "oversell"):
-            text = (MARTS / f"{name}.sql").read_text(encoding="utf-8")
+        for schema, name in (
+            ("main", "inbound_supplies"),
+            ("marts", "open_order_lines"),
+            ("marts", "promise_impact"),
+            ("marts", "oversell"),
+        ):
+            (path,) = MODELS.rglob(f"{name}.sql")
+            text = path.read_text(encoding="utf-8")
             query = Environment().from_string(text).render(ref=str, config=lambda **settings: "")
-            opened.execute(f"create view marts.{name} as {query}")
+            opened.execute(f"create view {schema}.{name} as {query}")
         yield opened
 
 

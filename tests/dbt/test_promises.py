@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import duckdb
 import pytest
@@ -17,25 +18,48 @@ from registry.settings import PROJECT_ROOT
 MACROS = PROJECT_ROOT / "dbt_project" / "macros"
 MODEL = PROJECT_ROOT / "dbt_project" / "models" / "reconciliation" / "promise_judgements.sql"
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+WITHIN_DAYS = 2
 STATES = ("on_hand", "allocated", "reserved", "damaged", "quarantined")
 TABLES = """
 create table rules_in_force (rule_id text, family text, cover text, a_role text, a_milestone text,
     b_role text);
 create table rule_routes (rule_id text, a_system text, role text, system text);
-create table promise_formulas (role text, state text, factor integer);
+create table promise_formulas (channel text, state text, factor integer, within_days integer);
+create table inbound_supplies (item_id text, location_id text, known_from timestamptz,
+    known_to timestamptz, expected_at timestamptz, sure_quantity decimal(18, 6));
 create table position_balances (system text, extraction_id text, item_id text, location_id text,
     state text, quantity decimal(18, 6), as_of timestamptz, as_of_to timestamptz, record_id text,
     raw_key text, seen_at timestamptz);
 insert into rules_in_force values ('I02', 'balance', 'at_most', 'oms', 'available', 'wms');
-insert into rule_routes values ('I02', 'oms', 'oms', 'oms'), ('I02', 'oms', 'wms', 'wms');
+insert into rule_routes values ('I02', 'shop', 'oms', 'shop'), ('I02', 'shop', 'wms', 'wms');
 """
+
+
+class Supply(NamedTuple):
+    """What a supplier owes, known between two minutes from noon (to this day: None), and in how
+    many days from noon it is expected, if anybody told."""
+
+    known_from: int
+    known_to: int | None
+    expected_days: int | None
+    pieces: int
+
 
 quantities = st.decimals(min_value=-50, max_value=500, places=3)
 positions = st.fixed_dictionaries({}, optional=dict.fromkeys(STATES, quantities))
-formulas = st.dictionaries(st.sampled_from(STATES), st.integers(-3, 3), min_size=1)
+minutes = st.integers(-9, 9)
+formulas = st.dictionaries(
+    st.sampled_from((*STATES, "inbound_due")), st.integers(-3, 3), min_size=1
+)
+supplies = st.lists(
+    st.builds(
+        Supply, minutes, st.none() | minutes, st.none() | st.integers(-2, 5), st.integers(0, 99)
+    ).filter(lambda supply: supply.known_to is None or supply.known_from < supply.known_to),
+    max_size=4,
+)
 # Minutes from noon -> what a snapshot of that moment told, by state.
-snapshots = st.dictionaries(st.integers(-9, 9), positions, max_size=4)
-offers = st.dictionaries(st.integers(-9, 9), quantities.filter(lambda q: q >= 0), max_size=4)
+snapshots = st.dictionaries(minutes, positions, max_size=4)
+offers = st.dictionaries(minutes, quantities.filter(lambda q: q >= 0), max_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +77,23 @@ def at(minute: int, seconds: int = 0) -> datetime:
     return NOON + timedelta(minutes=minute, seconds=seconds)
 
 
-def promised(told: dict[str, Decimal], formula: dict[str, int]) -> Decimal | None:
+def promised(
+    told: dict[str, Decimal], formula: dict[str, int], minute: int, coming: list[Supply]
+) -> Decimal | None:
     """By hand: nothing is known of a position of which the stock on hand is not."""
     used = {state: quantity for state, quantity in told.items() if state in formula}
     if "on_hand" not in used:
         return None
-    return sum((quantity * formula[state] for state, quantity in used.items()), Decimal(0))
+    due = sum(
+        supply.pieces
+        for supply in coming
+        if supply.known_from <= minute
+        and (supply.known_to is None or minute < supply.known_to)
+        and supply.expected_days is not None
+        and NOON + timedelta(days=supply.expected_days) <= at(minute) + timedelta(days=WITHIN_DAYS)
+    )
+    on_the_shelf = sum((quantity * formula[state] for state, quantity in used.items()), Decimal(0))
+    return on_the_shelf + due * formula.get("inbound_due", 0)
 
 
 def too_much(offered: Decimal, minute: int, known: dict[int, Decimal]) -> Decimal | None:
@@ -73,19 +108,44 @@ def too_much(offered: Decimal, minute: int, known: dict[int, Decimal]) -> Decima
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(snapshots=snapshots, offered=offers, common=formulas, own=st.none() | formulas)
-def test_an_offer_is_judged_by_the_formula_of_its_role(
+@given(
+    snapshots=snapshots,
+    offered=offers,
+    coming=supplies,
+    common=formulas,
+    of_role=st.none() | formulas,
+    own=st.none() | formulas,
+)
+def test_an_offer_is_judged_by_the_formula_of_its_channel(
     judged: duckdb.DuckDBPyConnection,
     snapshots: dict[int, dict[str, Decimal]],
     offered: dict[int, Decimal],
+    coming: list[Supply],
     common: dict[str, int],
+    of_role: dict[str, int] | None,
     own: dict[str, int] | None,
 ) -> None:
     judged.execute("delete from promise_formulas")
     judged.execute("delete from position_balances")
-    for role, formula in (("*", common), ("oms", own or {})):
+    judged.execute("delete from inbound_supplies")
+    for channel, formula in (("*", common), ("oms", of_role or {}), ("shop", own or {})):
         for state, factor in formula.items():
-            judged.execute("insert into promise_formulas values (?, ?, ?)", [role, state, factor])
+            within = WITHIN_DAYS if state == "inbound_due" else None
+            judged.execute(
+                "insert into promise_formulas values (?, ?, ?, ?)", [channel, state, factor, within]
+            )
+    for supply in coming:
+        judged.execute(
+            "insert into inbound_supplies values ('G', 'EAST', ?, ?, ?, ?)",
+            [
+                at(supply.known_from),
+                None if supply.known_to is None else at(supply.known_to),
+                None
+                if supply.expected_days is None
+                else NOON + timedelta(days=supply.expected_days),
+                supply.pieces,
+            ],
+        )
 
     def tell(system: str, state: str, quantity: Decimal, moment: datetime) -> None:
         judged.execute(
@@ -97,12 +157,12 @@ def test_an_offer_is_judged_by_the_formula_of_its_role(
         for state, quantity in told.items():
             tell("wms", state, quantity, at(minute))
     for minute, quantity in offered.items():
-        tell("oms", "available", quantity, at(minute, seconds=30))
+        tell("shop", "available", quantity, at(minute, seconds=30))
 
-    formula = own or common
+    formula = own or of_role or common
     known = {}
     for minute, told in snapshots.items():
-        if (sum_of := promised(told, formula)) is not None:
+        if (sum_of := promised(told, formula, minute, coming)) is not None:
             known[minute] = sum_of
     expected = {}
     for minute, quantity in offered.items():

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from connectors.factory import make_source
 from connectors.in_process import hosted
-from orchestration.evaluation.in_process import URLS, SenderDiedError, world_in_process
+from orchestration.evaluation.in_process import (
+    URLS,
+    SenderDiedError,
+    moment_of,
+    world_in_process,
+)
 from registry.systems import load_registry
 from sandbox import clock
 from sandbox.settings import Settings as World
@@ -40,6 +47,19 @@ def test_what_a_world_skipped_is_forgotten_with_it(tmp_path):
     with world_in_process(tmp_path, SMALL) as opened:
         opened.skip(3600)
     assert abs(clock.now() - time.time()) < 60
+
+
+def test_a_seed_is_the_same_world_whenever_it_is_run(tmp_path):
+    choices = replace(SMALL, faults_per_kind=1)
+    truths = []
+    for name in ("one", "other"):
+        with world_in_process(tmp_path / name, choices) as opened:
+            began = opened.clock.now()
+            opened.inject("H2", 2)
+            truths.append(opened.truth())
+        assert timedelta() < began - moment_of(choices.seed) < timedelta(minutes=1)
+    assert truths[0] == truths[1] != []
+    assert len({moment_of(seed) for seed in range(50)}) == 50
 
 
 def test_what_is_never_answered_times_out_at_once(world):

@@ -41,39 +41,72 @@ told as (
     group by item_id, location_id, state
 ),
 
-marked as (
+common_formula as (
     select
-        *,
-        coalesce(
-            state in (
-                select terms.state
-                from {{ ref('promise_formulas') }} as terms
-                where terms.role = '*' and terms.factor < 0
-            ),
-            false
-        ) as is_not_free
-    from told
+        state,
+        factor,
+        within_days
+    from {{ ref('promise_formulas') }}
+    where channel = '*'
 ),
 
--- What can be promised now. Soft states that nobody tells are taken as none.
-available as (
+terms as (
+    select
+        told.*,
+        formula.factor
+    from told
+    left join common_formula as formula
+        on told.state = formula.state
+),
+
+-- What can be promised now by the formula of all channels. States that nobody tells are none.
+on_the_shelf as (
     select
         item_id,
         location_id,
-        'available' as state,
-        'computed' as method,
-        max(canonical_quantity) filter (where state = 'on_hand')
-        - coalesce(sum(canonical_quantity) filter (where is_not_free), 0) as canonical_quantity,
+        sum(factor * canonical_quantity) as canonical_quantity,
         max(canonical_system) filter (where state = 'on_hand') as canonical_system,
-        min(as_of) filter (where state = 'on_hand' or is_not_free) as as_of,
+        min(as_of) filter (where factor is not null) as as_of,
     {%- for role in roles %}
         max({{ role }}_quantity) filter (where state = 'available') as {{ role }}_quantity,
         max({{ role }}_as_of) filter (where state = 'available')
             as {{ role }}_as_of{{ ',' if not loop.last }}
     {%- endfor %}
-    from marked
+    from terms
     group by item_id, location_id
     having count(*) filter (where state = 'on_hand') > 0
+),
+
+still_to_come as (
+    select
+        shelf.item_id,
+        shelf.location_id,
+        sum(formula.factor * supplies.sure_quantity) as canonical_quantity
+    from on_the_shelf as shelf
+    inner join common_formula as formula
+        on formula.state = 'inbound_due'
+    inner join {{ ref('inbound_supplies') }} as supplies
+        on
+            shelf.item_id = supplies.item_id
+            and shelf.location_id = supplies.location_id
+            and supplies.known_to is null
+            and supplies.expected_at <= shelf.as_of + to_days(formula.within_days)
+    group by shelf.item_id, shelf.location_id
+),
+
+available as (
+    select
+        shelf.* replace (
+            shelf.canonical_quantity + coalesce(still_to_come.canonical_quantity, 0)
+                as canonical_quantity
+        ),
+        'available' as state,
+        'computed' as method
+    from on_the_shelf as shelf
+    left join still_to_come
+        on
+            shelf.item_id = still_to_come.item_id
+            and shelf.location_id = still_to_come.location_id
 ),
 
 states as (
@@ -87,7 +120,7 @@ states as (
             where
                 available.item_id = told.item_id and available.location_id = told.location_id
         )
-    union all
+    union all by name
     select * from available
 ),
 

@@ -4,55 +4,17 @@
 -- waits for the other.
 {{ config(materialized='view') }}
 
-with said as (
+with inbound as (
     select
-        object_id as purchase_line_id,
-        milestone,
-        sum(quantity) as quantity,
-        max(promised_at) as promised_at,
-        min(recorded_to) as recorded_at,
-        min(item_id) as item_id,
-        min(location_id) as location_id
-    from {{ ref('order_events') }}
-    where
-        object_type = 'order_line'
-        and reversed_from is null
-        and (
-            role = 'supplier' and milestone in ('ordered', 'acknowledged')
-            or role = 'wms' and milestone = 'received'
-        )
-    group by object_id, milestone
-),
-
--- What is still to come by our order, and what of it the supplier has not declined. Before he
--- answers, the order is what is known.
-inbound as (
-    select
-        ordered.purchase_line_id,
-        ordered.item_id,
-        ordered.location_id,
-        coalesce(answered.promised_at, ordered.promised_at) as expected_at,
-        ordered.recorded_at,
-        ordered.quantity - coalesce(received.quantity, 0) as inbound_quantity,
-        greatest(
-            least(ordered.quantity, coalesce(answered.quantity, ordered.quantity))
-            - coalesce(received.quantity, 0),
-            0
-        ) as sure_quantity
-    from said as ordered
-    left join said as answered
-        on
-            ordered.purchase_line_id = answered.purchase_line_id
-            and answered.milestone = 'acknowledged'
-    left join said as received
-        on
-            ordered.purchase_line_id = received.purchase_line_id
-            and received.milestone = 'received'
-    where
-        ordered.milestone = 'ordered'
-        and ordered.quantity > coalesce(received.quantity, 0)
-        and ordered.item_id is not null
-        and ordered.location_id is not null
+        purchase_line_id,
+        item_id,
+        location_id,
+        expected_at,
+        ordered_at,
+        inbound_quantity,
+        sure_quantity
+    from {{ ref('inbound_supplies') }}
+    where known_to is null and inbound_quantity > 0
 ),
 
 -- What is wrong with an inbound line, or with the purchase order that it stands on: every duty of a
@@ -114,7 +76,7 @@ supplies as (
         inbound_quantity as quantity,
         sure_quantity,
         expected_at,
-        recorded_at,
+        ordered_at,
         rule_ids,
         false as is_shelf
     from judged_inbound
@@ -134,7 +96,7 @@ laid_supplies as (
         sum(quantity) over (
             partition by item_id, location_id
             order by
-                is_shelf desc, expected_at asc nulls last, recorded_at asc, purchase_line_id asc
+                is_shelf desc, expected_at asc nulls last, ordered_at asc, purchase_line_id asc
         ) - quantity as begins_at
     from supplies
 ),

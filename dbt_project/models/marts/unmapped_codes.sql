@@ -9,6 +9,10 @@ select
     first_seen_at,
     last_seen_at,
     sample_record_id
-from {{ ref('int_unmapped_codes') }}
+from (
+    select * from {{ ref('int_unmapped_codes') }}
+    union all by name
+    select * from {{ ref('int_unmapped_parties') }}
+) as codes
 order by
     record_count desc, connector asc, system asc, entity asc, field_name asc, source_value asc

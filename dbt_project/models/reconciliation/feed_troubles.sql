@@ -1,6 +1,6 @@
 -- What is wrong with feeds and codes, from when until when, by the log of extractions, the
--- quarantine, the codes that no mapping knows, when carriers reported what, values that come back
--- again and again, and corrections that nobody saw. What the rules of the family feed are about.
+-- quarantine, the codes that no mapping knows, when carriers reported what, what takes turns, and
+-- corrections that nobody saw. What the rules of the family feed are about.
 {% set signals = {
     'failing': ('not is_complete', 'is_complete'),
     'empty': ('is_complete and told_count = 0', 'is_complete and told_count > 0'),
@@ -26,8 +26,6 @@
 {% set cut_off = 'time cut off in (\w+): each of (\d+)' %}
 {# So many documents must have lost their time where the field had days without one before. #}
 {% set documents_of_a_habit = 10 %}
-{# So often within a day a value may come back before it counts as undone again and again. #}
-{% set flips_allowed = 2 %}
 {# What is so in one reading and not in the next was so until then. #}
 {% set told_by_readings = notices.keys() | list + ['time_cut_off', 'back_dated'] %}
 
@@ -310,57 +308,6 @@ silences as (
         end
 ),
 
--- A value that comes back to what it was before the last change, and how often within a day.
-flips as (
-    select
-        *,
-        lag(changed_at, {{ flips_allowed }}) over (
-            partition by system, object_type, object_key, field
-            order by changed_at, replaced_at nulls last, attribute_version_id
-        ) as flip_before_at
-    from (
-        select
-            system,
-            entity,
-            object_type,
-            object_key,
-            object_id,
-            field,
-            value,
-            attribute_version_id,
-            valid_from_latest as changed_at,
-            valid_to_latest as replaced_at,
-            raw_key,
-            lag(value) over object_history as other_value,
-            lag(value, 2) over object_history as earlier_value
-        from {{ ref('attribute_versions') }}
-        window object_history as (
-            partition by system, object_type, object_key, field
-            order by valid_from_latest, valid_to_latest nulls last, attribute_version_id
-        )
-    ) as told
-    where value = earlier_value
-),
-
--- It takes turns until it has kept still for a day.
-turns as (
-    select
-        system,
-        entity,
-        object_id,
-        arg_max(
-            field || ' takes turns between ' || {{ exact_text('value') }} || ' and '
-            || {{ exact_text('other_value') }},
-            changed_at
-        ) as observed,
-        min(changed_at) as begun_at,
-        max(changed_at) + interval 1 day as calm_at,
-        min(raw_key) as raw_key
-    from flips
-    where flip_before_at > changed_at - interval 1 day
-    group by system, entity, object_id
-),
-
 -- What a target accepted and two complete extractions did not show: until a later one does, it is
 -- taken back, or it is tried once more.
 unseen_corrections as (
@@ -382,7 +329,11 @@ codes as (
     select
         *,
         system || '.' || entity || '.' || field_name || '=' || source_value as object_id
-    from {{ ref('int_unmapped_codes') }}
+    from (
+        select * from {{ ref('int_unmapped_codes') }}
+        union all by name
+        select * from {{ ref('int_unmapped_parties') }}
+    ) as all_codes
 ),
 
 complete as (
@@ -451,20 +402,18 @@ troubles as (
     from codes
     union all
     select
-        'flip_flop' as signal,
+        signal,
         null as error_kind,
-        turns.system,
-        turns.entity,
-        turns.object_id,
+        system,
+        entity,
+        object_id,
         0 as run,
-        turns.observed,
-        turns.begun_at,
-        case when turns.calm_at <= watermarks.watermark_at then turns.calm_at end as ended_from,
-        case when turns.calm_at <= watermarks.watermark_at then turns.calm_at end as ended_to,
-        turns.raw_key
-    from turns
-    left join {{ ref('feed_watermarks') }} as watermarks
-        on turns.system = watermarks.system and turns.entity = watermarks.entity
+        observed,
+        begun_at,
+        calm_at as ended_from,
+        calm_at as ended_to,
+        raw_key
+    from {{ ref('taking_turns') }}
     union all
     select
         'unseen_correction' as signal,

@@ -12,9 +12,12 @@ unusable as (
     select
         system,
         entity,
-        document as reference,
+        case when object_type = 'purchase_order' then coalesce(party_reference, document)
+            else document
+        end as reference,
         case
             when milestone = 'unmapped' then 'unmapped code: ' || coalesce(source_status, '')
+            when object_type = 'purchase_order' then 'nobody knows which customer it is of'
             else 'not linked to an order line yet'
         end as held_reason
     from {{ ref('order_events') }}
@@ -27,6 +30,8 @@ unusable as (
             -- What is only expected meets no duty: a label may be printed long before its parcel.
             and milestone <> 'delivery_expected'
         )
+        -- Whose order it is decides which one of the number it is.
+        or (object_type = 'purchase_order' and party_id is null and reversed_to is null)
 ),
 
 gaps as (

@@ -30,7 +30,7 @@ troubles as (
         rules.rule_id,
         rules.scope,
         signalled.system as a_system,
-        case when rules.scope not in ('system', 'object') then signalled.entity end as entity,
+        case when rules.scope in ('feed', 'code') then signalled.entity end as entity,
         case rules.scope when 'system' then signalled.system else signalled.object_id end
             as object_id,
         signalled.signal,
@@ -97,7 +97,9 @@ select
     rule_id,
     a_system,
     entity,
-    case when scope = 'object' then object_id else coalesce(entity, a_system) end as a_record_id,
+    case
+        when scope in ('object', 'pair') then object_id else coalesce(entity, a_system)
+    end as a_record_id,
     signal as milestone,
     cast(chain as integer) as ordinal,
     scope as object_type,

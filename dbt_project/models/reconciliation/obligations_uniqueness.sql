@@ -7,7 +7,9 @@ with rules as (
         {{ list_of('a_milestone') }} as a_milestones,
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
-        {{ list_of('discharged_by') }} as discharges
+        {{ list_of('discharged_by') }} as discharges,
+        to_hours(cast(nullif(regexp_extract(match_on, '\b(\d+)h\b', 1), '') as integer))
+            as window_span
     from {{ ref('rules_in_force') }} as rules
     where family = 'uniqueness'
 ),
@@ -63,6 +65,7 @@ a_lines as (
         rules.object_type as rule_object_type,
         rules.grace_minutes,
         rules.matched_on,
+        rules.window_span,
         rules.cover,
         routes.a_system,
         facts.*,
@@ -106,6 +109,7 @@ documents as (
         any_value(grace_minutes) as grace_minutes,
         any_value(cover) as cover,
         any_value(matched_on) as matched_on,
+        any_value(window_span) as window_span,
         min(document) as document,
         string_agg(distinct document, ',' order by document) as all_documents,
         any_value(object_id) as object_id,
@@ -157,7 +161,7 @@ shared_packages as (
 ),
 
 -- What was taken back, or says that it is no new fact, as it appeared never stood.
-keyed as (
+named as (
     select
         documents.*,
         case
@@ -194,6 +198,33 @@ keyed as (
     left join {{ ref('dim_systems') }} as systems
         on documents.a_system = systems.system
     where coalesce(documents.ended_to > documents.recorded_to, true)
+),
+
+-- Long after the one before, where a rule says how long, it is a new fact: a standing order.
+keyed as (
+    select
+        * exclude (is_apart) replace (
+            case
+                when window_span is null then fact_key
+                else fact_key || '|' || count_if(is_apart) over up_to_now
+            end as fact_key
+        )
+    from (
+        select
+            *,
+            coalesce(recorded_from > lag(recorded_to) over up_to_now + window_span, false)
+                as is_apart
+        from named
+        window up_to_now as (
+            partition by rule_id, a_system, fact_key
+            order by recorded_to, recorded_from, own_document
+        )
+    ) as spaced
+    window up_to_now as (
+        partition by rule_id, a_system, fact_key
+        order by recorded_to, recorded_from, own_document
+        rows between unbounded preceding and current row
+    )
 ),
 
 -- What we sent ourselves is no double, but for what a target made of one request beyond the first.

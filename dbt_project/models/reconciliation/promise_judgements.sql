@@ -1,23 +1,25 @@
--- What a channel offers against what can be promised, which the formula of its role adds up. An
--- offer lies between two snapshots of the warehouse: too high only if neither of them had as much.
+-- What a channel offers against what can be promised, which its formula adds up. An offer lies
+-- between two snapshots of the warehouse: too high only if neither of them had as much.
 {{ config(materialized='view') }}
 
 with own_formulas as (
-    select distinct role
+    select distinct channel
     from {{ ref('promise_formulas') }}
 ),
 
 rules as (
     select
         rules.rule_id,
-        coalesce(own_formulas.role, '*') as formula_role,
+        coalesce(of_system.channel, of_role.channel, '*') as channel,
         rules.a_milestone as state,
         a_routes.a_system,
         b_routes.system as b_system
     from {{ ref('rules_in_force') }} as rules
     {{ instances_of_both_sides() }}
-    left join own_formulas
-        on rules.a_role = own_formulas.role
+    left join own_formulas as of_system
+        on a_routes.a_system = of_system.channel
+    left join own_formulas as of_role
+        on rules.a_role = of_role.channel
     where rules.family = 'balance' and rules.cover = 'at_most'
 ),
 
@@ -27,13 +29,14 @@ formulas as (
         rules.a_system,
         rules.b_system,
         terms.state,
-        terms.factor
+        terms.factor,
+        terms.within_days
     from rules
     inner join {{ ref('promise_formulas') }} as terms
-        on rules.formula_role = terms.role
+        on rules.channel = terms.channel
 ),
 
-promises as (
+on_the_shelf as (
     select
         formulas.rule_id,
         formulas.a_system,
@@ -50,6 +53,52 @@ promises as (
         formulas.rule_id, formulas.a_system, formulas.b_system, positions.extraction_id,
         positions.item_id, positions.location_id
     having count(*) filter (where positions.state = 'on_hand') > 0
+),
+
+-- By what was known when the warehouse told its stock.
+still_to_come as (
+    select
+        shelf.rule_id,
+        shelf.a_system,
+        shelf.b_system,
+        shelf.extraction_id,
+        shelf.item_id,
+        shelf.location_id,
+        sum(formulas.factor * supplies.sure_quantity) as promised_quantity
+    from on_the_shelf as shelf
+    inner join formulas
+        on
+            shelf.rule_id = formulas.rule_id
+            and shelf.a_system = formulas.a_system
+            and shelf.b_system = formulas.b_system
+            and formulas.state = 'inbound_due'
+    inner join {{ ref('inbound_supplies') }} as supplies
+        on
+            shelf.item_id = supplies.item_id
+            and shelf.location_id = supplies.location_id
+            and shelf.promised_at >= supplies.known_from
+            and shelf.promised_at < coalesce(supplies.known_to, 'infinity')
+            and supplies.expected_at <= shelf.promised_at + to_days(formulas.within_days)
+    group by
+        shelf.rule_id, shelf.a_system, shelf.b_system, shelf.extraction_id, shelf.item_id,
+        shelf.location_id
+),
+
+promises as (
+    select
+        shelf.* replace (
+            shelf.promised_quantity + coalesce(still_to_come.promised_quantity, 0)
+                as promised_quantity
+        )
+    from on_the_shelf as shelf
+    left join still_to_come
+        on
+            shelf.rule_id = still_to_come.rule_id
+            and shelf.a_system = still_to_come.a_system
+            and shelf.b_system = still_to_come.b_system
+            and shelf.extraction_id = still_to_come.extraction_id
+            and shelf.item_id = still_to_come.item_id
+            and shelf.location_id = still_to_come.location_id
 ),
 
 offers as (

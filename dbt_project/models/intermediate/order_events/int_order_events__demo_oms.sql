@@ -151,7 +151,8 @@ select
     milestones.object_type,
     milestones.object_type as link_type,
     case
-        when milestones.object_type = 'purchase_order' then milestones.customer_po
+        when milestones.object_type = 'purchase_order'
+            then {{ customer_order('milestones.customer_ref', 'milestones.customer_po') }}
         when milestones.milestone = 'replaced' then milestones.replaces
         else milestones.order_number || '/' || milestones.line_number
     end as link_key,

@@ -1,7 +1,20 @@
 -- Purchase orders (850, 860, ORDERS): what we sent to suppliers, whole and line by line; and,
 -- whole, what customers sent to us, whose lines the OMS tells.
 with orders as (
-    select * from {{ ref('stg_x12__purchase_orders') }}
+    select
+        orders.* replace (
+            case when orders.direction = 'inbound' then parties.party_id else orders.partner end
+                as partner
+        ),
+        -- Two customers may give their orders one number.
+        case
+            when orders.direction = 'inbound'
+                then {{ customer_order('parties.party_id', 'orders.po_number') }}
+            else orders.po_number
+        end as order_key
+    from {{ ref('stg_x12__purchase_orders') }} as orders
+    left join {{ ref('party_map') }} as parties
+        on orders.system = parties.system and orders.partner = parties.source_party
 ),
 
 -- Where the goods are to go, as the order last said.
@@ -40,7 +53,7 @@ lines as (
 order_events as (
     select
         {{ edi_event(
-            'purchase_orders', "'ordered'", "'purchase_order'", 'po_number',
+            'purchase_orders', "'ordered'", "'purchase_order'", 'order_key',
             object_type="'purchase_order'", is_set="coalesce(canonical_status, '') <> 'cancelled'",
             source_status='purpose_code', mapping_method='status_mapping_method',
             document='po_number', own_document='po_number', currency='currency'

@@ -55,13 +55,19 @@ grouped as (
     where merged.nth = 1
 ),
 
--- What somebody undoes again and again is not set once more: who is right is for people to say.
+-- What somebody undoes again and again is not set once more, nor is anything that two systems fight
+-- over: who is right is for people to say.
 frozen as (
     select
-        a_system,
-        object_id
+        coalesce(
+            list(a_system || '/' || object_id) filter (where milestone <> 'fighting_systems'), []
+        ) as objects,
+        coalesce(list(object_id) filter (where milestone = 'fighting_systems'), []) as pairs
     from {{ ref('judged_exceptions') }}
-    where family = 'feed' and milestone = 'flip_flop' and status = 'open'
+    where
+        family = 'feed'
+        and milestone in ('flip_flop', 'repeated_correction', 'fighting_systems')
+        and status = 'open'
 ),
 
 -- Different wishes for one thing in one place, or one wish that several places could fulfil.
@@ -70,12 +76,18 @@ conflicting as (
         *,
         count(*) over (partition by target_system, target_object, kind_group) > 1
         or min(target_system) over same_wish <> max(target_system) over same_wish
-        or exists (
-            select 1
-            from frozen
-            where grouped.target_system = frozen.a_system and grouped.object_id = frozen.object_id
-        ) as is_conflict
+        or list_contains(frozen.objects, grouped.target_system || '/' || grouped.object_id)
+            as is_conflict,
+        list_intersect(
+            list_transform(
+                cast(json_extract_string(grouped.preconditions, '$[*].system') as varchar[]),
+                lambda relied_on:
+                {{ pair_name('grouped.target_system', 'relied_on', 'grouped.kind_group') }}
+            ),
+            frozen.pairs
+        )[1] as frozen_pair
     from grouped
+    cross join frozen
     window same_wish as (partition by kind, object_id, obligation_ids)
 ),
 
@@ -83,6 +95,10 @@ judged as (
     select
         conflicting.*,
         case
+            when conflicting.frozen_pair is not null
+                then
+                    'corrections between ' || conflicting.frozen_pair
+                    || ' are undone again and again: check the authority matrix'
             when
                 list_contains(
                     list_transform(

@@ -14,6 +14,7 @@ select
     old_value,
     new_value,
     payload,
+    relied_on_systems,
     value_at_risk,
     currency,
     created_at,
