@@ -385,6 +385,8 @@ class Histories:
                 self._pack(item, copy)
             if name == IN_FLIGHT:
                 self._movement(item, decides, rule["a_milestone"], own=cover == "ledger")
+                # The ledger that lacks it reaches back as far: what was before it explains nothing.
+                self._movement(f"{item}-other", copy, rule["a_milestone"], own=False)
 
     def _position(self, item: str, nth: int, role: str, state: str, quantity: int) -> None:
         self.add(

@@ -23,7 +23,7 @@ readings as (
 
 -- Which of its feeds is the ledger nobody knows as long as none told a movement.
 select
-    readings.system,
+    coalesce(ledgers.system, readings.system) as system,
     coalesce(
         min(least(ledgers.told_from, readings.read_from)) filter (
             where ledgers.told_from is not null
@@ -31,6 +31,6 @@ select
         min(readings.read_from)
     ) as began_at
 from readings
-left join ledgers
+full join ledgers
     on readings.system = ledgers.system and readings.entity = ledgers.entity
-group by readings.system
+group by coalesce(ledgers.system, readings.system)
