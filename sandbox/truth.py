@@ -79,6 +79,7 @@ GRACE_SECONDS = {
     "O06Q": HOUR,
     "O07": 0.0,
     "O09R": 4 * DAY,
+    "O09W": 4 * DAY,
     "O11": 5 * MINUTE,
     "O12": HOUR,
     "S01D": 4 * HOUR,

@@ -8,7 +8,7 @@ from sandbox.catalogue import erp_item
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.faults.kind import Kind
-from sandbox.scene import OLD, Scene, keys_of
+from sandbox.scene import RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
 
@@ -104,8 +104,8 @@ def blocked_in_flight(scene: Scene) -> Truth:
 
 
 def cancellation_in_flight(scene: Scene) -> Truth:
-    order, placed = scene.order(OLD)
-    scene.write.released(order, placed)
+    order, placed = scene.order(RECENT)
+    scene.write.released(order, placed, pace=0.2)
     at = scene.write.cancel(order, scene.now - 50 * MINUTE)
     order.find("lines_cancelled").seen["wms"] = scene.live()
     return decoy(

@@ -82,7 +82,10 @@ def label_only(scene: Scene) -> Truth:
         systems=["carrier", "wms"],
         keys=keys_of(order, parcel),
         since=label.seen["carrier"],
-        expected=[("S04L", parcel.tracking)],
+        expected=[
+            ("S04L", parcel.tracking),
+            *(("O09W", line) for line in order.objects()),
+        ],
         values={"carrier": "label printed", "wms": "packed", "real": "never left"},
     )
 

@@ -134,7 +134,10 @@ def valued(said: str, true: str, coming: bool = False, note: str = "") -> Entry:
 
 
 def from_local(text: str, near: float | None = None) -> float:
-    """The moment of an ERP time. Of an hour that comes twice, the one nearer to ``near``."""
+    """The moment of an ERP time. Of an hour that comes twice, the one nearer to ``near``, which is
+    when it happened: not the one before it, if the other is after it."""
     wall = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
     both = [wall.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, 1)]
-    return both[0] if near is None else min(both, key=lambda moment: abs(moment - near))
+    if near is None:
+        return both[0]
+    return min(both, key=lambda moment: (moment < near - _EARLY, abs(moment - near)))

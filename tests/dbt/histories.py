@@ -24,8 +24,15 @@ IN_FLIGHT = "in_flight"
 CLOSED = "closed"
 NOT_DUE = "not_due"
 DISCHARGED = "discharged"
+PARTLY_DISCHARGED = "partly_discharged"
 
-STATUS = {BROKEN: "open", IN_FLIGHT: "pending", CLOSED: "closed", NOT_DUE: "pending"}
+STATUS = {
+    BROKEN: "open",
+    PARTLY_DISCHARGED: "open",
+    IN_FLIGHT: "pending",
+    CLOSED: "closed",
+    NOT_DUE: "pending",
+}
 """In which status the exception must be, by the case; of the others there must be none."""
 
 ORDERED = 5
@@ -153,7 +160,12 @@ class Histories:
 
     def _presence(self, rule: Row) -> None:
         names = [BROKEN, KEPT, LATE_IN_TIME, IN_FLIGHT, CLOSED, NOT_DUE]
-        for name in [*names, *([DISCHARGED] if rule["discharged_by"] else [])]:
+        discharge = (rule["discharged_by"] or "").split("|")[0].split(".")
+        if rule["discharged_by"]:
+            names.append(DISCHARGED)
+        if "in_full" in discharge:
+            names.append(PARTLY_DISCHARGED)
+        for name in names:
             order = f"{rule['rule_id']}-{name}"
             is_line = rule["object_type"] == "order_line"
             case = self._case(rule, name, f"{order}/1" if is_line else order)
@@ -167,9 +179,10 @@ class Histories:
             self._duty(case, about)
             if name == IN_FLIGHT:
                 self._is_held(case, about["document"], rule["b_role"])
-            if name == DISCHARGED:
-                role, milestone = rule["discharged_by"].split("|")[0].split(".")
-                self._fact(role, milestone, case.begun + min(MINUTE, case.grace), **about)
+            if name in (DISCHARGED, PARTLY_DISCHARGED):
+                role, milestone = discharge[:2]
+                some = {} if name == DISCHARGED else {"quantity": ORDERED - 1}
+                self._fact(role, milestone, case.begun + min(MINUTE, case.grace), **about, **some)
 
     def _duty(self, case: Case, about: Row) -> None:
         """A, what it requires, and B when it came."""
@@ -374,6 +387,8 @@ class Histories:
                 self._pack(item, copy)
             if name == IN_FLIGHT:
                 self._movement(item, decides, rule["a_milestone"], own=cover == "ledger")
+                # The ledger that lacks it reaches back as far: what was before it explains nothing.
+                self._movement(f"{item}-other", copy, rule["a_milestone"], own=False)
 
     def _position(self, item: str, nth: int, role: str, state: str, quantity: int) -> None:
         self.add(

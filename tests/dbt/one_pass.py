@@ -50,6 +50,7 @@ EXPECTED_OPEN = {
     ("O08E", "SO-200025/1"),
     ("O08M", "SO-200026/1"),
     ("S07", "SO-200027/1"),
+    ("O09W", "SO-200028/1"),
     ("O09C", "TRK0200029"),
     ("O03N", "ord_200031"),
     ("O06Q", "SO-200032/1"),
@@ -130,6 +131,7 @@ def _sequences(scenario: Scenario) -> None:
     placed.oms(placed_at=placed.at(30)).erp()
     generous = Order(scenario, 200027, ago(days=3)).oms().released().warehouse()
     generous.shipped(quantity=7).fulfilled(quantity=7).invoiced(quantity=7).scanned("PU")
+    Order(scenario, 200028, ago(days=7)).oms().released().warehouse()
     lost = Order(scenario, 200029, ago(days=14)).oms().released().warehouse().shipped()
     lost.fulfilled().invoiced().scanned("PU")
 

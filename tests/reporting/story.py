@@ -79,7 +79,7 @@ def tell(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     connection.execute(SCHEMA)
     for system, entity, column in (
         ("erp", "sales_order_lines", "ext_ref"),
-        ("wms", "shipment_lines", "ship_nbr"),
+        ("wms", "shipment_lines", "host_order"),
         ("wms", "transactions", "ref"),
         ("carrier", "tracking_events", "tracking_number"),
         ("tallyman", "corrections", "object_id"),
@@ -108,7 +108,7 @@ def tell(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     )
     connection.execute(
         "insert into raw_wms.quarantine values ('wms', 'shipment_lines', 'SHP-000123/9', "
-        "'SHP-000123', 'x1', '2026-11-02 08:00:00Z', "
+        "'E500123', 'x1', '2026-11-02 08:00:00Z', "
         "'qty is no number', '{\"Qty\": 0}', 'load')"
     )
 
@@ -130,7 +130,7 @@ def tell(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     first, second = "2026-11-02 08:00:00Z", "2026-11-02 08:10:00Z"
     raw("erp", "sales_order_lines", "ext_ref", "E500123/10", "SO-100123", first, second)
     raw("erp", "sales_order_lines", "ext_ref", "E500999/10", "SO-100999", first)
-    raw("wms", "shipment_lines", "ship_nbr", "SHP-000123/1", "SHP-000123", first)
+    raw("wms", "shipment_lines", "host_order", "SHP-000123/1", "E500123", first)
     raw("wms", "transactions", "ref", "4711", "SHP-000123", first)
     raw("carrier", "tracking_events", "tracking_number", "EV1", "TRK0000123", first)
 

@@ -483,12 +483,42 @@ def _unfinished(books: Books) -> Violations:
             known = given[document["doc_no"], line["pos"]]
             if document["released"] and 0 < known < Decimal(line["ord_qty"]):
                 found.add(("O06Q", name))
+    found |= _kept_in_the_warehouse(books, now)
     gone = {shipment["TrackingNbr"] for shipment in books.shipments}
     gone |= {scan["tracking-number"] for scan in books.scans if scan["code"] in ("PU", "DL")}
     for scan in books.scans:
         printed = scan["code"] == "OC" and scan["tracking-number"] not in gone
         if printed and now - utc(scan["reported-at"]) > 48 * HOURS:
             found.add(("S04L", scan["tracking-number"]))
+    return found
+
+
+def _kept_in_the_warehouse(books: Books, now: float) -> Violations:
+    """Lines that a warehouse has had for four days, and nobody says that they left or not."""
+    erp = {row["doc_no"]: row for row in books.erp_orders}
+    cancelled = {
+        f"{order['orderNumber']}/{line['lineNo']}"
+        for order in books.oms_orders
+        for line in order["lines"]
+        if line["cancelledAt"] is not None
+    }
+    left = {
+        (shipment["HostOrder"], line["HostLine"])
+        for shipment in books.shipments
+        for line in shipment["Lines"]
+    }
+    left |= {(row["doc_no"], line["pos"]) for row in books.fulfilments for line in row["lines"]}
+    found: Violations = set()
+    for order in books.wms_orders:
+        if order["Status"] == "CANCELED" or now - wms_time(order["CreatedMs"]) <= 96 * HOURS:
+            continue
+        document = erp[order["HostOrder"]]
+        for line in document["lines"]:
+            name = f"{document['ext_ref']}/{line['ext_line']}"
+            known = line["pos"] in {held["HostLine"] for held in order["Lines"]}
+            dropped = line["cancelled"] is not None or name in cancelled
+            if known and not dropped and (order["HostOrder"], line["pos"]) not in left:
+                found.add(("O09W", name))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sandbox_reader import Reader, Row
 from sandbox.distributor import Distributor
 from sandbox.kinds import catalogue
 from sandbox.page.breaking import HERE
+from sandbox.page.cells import from_local
 from sandbox.page.stock import TrueStock
 from sandbox.page.story import order_story, purchase_story
 from sandbox.server import running_sandbox
@@ -114,6 +116,13 @@ def names_of(keys: dict[str, Any], row: str) -> bool:
 
 def press(reader: Reader, **form: str) -> httpx.Response:
     return reader.admin.post("/break", data=form)
+
+
+def test_in_the_hour_that_comes_twice_nothing_is_posted_before_it_happened() -> None:
+    shipped = datetime(2026, 11, 1, 6, 20, tzinfo=UTC).timestamp()
+    for wall, minutes in (("01:57:53", 38), ("01:19:58", 0), ("02:05:00", 45), ("01:21:00", 1)):
+        posted = from_local(f"2026-11-01 {wall}", shipped)
+        assert round((posted - shipped) / 60) == minutes, wall
 
 
 def test_nothing_is_marked_in_a_healthy_world(tmp_path: Path) -> None:

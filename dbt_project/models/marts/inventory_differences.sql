@@ -49,7 +49,6 @@ posted as (
             ledger.movement_id = unshared.movement_id
             and ledger.state = unshared.state
             and unshared.other_system in (judged.copy_system, judged.authority_system)
-            and judged.judged_at >= unshared.other_began_at
     where ledger.explained_change <> 0 and unshared.movement_id is null
 ),
 

@@ -65,7 +65,7 @@ known_moments as (
     where extractions.watermark_at <= frontiers.frontier_at
 ),
 
--- Of the snapshots right before and right after a moment, the nearer one.
+-- Not before both ledgers began: a balance can't be rolled back to where nothing tells what moved.
 moments_of_pairs as (
     select
         pairs.*,
@@ -75,8 +75,14 @@ moments_of_pairs as (
         on
             known_moments.rule_id = pairs.rule_id
             and known_moments.a_system = pairs.a_system
+    inner join {{ ref('ledger_beginnings') }} as copies
+        on pairs.copy_system = copies.system
+    inner join {{ ref('ledger_beginnings') }} as authorities
+        on pairs.authority_system = authorities.system
+    where known_moments.judged_at >= greatest(copies.began_at, authorities.began_at)
 ),
 
+-- Of the snapshots right before and right after a moment, the nearer one.
 {% for side in ['copy', 'authority'] %}
     {{ side }}_before as (
         select
@@ -320,7 +326,6 @@ unshared as (
         state,
         item_id,
         location_id,
-        max(began_at) as began_at,
         sum(explained_difference) as explained_difference
     from (
         {% for copy, authority, sign in [
@@ -332,7 +337,6 @@ unshared as (
                 state,
                 item_id,
                 location_id,
-                other_began_at as began_at,
                 {{ sign }} * explained_change as explained_difference
             from {{ ref('unshared_movements') }}
             {% if not loop.last %}
@@ -388,4 +392,3 @@ left join unshared
         and balances.state = unshared.state
         and balances.item_id = unshared.item_id
         and balances.location_id = unshared.location_id
-        and balances.judged_at >= unshared.began_at

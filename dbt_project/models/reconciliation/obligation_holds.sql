@@ -59,6 +59,32 @@ document_gaps as (
     select * from untyped_movements
 ),
 
+-- The orders that any record which we can use knows by what such a record refers to: a shipment may
+-- name the ERP's document, which the duty to ship the line does not go by.
+order_references as (
+    select
+        order_id,
+        unnest(list_distinct([document, own_document])) as reference
+    from {{ ref('order_events') }}
+    where
+        order_id is not null
+        and (
+            document in (select gaps.reference from gaps)
+            or own_document in (select gaps.reference from gaps)
+        )
+),
+
+order_gaps as (
+    select distinct
+        gaps.system,
+        gaps.entity,
+        gaps.held_reason,
+        order_references.order_id
+    from gaps
+    inner join order_references
+        on gaps.reference = order_references.reference
+),
+
 unmet as (
     select
         obligation_id,
@@ -66,7 +92,7 @@ unmet as (
         family,
         a_system,
         object_id,
-        order_line_id,
+        order_id,
         is_linked,
         list_distinct([object_id, order_id, document, own_document]) as reference_keys
     from {{ ref('obligations') }}
@@ -118,22 +144,17 @@ held as (
             and document_gaps.system = evidence.system
             and document_gaps.entity = evidence.entity
     union all
-    -- Who raised the duty may not know the document that another system names for the line: a shop
-    -- knows no shipment of the warehouse.
     select
         unmet.obligation_id,
-        quarantined.held_reason
-    from quarantined
-    inner join {{ ref('order_events') }} as told
-        on quarantined.reference = told.document
-    inner join unmet
-        on told.order_line_id = unmet.order_line_id
+        order_gaps.held_reason
+    from order_gaps
     inner join {{ ref('rule_evidence') }} as evidence
+        on order_gaps.system = evidence.system and order_gaps.entity = evidence.entity
+    inner join unmet
         on
-            unmet.rule_id = evidence.rule_id
-            and unmet.a_system = evidence.a_system
-            and quarantined.system = evidence.system
-            and quarantined.entity = evidence.entity
+            evidence.rule_id = unmet.rule_id
+            and evidence.a_system = unmet.a_system
+            and order_gaps.order_id = unmet.order_id
     union all
     -- Whose reference can't be read may be anybody's.
     select

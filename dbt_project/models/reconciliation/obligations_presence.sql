@@ -228,6 +228,7 @@ requirements as (
     select
         rules.rule_id,
         facts.object_id,
+        facts.quantity,
         facts.recorded_from,
         facts.recorded_to,
         case when not rules.rests_on_b then facts.reversed_from end as withdrawn_from,
@@ -245,6 +246,8 @@ required as (
     select
         rule_id,
         object_id,
+        coalesce(max(quantity) filter (where withdrawn_to is null), max(quantity))
+            as required_quantity,
         coalesce(
             min(recorded_from) filter (where withdrawn_to is null), max(recorded_from)
         ) as required_from,
@@ -263,6 +266,7 @@ first_triggers as (
         0 as rearmed,
         greatest(arisen.recorded_from, required.required_from) as trigger_from,
         greatest(arisen.recorded_to, required.required_to) as trigger_to,
+        required.required_quantity,
         required.withdrawn_from,
         required.withdrawn_to
     from arisen
@@ -333,28 +337,44 @@ covered as (
     group by triggers.rule_id, triggers.fact_id, triggers.rearmed
 ),
 
+-- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
+-- duty is about, which is what it rests on, if that was a quantity.
 discharge_events as (
     select
         rule_id,
-        unnest(discharges) as discharge
-    from rules
+        discharge,
+        split_part(discharge, '.', 1) as role,
+        split_part(discharge, '.', 2) as milestone,
+        split_part(discharge, '.', 3) = 'in_full' as is_in_full
+    from (
+        select
+            rule_id,
+            unnest(discharges) as discharge
+        from rules
+    ) as listed
 ),
 
-discharged as (
+discharging as (
     select
         triggers.rule_id,
         triggers.fact_id,
         triggers.rearmed,
-        min(facts.recorded_from) as end_from,
-        min(facts.recorded_to) as end_to,
-        'discharged' as end_reason
+        facts.recorded_from,
+        facts.recorded_to,
+        case
+            when discharge_events.is_in_full
+                then sum(facts.quantity) over one_kind
+                    >= coalesce(triggers.required_quantity, triggers.quantity)
+            else true
+        end as is_enough,
+        facts.quantity is null as is_unmeasured
     from triggers
     inner join discharge_events
         on triggers.rule_id = discharge_events.rule_id
     inner join facts
         on
-            split_part(discharge_events.discharge, '.', 1) = facts.role
-            and split_part(discharge_events.discharge, '.', 2) = facts.milestone
+            discharge_events.role = facts.role
+            and discharge_events.milestone = facts.milestone
             and triggers.object_type = facts.object_type
             and triggers.object_id = facts.object_id
             and facts.reversed_to is null
@@ -364,7 +384,41 @@ discharged as (
             and triggers.a_system = routes.a_system
             and facts.role = routes.role
             and facts.system = routes.system
-    group by triggers.rule_id, triggers.fact_id, triggers.rearmed
+    window one_kind as (
+        partition by
+            triggers.rule_id, triggers.fact_id, triggers.rearmed, discharge_events.discharge
+        order by facts.recorded_to, facts.fact_id
+    )
+),
+
+-- Whether it was all can't be told where some has no base unit.
+discharges_told as (
+    select
+        rule_id,
+        fact_id,
+        rearmed,
+        min(recorded_from) filter (where is_enough) as end_from,
+        min(recorded_to) filter (where is_enough) as end_to,
+        count_if(is_enough is null or is_unmeasured) > 0 as is_undecided
+    from discharging
+    group by rule_id, fact_id, rearmed
+),
+
+discharged as (
+    select
+        * exclude (is_undecided),
+        'discharged' as end_reason
+    from discharges_told
+    where end_to is not null
+),
+
+undecided as (
+    select
+        rule_id,
+        fact_id,
+        rearmed
+    from discharges_told
+    where end_to is null and is_undecided
 ),
 
 taken_back as (
@@ -438,6 +492,7 @@ select
     triggers.object_id is not null
     and not triggers.lacks_part
     and unrecognised.object_id is null
+    and undecided.fact_id is null
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')
         or (triggers.quantity is not null and unmeasured.match_key is null)
@@ -455,6 +510,11 @@ left join first_ends
         triggers.rule_id = first_ends.rule_id
         and triggers.fact_id = first_ends.fact_id
         and triggers.rearmed = first_ends.rearmed
+left join undecided
+    on
+        triggers.rule_id = undecided.rule_id
+        and triggers.fact_id = undecided.fact_id
+        and triggers.rearmed = undecided.rearmed
 left join unmeasured
     on
         triggers.rule_id = unmeasured.rule_id
