@@ -176,6 +176,8 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(settings.warehouse), config=connect_config(settings))
     try:
         connection.execute("set global TimeZone = 'UTC'")
+        # A process that was spawned looks interactive to DuckDB: it would draw over our progress.
+        connection.execute("set enable_progress_bar = false")
         # Opening has replayed the log of changes; this reads the catalogue.
         connection.execute("select count(*) from duckdb_columns()").fetchall()
     except BaseException:
