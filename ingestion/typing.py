@@ -143,6 +143,9 @@ class BatchTyper:
     def _midnights(self, contract: Contract) -> tuple[frozenset[str], dict[str, int]]:
         """Which moments the batch tells with a time of day anywhere, and in how many documents it
         tells one as midnight."""
+        # All balances of a snapshot have the one moment at which it was taken, which may be midnight.
+        if contract.snapshot:
+            return frozenset(), {}
         moments = {
             column.name: f"t{index}"
             for index, column in enumerate(contract.columns)

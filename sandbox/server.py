@@ -190,7 +190,10 @@ class _Fleet:
             self._distributor.drop_folders,
             self._distributor.push_folders,
         )
-        (home / "endpoints.json").write_text(json.dumps(urls, indent=2) + "\n")
+        # Whoever waits for it must not read one that is half written.
+        draft = home / "endpoints.json.partial"
+        draft.write_text(json.dumps(urls, indent=2) + "\n")
+        draft.replace(home / "endpoints.json")
 
     async def serve(self) -> None:
         """Serve until ``stop``."""

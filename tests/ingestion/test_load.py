@@ -288,6 +288,18 @@ def test_days_without_a_time_are_noticed(settings, clock, times, told):
     assert (entity.records, entity.notices) == (2 * len(orders), told)
 
 
+def test_a_snapshot_may_be_taken_at_midnight(settings, clock):
+    erp = System(name="erp", role="erp", connector="demo_erp", time_zone="America/New_York")
+    balances = [
+        {"item_no": item, "whs": "E01", "qoh": "5"} | {"as_of": "2026-11-10 00:00:00"}
+        for item in ("F-1", "F-2", "F-3", "F-4")
+    ]
+    [entity] = load_system(
+        erp, FakeSource(erp, {"stock": balances}), settings, "run-1", clock
+    ).entities
+    assert (entity.records, entity.notices) == (4, ())
+
+
 def test_duplicates_and_out_of_order_records_are_all_kept_in_the_order_told(
     settings, wms, clock, query
 ):
