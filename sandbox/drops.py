@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.clock import HOUR, local_naive
+from sandbox.placing import place
 from sandbox.store import Store
 from sandbox.views.north import COLUMNS, STOCK_COLUMNS, Line, NorthErpView, total
 
@@ -58,10 +59,7 @@ class DropBox:
             ";".join(_written(row.get(column)) for column in columns) + "\r\n"
             for row in (heading, *rows, trailer)
         )
-        target = self.folder / kind / f"{name}.csv"
-        draft = target.with_suffix(".tmp")
-        draft.write_text(text, encoding="cp1252", newline="")
-        draft.replace(target)
+        place(self.folder / kind / f"{name}.csv", text, encoding="cp1252", newline="")
 
 
 def _written(value: str | int | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sandbox.placing import place
 from sandbox.store import Store
 from sandbox.tables import Table, to_json
 
@@ -30,13 +31,7 @@ class Inbox:
         if not waiting:
             return
         target = self.folder / f"pushes-{self._delivered + 1:09}.ndjson"
-        # Readers must never see half a file.
-        draft = target.with_suffix(".tmp")
-        draft.write_text(
-            "".join(f"{to_json(json.loads(text)['payload'])}\n" for text in waiting),
-            encoding="utf-8",
-        )
-        draft.replace(target)
+        place(target, "".join(f"{to_json(json.loads(text)['payload'])}\n" for text in waiting))
         self._delivered += len(waiting)
         self.store.begin()
         self.store.set(_DELIVERED, self._delivered)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from sandbox.placing import place
 from sandbox.store import Store
 from sandbox.tables import Table
 from sandbox.views.partners import INBOUND, OUTBOUND
@@ -39,11 +40,7 @@ class Mailbox:
             return
         for path in waiting:
             document = json.loads(self.interchanges.text(path))
-            target = self.root / path
-            # Readers must never see half a file.
-            draft = target.with_suffix(".tmp")
-            draft.write_text(document["text"], encoding="ascii")
-            draft.replace(target)
+            place(self.root / path, document["text"], encoding="ascii")
         self._delivered += len(waiting)
         self.store.begin()
         self.store.set(self._name, self._delivered)

@@ -25,6 +25,7 @@ from sandbox.distributor import Distributor
 from sandbox.errors import SandboxError
 from sandbox.http import Gate
 from sandbox.misbehave import Misbehaviour
+from sandbox.placing import place
 from sandbox.settings import SERVICES, WMS_CLOCK_FAST_SECONDS, Credentials, Settings
 
 _TICK_SECONDS = 0.5
@@ -190,10 +191,7 @@ class _Fleet:
             self._distributor.drop_folders,
             self._distributor.push_folders,
         )
-        # Whoever waits for it must not read one that is half written.
-        draft = home / "endpoints.json.partial"
-        draft.write_text(json.dumps(urls, indent=2) + "\n")
-        draft.replace(home / "endpoints.json")
+        place(home / "endpoints.json", json.dumps(urls, indent=2) + "\n")
 
     async def serve(self) -> None:
         """Serve until ``stop``."""
