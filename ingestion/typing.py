@@ -143,7 +143,7 @@ class BatchTyper:
     def _midnights(self, contract: Contract) -> tuple[frozenset[str], dict[str, int]]:
         """Which moments the batch tells with a time of day anywhere, and in how many documents it
         tells one as midnight."""
-        # All balances of a snapshot have the one moment at which it was taken, which may be midnight.
+        # All balances of a snapshot have the one moment at which it was taken: it may be midnight.
         if contract.snapshot:
             return frozenset(), {}
         moments = {
