@@ -180,8 +180,7 @@ def union_view_sql(
         ]
         schema = raw_schema(system)
         selects.append(
-            f"select {', '.join(items)} from {schema}.{table} where _dlt_load_id in "
-            f"(select load_id from {schema}._dlt_loads where status = 0)"
+            f"select {', '.join(items)} from {schema}.{table} where {_is_finished(schema)}"
         )
     if not selects:
         items = [f'cast(null as {kind}) as "{name}"' for name, kind in columns.items()]
@@ -203,7 +202,7 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
         select entity, arg_max(coalesce(cursor_to, ''), {_load_order(present)})
         from {schema}.extractions
         where (complete or cursor_to is not null)
-            and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+            and {_is_finished(schema)}
         group by entity
         """
     ).fetchall()
@@ -220,7 +219,7 @@ def last_sweeps(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str,
         select entity, max(started_at)
         from {schema}.extractions
         where swept
-            and _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+            and {_is_finished(schema)}
         group by entity
         """
     ).fetchall()
@@ -236,7 +235,7 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
         f"""
         select distinct _record_id
         from {schema}.{entity}
-        where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        where {_is_finished(schema)}
         """
     ).fetchall()
     return {row[0] for row in rows}
@@ -250,7 +249,7 @@ def last_versions(connection: duckdb.DuckDBPyConnection, system: str, entity: st
     schema = raw_schema(system)
     if not _columns_of(connection, schema, entity):
         return arrow_schema({"_record_id": "VARCHAR", "_content_hash": "VARCHAR"}).empty_table()
-    finished = f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+    finished = _is_finished(schema)
     load_order = _load_order(_columns_of(connection, schema, "extractions"))
     doubts = [
         f"select entity, record_id, extraction_id from {schema}.{table} where {finished}"
@@ -305,6 +304,11 @@ def next_load_order(connection: duckdb.DuckDBPyConnection, system: str) -> int:
     return int(row[0]) if row else 0
 
 
+def _is_finished(schema: str) -> str:
+    """The condition that a row of a table of ``schema`` came in a load that was finished."""
+    return f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+
+
 def _load_order(present: Container[str]) -> str:
     """The load order of a row of the log, which has these columns. Rows that landed before it was
     noted have their place in the log, which is only ever added to."""
@@ -320,7 +324,7 @@ def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> se
         f"""
         select distinct extraction_id
         from {schema}.extractions
-        where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        where {_is_finished(schema)}
         """
     ).fetchall()
     return {row[0] for row in rows}
@@ -350,7 +354,7 @@ def refused_otherwise(
     landed = f"select _extraction_id, _sequence from {schema}.{contract.entity}"
     if not _columns_of(connection, schema, contract.entity):
         landed = "select null as _extraction_id, null as _sequence where false"
-    finished = f"_dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+    finished = _is_finished(schema)
     return (
         connection.execute(
             f"""
