@@ -83,3 +83,13 @@
     version_number
     {%- endif %}
 {%- endmacro %}
+
+{#
+    The moment that marts measure from: when the newest extraction began. Not one by a clock that was
+    ahead, once a later one has shown it.
+#}
+{% macro newest_extraction() -%}
+    select max(extraction_started_at) as measured_at
+    from {{ ref('stg_log__extractions') }}
+    where is_overtaken is not true
+{%- endmacro %}

@@ -28,9 +28,7 @@ unresolved as (
 ),
 
 build as (
-    select max(extraction_started_at) as measured_at
-    from {{ ref('stg_log__extractions') }}
-    where is_overtaken is not true
+    {{ newest_extraction() }}
 )
 
 select

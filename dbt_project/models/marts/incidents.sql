@@ -39,9 +39,7 @@ values_at_risk as (
 ),
 
 build as (
-    select max(extraction_started_at) as measured_at
-    from {{ ref('stg_log__extractions') }}
-    where is_overtaken is not true
+    {{ newest_extraction() }}
 ),
 
 -- What a source that is silent or can't be used leaves undecided: overdue, and not to be judged.

@@ -1,8 +1,6 @@
 -- How long exceptions stay open, by rule, owner and currency, measured at the newest extraction.
 with build as (
-    select max(extraction_started_at) as measured_at
-    from {{ ref('stg_log__extractions') }}
-    where is_overtaken is not true
+    {{ newest_extraction() }}
 ),
 
 aged as (

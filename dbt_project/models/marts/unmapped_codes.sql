@@ -9,10 +9,6 @@ select
     first_seen_at,
     last_seen_at,
     sample_record_id
-from (
-    select * from {{ ref('int_unmapped_codes') }}
-    union all by name
-    select * from {{ ref('int_unmapped_parties') }}
-) as codes
+from {{ ref('int_unmapped_codes') }}
 order by
     record_count desc, connector asc, system asc, entity asc, field_name asc, source_value asc

@@ -331,11 +331,7 @@ codes as (
     select
         *,
         system || '.' || entity || '.' || field_name || '=' || source_value as object_id
-    from (
-        select * from {{ ref('int_unmapped_codes') }}
-        union all by name
-        select * from {{ ref('int_unmapped_parties') }}
-    ) as all_codes
+    from {{ ref('int_unmapped_codes') }}
 ),
 
 complete as (

@@ -10,6 +10,7 @@
     'int_unmapped_codes__files',
     'int_unmapped_codes__sap_odata',
     'int_unmapped_codes__x12',
+    'int_unmapped_codes__x12_parties',
     'int_unmapped_codes__vendure',
     'int_unmapped_codes__tryton',
 ] %}
