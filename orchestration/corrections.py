@@ -15,7 +15,6 @@ from orchestration.installation import Installation
 from orchestration.names import DECISION_JOB, DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
 from registry.errors import ConfigurationError
 from reporting.publish import published_connection
-from writeback.clock import system_rng
 from writeback.dispatch import DeliveryReport, DeliverySettings, deliver_due
 from writeback.propose import EnqueueResult, enqueue
 from writeback.verify import apply_proofs
@@ -50,7 +49,7 @@ def deliver(installation: Installation) -> DeliveryReport:
         {s.name: installation.source(s) for s in systems},
         installation.registry.policy,
         installation.clock,
-        system_rng(),
+        installation.rng,
         BATCH_LIMIT,
         DeliverySettings(
             lease=timedelta(seconds=lease_seconds), send_margin=timedelta(seconds=lease_seconds / 3)

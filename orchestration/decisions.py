@@ -12,7 +12,6 @@ from registry.errors import ConfigurationError
 from registry.systems import Registry
 from reporting.lists import print_correction, print_corrections
 from writeback import approval
-from writeback.clock import system_rng
 from writeback.store import OperationsStore
 from writeback.undo import undo
 
@@ -87,7 +86,7 @@ def revert(installation: Installation, key: str, actor: str, comment: str) -> st
     target_system = store.get(key).correction.target_system
     target = installation.target(installation.registry.system(target_system))
     targets = {} if target is None else {target_system: target}
-    outcome = undo(store, targets, key, actor, comment, installation.clock, system_rng())
+    outcome = undo(store, targets, key, actor, comment, installation.clock, installation.rng)
     told = f": {outcome.message}" if outcome.message else ""
     return f"{key}: the target answered {outcome.result} ({outcome.code}{told})"
 

@@ -51,13 +51,13 @@ def _check_specs(contracts: list[Contract]) -> list[dg.AssetCheckSpec]:
 def extract_all(
     installation: Installation, systems: tuple[System, ...], run_id: str
 ) -> list[Extracted]:
-    """Read all systems side by side (they wait on the network)."""
+    """Read all systems side by side (they wait on the network), or so many as ``readers`` says."""
     with warehouse(installation.settings, "cursors") as connection:
         starts = {
             system.name: starting_point(connection, system, installation.settings)
             for system in systems
         }
-    with ThreadPoolExecutor(max_workers=len(systems) or 1) as pool:
+    with ThreadPoolExecutor(installation.readers or len(systems) or 1) as pool:
         futures = [
             pool.submit(
                 extract_system,

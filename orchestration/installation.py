@@ -16,7 +16,7 @@ from connectors.factory import make_source, make_target
 from registry.errors import ConfigurationError
 from registry.settings import Settings, load_settings
 from registry.systems import Registry, System, load_registry
-from writeback.clock import Clock, SystemClock
+from writeback.clock import Clock, Rng, SystemClock, system_rng
 from writeback.model import Correction
 from writeback.store import OperationsStore
 
@@ -42,13 +42,17 @@ def _keep_log(folder: Path) -> None:
 class Installation:
     """What a run works on. ``progress`` receives one short sentence a stage, for the terminal.
 
-    ``clock`` is the machine's, but where time is pretended too.
+    ``clock`` is the machine's, but where time is pretended too. There ``rng`` and ``readers`` are
+    given as well, so that the same happens each time; ``readers``: how many systems are read at
+    once, None for all of them.
     """
 
     settings: Settings
     registry: Registry
     progress: Callable[[str], None] = field(default=_silent)
     clock: Clock = field(default_factory=SystemClock)
+    rng: Rng = field(default_factory=system_rng)
+    readers: int | None = None
     _allowances: dict[str, Allowance] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -57,6 +61,8 @@ class Installation:
         settings: Settings | None = None,
         progress: Callable[[str], None] = _silent,
         clock: Clock | None = None,
+        rng: Rng | None = None,
+        readers: int | None = None,
     ) -> Installation:
         """Raises ConfigurationError naming every wrong setting and every missing secret at once."""
         settings = settings or load_settings()
@@ -69,7 +75,9 @@ class Installation:
                 f"Set them, or list them as NAME=value in {settings.secrets_file}"
             )
         _keep_log(settings.home / "logs")
-        return cls(settings, registry, progress, clock or SystemClock())
+        return cls(
+            settings, registry, progress, clock or SystemClock(), rng or system_rng(), readers
+        )
 
     @cached_property
     def store(self) -> OperationsStore:

@@ -16,6 +16,7 @@ import httpx
 from starlette.types import ASGIApp, Message
 
 from connectors.in_process import Hosted, hosting
+from orchestration.installation import Installation
 from orchestration.pretend import Drops, SandboxError, secrets_of, write_configuration
 from registry.settings import Settings
 from sandbox import clock
@@ -101,8 +102,14 @@ class PretendWorld:
 
     settings: Settings
     clock: SandboxClock
+    rng: random.Random
     admin: httpx.Client
     skip: Callable[[float], None]
+
+    def installed(self) -> Installation:
+        """Our side, as a process that has just begun has it. One system is read after another: each
+        look at the clock lets time pass, so that the order of looks must be the same each time."""
+        return Installation.load(self.settings, clock=self.clock, rng=self.rng, readers=1)
 
     def truth(self) -> list[dict[str, Any]]:
         """Truth rows of faults and decoys."""
@@ -183,6 +190,7 @@ def _world(home: Path, choices: World) -> Iterator[PretendWorld]:
             yield PretendWorld(
                 settings=configuration(home, choices),
                 clock=time,
+                rng=random.Random(f"{choices.seed}:rng"),
                 admin=httpx.Client(base_url=URLS["admin"], transport=transports[host("admin")]),
                 skip=skip,
             )

@@ -139,7 +139,7 @@ class _Run:
     def __init__(self, world: PretendWorld, models: list[Statement]) -> None:
         self.world = world
         self.models = models
-        self.installation = Installation.load(world.settings, clock=world.clock)
+        self.installation = world.installed()
         self.passes: list[PassReport] = []
         self._names = count(1)
         self.passes_with_faults = 0
@@ -238,7 +238,7 @@ class _Run:
                 return work()
             except SenderDiedError:
                 self.installation.store.close()
-                self.installation = Installation.load(self.world.settings, clock=self.world.clock)
+                self.installation = self.world.installed()
 
     def _look(self) -> None:
         now = self.world.clock.now()
