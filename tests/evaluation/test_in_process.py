@@ -17,6 +17,7 @@ from orchestration.evaluation.in_process import (
     moment_of,
     world_in_process,
 )
+from orchestration.ingestion_assets import extract_all
 from registry.systems import load_registry
 from sandbox import clock
 from sandbox.settings import Settings as World
@@ -60,6 +61,22 @@ def test_a_seed_is_the_same_world_whenever_it_is_run(tmp_path):
         assert timedelta() < began - moment_of(choices.seed) < timedelta(minutes=1)
     assert truths[0] == truths[1] != []
     assert len({moment_of(seed) for seed in range(50)}) == 50
+
+
+def test_a_seed_is_read_at_the_same_moments_each_time(tmp_path):
+    told = []
+    for name in ("one", "other"):
+        with world_in_process(tmp_path / name, SMALL) as opened:
+            installation = opened.installed()
+            extractions = extract_all(installation, installation.registry.systems, "run")
+            told.append(
+                [
+                    (one.system, report.entity, report.started_at, report.ended_at, report.records)
+                    for one in extractions
+                    for report in one.entities
+                ]
+            )
+    assert told[0] == told[1] != []
 
 
 def test_what_is_never_answered_times_out_at_once(world):
