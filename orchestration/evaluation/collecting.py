@@ -65,5 +65,5 @@ def _in_words(result: Mapping[str, Any]) -> str:
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, default=str), encoding="utf-8")
+    partial.write_text(json.dumps(content, default=str, separators=(",", ":")), encoding="utf-8")
     partial.replace(path)

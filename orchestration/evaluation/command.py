@@ -16,7 +16,7 @@ from typing import Any
 from orchestration.dbt_build import parsed
 from orchestration.evaluation.collecting import collect, kept_results
 from orchestration.evaluation.one_world import TEMPLATE, WorldChoices, WorldWork, make_template
-from orchestration.evaluation.totals import add_up, grouping
+from orchestration.evaluation.totals import add_up
 from registry.settings import PROJECT_ROOT, load_settings
 from sandbox.kinds import catalogue
 
@@ -139,8 +139,7 @@ def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str])
                 "rules": list(entry.rules),
                 "reason": entry.reason or None,
             }
-    grouped = [grouping([tuple(pair) for pair in result["grouping"]]) for result in results]
-    told = [group for group in grouped if group is not None]
+    told = [result["grouping"] for result in results if result["grouping"] is not None]
     after = [result["passes_to_rest"] for result in results]
     totals = add_up([counts for rows in by_kind.values() for counts in rows])
     return {

@@ -80,6 +80,11 @@ class Counts:
     doubled: int = 0
     delays: list[float] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, Any]:
+        """By name, without what is zero or empty: of most kinds a world holds few."""
+        told = {name: value for name, value in vars(self).items() if value}
+        return told | ({"delays": [round(one, 3) for one in self.delays]} if self.delays else {})
+
 
 @dataclass(frozen=True)
 class Judgement:

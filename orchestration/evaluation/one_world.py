@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from orchestration.evaluation.in_process import (
     world_in_process,
 )
 from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judge
+from orchestration.evaluation.totals import grouping
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
 from orchestration.pretend import SandboxError, refusals_told
@@ -103,9 +104,9 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
             run.installation.store.close()
     return {
         "seed": seed,
-        "kinds": {kind: asdict(counts) for kind, counts in judgement.kinds.items()},
+        "kinds": {kind: counts.as_json() for kind, counts in judgement.kinds.items()},
         "remarks": judgement.remarks,
-        "grouping": judgement.grouping,
+        "grouping": grouping(judgement.grouping),
         "passes": len(run.passes),
         "passes_to_rest": run.passes_to_rest,
         "sent": sum(report.sent for report in run.passes),

@@ -14,10 +14,10 @@ COUNTED = tuple(name.name for name in fields(Counts) if name.name != "delays")
 
 
 def add_up(many: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The sum of counts (as mappings of ``Counts``), with percentiles of the delays and rates."""
+    """The sum of counts (``Counts.as_json``), with percentiles of the delays and rates."""
     rows = list(many)
-    total: dict[str, Any] = {name: sum(row[name] for row in rows) for name in COUNTED}
-    delays = sorted(delay for row in rows for delay in row["delays"])
+    total: dict[str, Any] = {name: sum(row.get(name, 0) for row in rows) for name in COUNTED}
+    delays = sorted(delay for row in rows for delay in row.get("delays", ()))
     total["delay_p50"] = percentile(delays, 0.50)
     total["delay_p95"] = percentile(delays, 0.95)
     return total | rates(total)

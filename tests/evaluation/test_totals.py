@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +31,7 @@ COUNTS = st.builds(
 @UNTIMED
 @given(st.lists(COUNTS, max_size=6))
 def test_totals_are_sums_and_rates_are_shares(many):
-    total = add_up(asdict(one) for one in many)
+    total = add_up(one.as_json() for one in many)
     for name in COUNTED:
         assert total[name] == sum(getattr(one, name) for one in many)
     for name in ("precision", "recall", "f1"):
@@ -89,13 +87,13 @@ def test_without_a_single_exception_there_is_nothing_to_measure():
     assert (told["adjusted_rand_index"], told["symptoms_per_incident"]) == (1.0, 1.5)
 
 
-def world(**changes):
-    counts = asdict(Counts(injected=2, detectable=2, found=2, delays=[1.0, 3.0])) | changes
+def world():
+    counts = Counts(injected=2, detectable=2, found=2, delays=[1.0, 3.0]).as_json()
     return {
         "seed": 7,
         "kinds": {"F1": counts},
         "remarks": [],
-        "grouping": [("cause", "incident")],
+        "grouping": grouping([("cause", "incident")]),
         "passes_to_rest": 2,
     }
 

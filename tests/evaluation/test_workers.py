@@ -28,12 +28,12 @@ class Troubled:
             os._exit(9)
         if seed == self.raises_at:
             raise TallymanError("the loop found no rest")
-        counts = vars(Counts(injected=1))
+        counts = Counts(injected=1).as_json()
         return {
             "seed": seed,
             "kinds": {"F1": counts},
             "remarks": [],
-            "grouping": [],
+            "grouping": None,
             "passes": 3,
             "passes_to_rest": 1,
             "cpu_seconds": 1.0,
