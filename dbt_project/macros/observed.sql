@@ -12,7 +12,7 @@
 {% macro versions(connector, entity, position=[]) -%}
     {% set positions = [position] if position is string else position -%}
     select
-        observations.* exclude (content_hash_before, load_order),
+        observations.* exclude (row_before, load_order),
         row_number() over (
             partition by _system, _record_id
             order by {% for part in positions %}{{ part }}, {% endfor -%}
@@ -23,12 +23,11 @@
             landed.*,
             {{ _clock_columns() }},
             extractions.load_order,
-            lag(landed._content_hash) over (
-                partition by landed._system, landed._record_id
+            lag(row(landed._system, landed._record_id, landed._content_hash)) over (
                 order by
-                    {% for part in positions %}landed.{{ part }}, {% endfor -%}
+                    landed._system, landed._record_id, {% for part in positions %}landed.{{ part }}, {% endfor -%}
                     extractions.load_order, extractions.extraction_started_at, landed._sequence
-            ) as content_hash_before
+            ) as row_before
         from {{ source('landing', connector ~ '__' ~ entity) }} as landed
         inner join {{ ref('stg_log__extractions') }} as extractions
             on
@@ -36,7 +35,7 @@
                 and landed._extraction_id = extractions.extraction_id
                 and extractions.entity = '{{ entity }}'
     ) as observations
-    where content_hash_before is distinct from _content_hash
+    where row_before is distinct from row(_system, _record_id, _content_hash)
 {%- endmacro %}
 
 {#
