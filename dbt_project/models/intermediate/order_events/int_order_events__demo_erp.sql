@@ -27,12 +27,18 @@ told_packs as (
 ),
 
 packs as (
-    select *
+    select
+        system,
+        item_no,
+        case_quantity,
+        valid_from,
+        coalesce(
+            lead(valid_from) over (
+                partition by system, item_no order by valid_from, version_number
+            ),
+            timestamptz '9999-12-31 00:00:00+00'
+        ) as valid_to
     from told_packs
-    qualify
-        row_number() over (
-            partition by system, item_no, valid_from order by version_number desc
-        ) = 1
 ),
 
 -- What all milestones of a version share is made once, before they are.
@@ -43,11 +49,12 @@ lines as (
         {{ base_quantity('demo_erp', 'lines.quantity', 'lines.uom', 'packs.case_quantity') }}
             as base_quantity
     from {{ ref('stg_demo_erp__sales_order_lines') }} as lines
-    asof left join packs
+    left join packs
         on
             lines.system = packs.system
             and lines.item_no = packs.item_no
             and coalesce(lines.entered_from, lines.seen_at) >= packs.valid_from
+            and coalesce(lines.entered_from, lines.seen_at) < packs.valid_to
     left join items
         on lines.system = items.system and lines.item_no = items.item_no
 ),
