@@ -9,18 +9,20 @@
     `['version', 'seq']` where records count their changes themselves: an old version that comes
     late, or once more, is then no change. Otherwise it is the order of observation.
 
-    The row before is looked for in one order of all rows, and of another record it is another row:
-    record by record DuckDB sorts in many small parts, which takes three times as long.
+    Both the row before and the number are taken from one order of all rows: the row before a
+    record's first is another record's, and a number counts from the record's first place. Record by
+    record DuckDB sorts in many small parts, which takes three times as long.
 #}
 {% macro versions(connector, entity, position=[]) -%}
     {% set positions = [position] if position is string else position -%}
     select
         observations.* exclude (row_before, load_order),
         row_number() over (
-            partition by _system, _record_id
-            order by {% for part in positions %}{{ part }}, {% endfor -%}
+            order by
+                _system, _record_id,
+                {% for part in positions %}{{ part }}, {% endfor -%}
                 load_order, extraction_started_at, _sequence
-        ) as version_number
+        ) - rank() over (order by _system, _record_id) + 1 as version_number
     from (
         select
             landed.*,
