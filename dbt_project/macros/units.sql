@@ -40,7 +40,8 @@
 #}
 {% macro _exact_fraction(quantity, numerator, denominator) -%}
     case
-                when {{ numerator }} = {{ denominator }} then try_cast({{ quantity }} as decimal(18, 6))
+                when {{ numerator }} = {{ denominator }}
+                    then try_cast({{ quantity }} as decimal(18, 6))
                 when {{ _millionths(quantity) }} * {{ numerator }} % ({{ denominator }}) = 0
                     then try_cast(
                         try_cast(
