@@ -34,9 +34,14 @@
         )[1]
 {%- endmacro %}
 
-{# In whole millionths, so that it divides or it does not. #}
+{#
+    In whole millionths, so that it divides or it does not. Nearly everything is told in base units:
+    what is one to one needs no such long division.
+#}
 {% macro _exact_fraction(quantity, numerator, denominator) -%}
     case
+                when {{ numerator }} = {{ denominator }}
+                    then try_cast({{ quantity }} as decimal(18, 6))
                 when {{ _millionths(quantity) }} * {{ numerator }} % ({{ denominator }}) = 0
                     then try_cast(
                         try_cast(

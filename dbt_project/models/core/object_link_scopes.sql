@@ -16,13 +16,9 @@ select
     object_type,
     object_key,
     order_line_id,
-    quantity,
-    case
-        when min(system) over same_link = max(system) over same_link then system
-    end as told_by
+    -- Each system tells a link once: where several do, that of the first counts.
+    arg_min_null(quantity, system) as quantity,
+    case when min(system) = max(system) then min(system) end as told_by
 from {{ ref('object_links') }}
 where certainty = 'certain'
-window same_link as (partition by object_type, object_key, order_line_id)
-qualify row_number() over (
-        partition by object_type, object_key, order_line_id order by system, quantity
-    ) = 1
+group by object_type, object_key, order_line_id

@@ -27,12 +27,36 @@ told_packs as (
 ),
 
 packs as (
-    select *
+    select
+        system,
+        item_no,
+        case_quantity,
+        valid_from,
+        coalesce(
+            lead(valid_from) over (
+                partition by system, item_no order by valid_from, version_number
+            ),
+            timestamptz '9999-12-31 00:00:00+00'
+        ) as valid_to
     from told_packs
-    qualify
-        row_number() over (
-            partition by system, item_no, valid_from order by version_number desc
-        ) = 1
+),
+
+-- What all milestones of a version share is made once, before they are.
+lines as (
+    select
+        lines.*,
+        items.gtin,
+        {{ base_quantity('demo_erp', 'lines.quantity', 'lines.uom', 'packs.case_quantity') }}
+            as base_quantity
+    from {{ ref('stg_demo_erp__sales_order_lines') }} as lines
+    left join packs
+        on
+            lines.system = packs.system
+            and lines.item_no = packs.item_no
+            and coalesce(lines.entered_from, lines.seen_at) >= packs.valid_from
+            and coalesce(lines.entered_from, lines.seen_at) < packs.valid_to
+    left join items
+        on lines.system = items.system and lines.item_no = items.item_no
 ),
 
 order_milestones as (
@@ -61,56 +85,46 @@ order_milestones as (
             ),
             recursive := true
         )
-    from {{ ref('stg_demo_erp__sales_order_lines') }}
+    from lines
 ),
 
 orders as (
     select
-        milestones.system,
+        system,
         'sales_order_lines' as entity,
-        milestones.record_id,
-        milestones.version_number,
-        milestones.milestone,
-        cast(milestones.line_status as varchar) as source_status,
-        milestones.line_status_mapping_method as mapping_method,
-        milestones.occurred_at is not null as is_set,
+        record_id,
+        version_number,
+        milestone,
+        cast(line_status as varchar) as source_status,
+        line_status_mapping_method as mapping_method,
+        occurred_at is not null as is_set,
         'order_line' as object_type,
         'order_line' as link_type,
-        milestones.order_number || '/' || milestones.line_number as link_key,
-        milestones.system as link_system,
-        milestones.doc_no as document,
-        milestones.doc_no as own_document,
-        cast(milestones.position_number as varchar) as line_record,
-        'C' || milestones.customer_number as party_id,
-        milestones.customer_po as party_reference,
-        items.gtin as item_id,
-        milestones.location_id,
-        {{ base_quantity(
-            'demo_erp', 'milestones.quantity', 'milestones.uom', 'packs.case_quantity'
-        ) }}
-            as quantity,
-        milestones.unit_price,
-        milestones.currency,
-        milestones.occurred_at,
+        order_number || '/' || line_number as link_key,
+        system as link_system,
+        doc_no as document,
+        doc_no as own_document,
+        cast(position_number as varchar) as line_record,
+        'C' || customer_number as party_id,
+        customer_po as party_reference,
+        gtin as item_id,
+        location_id,
+        base_quantity as quantity,
+        unit_price,
+        currency,
+        occurred_at,
         cast(null as timestamptz) as promised_at,
-        milestones.recorded_from,
-        milestones.recorded_to,
-        case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
-        case when milestones.occurred_at is null then milestones.updated_to end as reversed_to,
-        milestones.origin,
-        milestones.seen_at,
-        milestones.is_first_load,
-        milestones.raw_key,
-        milestones.purchase_order || '/' || milestones.purchase_line as purchase_key
-    from order_milestones as milestones
-    asof left join packs
-        on
-            milestones.system = packs.system
-            and milestones.item_no = packs.item_no
-            and coalesce(milestones.entered_from, milestones.seen_at) >= packs.valid_from
-    left join items
-        on milestones.system = items.system and milestones.item_no = items.item_no
-    where milestones.occurred_at is not null or milestones.version_number > 1
+        recorded_from,
+        recorded_to,
+        case when occurred_at is null then updated_from end as reversed_from,
+        case when occurred_at is null then updated_to end as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key,
+        purchase_order || '/' || purchase_line as purchase_key
+    from order_milestones
+    where occurred_at is not null or version_number > 1
 ),
 
 -- The line of the purchase order knows it, too: what it brings never comes to a place of ours.

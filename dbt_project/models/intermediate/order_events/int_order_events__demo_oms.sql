@@ -1,15 +1,28 @@
 -- Milestones of order lines as the demo OMS tells them, one row a version and milestone; what
 -- became of the units that they asked for; and by when they were promised.
-with line_versions as (
+with products as (
     select
-        *,
+        system,
+        sku,
+        gtin
+    from {{ ref('stg_demo_oms__products') }}
+    qualify row_number() over (partition by system, sku order by version_number desc) = 1
+),
+
+line_versions as (
+    select
+        lines.*,
+        products.gtin,
+        {{ base_quantity('demo_oms', 'lines.quantity', 'lines.uom') }} as base_quantity,
         -- No field says since when: the first version that showed it does. What is delivered has
         -- been shipped.
         canonical_line_status in ('shipped', 'delivered') as is_shown_shipped,
         min(case when canonical_line_status in ('shipped', 'delivered') then updated_at end)
-            over (partition by system, record_id)
+            over (partition by lines.system, lines.record_id)
             as shown_shipped_at
-    from {{ ref('stg_demo_oms__order_lines') }}
+    from {{ ref('stg_demo_oms__order_lines') }} as lines
+    left join products
+        on lines.system = products.system and lines.sku = products.sku
 ),
 
 steps as (
@@ -133,15 +146,6 @@ milestones as (
     select * from promises
 ),
 
-products as (
-    select
-        system,
-        sku,
-        gtin
-    from {{ ref('stg_demo_oms__products') }}
-    qualify row_number() over (partition by system, sku order by version_number desc) = 1
-),
-
 -- What a customer ordered by EDI is known by the customer's own number, too: its first line stands
 -- for the whole.
 objects as (
@@ -158,47 +162,44 @@ objects as (
 )
 
 select
-    milestones.system,
+    system,
     'order_lines' as entity,
-    milestones.record_id,
-    milestones.version_number,
-    milestones.milestone,
-    milestones.line_status as source_status,
-    milestones.line_status_mapping_method as mapping_method,
-    milestones.occurred_at is not null as is_set,
-    milestones.object_type,
-    milestones.object_type as link_type,
+    record_id,
+    version_number,
+    milestone,
+    line_status as source_status,
+    line_status_mapping_method as mapping_method,
+    occurred_at is not null as is_set,
+    object_type,
+    object_type as link_type,
     case
-        when milestones.object_type = 'purchase_order'
-            then {{ customer_order('milestones.customer_ref', 'milestones.customer_po') }}
-        when milestones.milestone = 'replaced' then milestones.replaces
-        else milestones.order_number || '/' || milestones.line_number
+        when object_type = 'purchase_order'
+            then {{ customer_order('customer_ref', 'customer_po') }}
+        when milestone = 'replaced' then replaces
+        else order_number || '/' || line_number
     end as link_key,
-    milestones.system as link_system,
-    milestones.order_number as document,
-    milestones.order_record as own_document,
-    cast(milestones.line_number as varchar) as line_record,
-    milestones.customer_ref as party_id,
-    milestones.customer_po as party_reference,
-    products.gtin as item_id,
+    system as link_system,
+    order_number as document,
+    order_record as own_document,
+    cast(line_number as varchar) as line_record,
+    customer_ref as party_id,
+    customer_po as party_reference,
+    gtin as item_id,
     cast(null as varchar) as location_id,
-    {{ base_quantity('demo_oms', 'milestones.quantity', 'milestones.uom') }} as quantity,
-    milestones.unit_price,
-    milestones.currency,
-    milestones.occurred_at,
-    case when milestones.milestone = 'delivery_promised' then milestones.promised_at end
-        as promised_at,
-    milestones.recorded_from,
-    milestones.recorded_to,
-    case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
-    case when milestones.occurred_at is null then milestones.updated_to end as reversed_to,
+    base_quantity as quantity,
+    unit_price,
+    currency,
+    occurred_at,
+    case when milestone = 'delivery_promised' then promised_at end as promised_at,
+    recorded_from,
+    recorded_to,
+    case when occurred_at is null then updated_from end as reversed_from,
+    case when occurred_at is null then updated_to end as reversed_to,
     cast(null as varchar) as origin,
-    milestones.seen_at,
-    milestones.is_first_load,
-    milestones.raw_key
-from objects as milestones
-left join products
-    on milestones.system = products.system and milestones.sku = products.sku
+    seen_at,
+    is_first_load,
+    raw_key
+from objects
 where
-    (milestones.occurred_at is not null or milestones.version_number > 1)
-    and (milestones.milestone <> 'replaced' or milestones.replaces is not null)
+    (occurred_at is not null or version_number > 1)
+    and (milestone <> 'replaced' or replaces is not null)

@@ -4,6 +4,22 @@ with packs as (
     select * from {{ ref('int_packs__demo_wms') }}
 ),
 
+-- What all milestones of a version share is made once, before they are.
+lines as (
+    select
+        lines.*,
+        packs.gtin,
+        {{ base_quantity('demo_wms', 'lines.quantity', 'lines.uom', 'packs.case_pack') }}
+            as base_quantity
+    from {{ ref('stg_demo_wms__order_lines') }} as lines
+    left join packs
+        on
+            lines.system = packs.system
+            and lines.sku = packs.sku
+            and lines.created_from >= packs.valid_from
+            and lines.created_from < packs.valid_to
+),
+
 order_milestones as (
     select
         *,
@@ -15,56 +31,45 @@ order_milestones as (
             ],
             recursive := true
         )
-    from {{ ref('stg_demo_wms__order_lines') }}
+    from lines
 ),
 
 orders as (
     select
-        milestones.system,
+        system,
         'order_lines' as entity,
-        milestones.record_id,
-        milestones.version_number,
-        milestones.milestone,
-        milestones.status as source_status,
-        milestones.status_mapping_method as mapping_method,
-        milestones.occurred_at is not null as is_set,
+        record_id,
+        version_number,
+        milestone,
+        status as source_status,
+        status_mapping_method as mapping_method,
+        occurred_at is not null as is_set,
         'order_line' as object_type,
         'host_line' as link_type,
-        milestones.host_order || '/' || milestones.host_line as link_key,
+        host_order || '/' || host_line as link_key,
         cast(null as varchar) as link_system,
-        milestones.host_order as document,
-        milestones.warehouse_order as own_document,
-        cast(milestones.line_number as varchar) as line_record,
-        packs.gtin as item_id,
-        milestones.location_id,
-        {{ base_quantity('demo_wms', 'milestones.quantity', 'milestones.uom', 'packs.case_pack') }}
-            as quantity,
+        host_order as document,
+        warehouse_order as own_document,
+        cast(line_number as varchar) as line_record,
+        gtin as item_id,
+        location_id,
+        base_quantity as quantity,
         cast(null as decimal(18, 6)) as unit_price,
         cast(null as varchar) as currency,
-        milestones.occurred_at,
+        occurred_at,
         cast(null as timestamptz) as promised_at,
-        milestones.recorded_from,
-        milestones.recorded_to,
-        case
-            when milestones.occurred_at is null or milestones.canonical_status = 'cancelled'
-                then milestones.updated_from
-        end as reversed_from,
-        case
-            when milestones.occurred_at is null or milestones.canonical_status = 'cancelled'
-                then milestones.updated_to
-        end as reversed_to,
-        milestones.origin,
-        milestones.seen_at,
-        milestones.is_first_load,
-        milestones.raw_key
-    from order_milestones as milestones
-    left join packs
-        on
-            milestones.system = packs.system
-            and milestones.sku = packs.sku
-            and milestones.created_from >= packs.valid_from
-            and milestones.created_from < packs.valid_to
-    where milestones.occurred_at is not null or milestones.version_number > 1
+        recorded_from,
+        recorded_to,
+        case when occurred_at is null or canonical_status = 'cancelled' then updated_from end
+            as reversed_from,
+        case when occurred_at is null or canonical_status = 'cancelled' then updated_to end
+            as reversed_to,
+        origin,
+        seen_at,
+        is_first_load,
+        raw_key
+    from order_milestones
+    where occurred_at is not null or version_number > 1
 ),
 
 shipments as (

@@ -210,13 +210,11 @@ dropped_notices as (
 -- Of a purchase order line that is bought for a customer's line, what the supplier says is said of
 -- that line, too: he has it, and he ships it to the customer.
 drop_shipped as (
-    select
+    select distinct
         object_key as purchase_line,
-        min(target_key) as order_line_id
-    from {{ ref('int_object_links') }}
-    where object_type = 'purchase_line' and target_type = 'order_line'
-    group by object_key
-    having min(target_key) = max(target_key)
+        order_line_id
+    from {{ ref('object_links') }}
+    where object_type = 'purchase_line' and certainty = 'certain'
 ),
 
 drop_ship_answers as (
