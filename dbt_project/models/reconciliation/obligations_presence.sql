@@ -292,7 +292,8 @@ later_triggers as (
             and first_triggers.a_system = b_states.a_system
             and first_triggers.match_key = b_states.match_key
     where
-        b_states.change * sign(first_triggers.needed) < 0
+        b_states.change * (b_states.standing - b_states.change) < 0
+        and b_states.change * sign(first_triggers.needed) < 0
         and b_states.standing * sign(first_triggers.needed) < abs(first_triggers.needed)
         and (b_states.standing - b_states.change) * sign(first_triggers.needed)
         >= abs(first_triggers.needed)
