@@ -43,7 +43,16 @@ a_facts as (
         rules.due_from,
         rules.grace_minutes,
         rules.counts_amounts,
-        facts.*,
+        facts.fact_id,
+        facts.object_type,
+        facts.object_id,
+        facts.quantity,
+        facts.promised_at,
+        facts.recorded_from,
+        facts.recorded_to,
+        facts.reversed_from,
+        facts.reversed_to,
+        facts.is_echo,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
             as lacks_part,
@@ -292,7 +301,7 @@ later_triggers as (
             and first_triggers.a_system = b_states.a_system
             and first_triggers.match_key = b_states.match_key
     where
-        b_states.change * (b_states.standing - b_states.change) < 0
+        (b_states.change < 0) <> (b_states.standing < b_states.change)
         and b_states.change * sign(first_triggers.needed) < 0
         and b_states.standing * sign(first_triggers.needed) < abs(first_triggers.needed)
         and (b_states.standing - b_states.change) * sign(first_triggers.needed)
@@ -473,20 +482,20 @@ first_ends as (
 select
     triggers.rule_id,
     triggers.a_system,
-    triggers.record_id as a_record_id,
-    triggers.milestone,
-    cast(triggers.ordinal * 1000 + triggers.rearmed as integer) as ordinal,
+    facts.record_id as a_record_id,
+    facts.milestone,
+    cast(facts.ordinal * 1000 + triggers.rearmed as integer) as ordinal,
     triggers.object_type,
-    coalesce(triggers.object_id, triggers.own_document || '#' || triggers.line_record)
+    coalesce(triggers.object_id, facts.own_document || '#' || facts.line_record)
         as object_id,
-    triggers.order_id,
-    triggers.order_line_id,
-    triggers.document,
-    triggers.own_document,
-    triggers.line_record,
+    facts.order_id,
+    facts.order_line_id,
+    facts.document,
+    facts.own_document,
+    facts.line_record,
     cast(null as varchar) as field,
-    triggers.item_id,
-    triggers.location_id,
+    facts.item_id,
+    facts.location_id,
     triggers.quantity,
     cast(null as varchar) as expected_value,
     cast(null as varchar) as observed_value,
@@ -502,10 +511,12 @@ select
     first_ends.end_from,
     first_ends.end_to,
     first_ends.end_reason,
-    triggers.seen_at as first_seen_at,
-    triggers.is_first_load,
-    triggers.raw_key
+    facts.seen_at as first_seen_at,
+    facts.is_first_load,
+    facts.raw_key
 from triggers
+inner join facts
+    on triggers.fact_id = facts.fact_id
 left join first_ends
     on
         triggers.rule_id = first_ends.rule_id
