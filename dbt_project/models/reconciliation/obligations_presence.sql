@@ -33,10 +33,19 @@ facts as (
     select * from {{ ref('facts') }}
 ),
 
+-- A rule and an instance of A, as one number in every sort and join.
+routes as (
+    select
+        *,
+        dense_rank() over (order by rule_id, a_system) as route
+    from {{ ref('rule_routes') }}
+),
+
 a_facts as (
     select
         rules.rule_id,
         routes.a_system,
+        routes.route,
         rules.cover,
         rules.arises,
         rules.requires,
@@ -63,7 +72,7 @@ a_facts as (
             facts.role = rules.a_role
             and facts.object_type = rules.object_type
             and facts.milestone = rules.milestone
-    inner join {{ ref('rule_routes') }} as routes
+    inner join routes
         on
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
@@ -75,8 +84,7 @@ a_facts as (
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.
 b_facts as (
     select
-        rules.rule_id,
-        routes.a_system,
+        routes.route,
         facts.object_id,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
@@ -98,7 +106,7 @@ b_facts as (
             facts.role = rules.b_role
             and facts.object_type = rules.object_type
             and facts.milestone = rules.milestone
-    inner join {{ ref('rule_routes') }} as routes
+    inner join routes
         on
             rules.rule_id = routes.rule_id
             and rules.b_role = routes.role
@@ -108,8 +116,7 @@ b_facts as (
 -- Whether a quantity covers can't be told where another has no base unit.
 unmeasured as (
     select distinct
-        rule_id,
-        a_system,
+        route,
         match_key
     from b_facts
     where weight is null
@@ -118,8 +125,7 @@ unmeasured as (
 -- Nor whether B is the one, where its item or its location is not known.
 unrecognised as (
     select distinct
-        rule_id,
-        a_system,
+        route,
         object_id
     from b_facts
     where lacks_part
@@ -127,8 +133,7 @@ unrecognised as (
 
 b_changes as (
     select
-        rule_id,
-        a_system,
+        route,
         match_key,
         recorded_from as changed_from,
         recorded_to as changed_to,
@@ -136,8 +141,7 @@ b_changes as (
     from b_facts
     union all
     select
-        rule_id,
-        a_system,
+        route,
         match_key,
         reversed_from,
         reversed_to,
@@ -149,8 +153,7 @@ b_changes as (
 -- How much of B stands, from each change to the next.
 b_states as (
     select
-        rule_id,
-        a_system,
+        route,
         match_key,
         changed_from,
         changed_to,
@@ -159,7 +162,7 @@ b_states as (
         lead(changed_to) over key_history as until
     from b_changes
     window key_history as (
-        partition by rule_id, a_system, match_key
+        partition by route, match_key
         order by changed_to asc, changed_from asc, change desc
         rows between unbounded preceding and current row
     )
@@ -193,12 +196,12 @@ a_with_totals as (
     where a_facts.counts_amounts
     window
         key_history as (
-            partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
+            partition by a_facts.route, a_facts.match_key
             order by a_facts.recorded_to, a_facts.fact_id
             rows between unbounded preceding and current row
         ),
         earlier as (
-            partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
+            partition by a_facts.route, a_facts.match_key
             order by a_facts.recorded_to, a_facts.fact_id
             rows between unbounded preceding and 1 preceding
         )
@@ -297,10 +300,10 @@ later_triggers as (
     from first_triggers
     inner join b_states
         on
-            first_triggers.rule_id = b_states.rule_id
-            and first_triggers.a_system = b_states.a_system
+            first_triggers.route = b_states.route
             and first_triggers.match_key = b_states.match_key
     where
+        -- Nearly no change is one against what stands.
         (b_states.change < 0) <> (b_states.standing < b_states.change)
         and b_states.change * sign(first_triggers.needed) < 0
         and b_states.standing * sign(first_triggers.needed) < abs(first_triggers.needed)
@@ -313,9 +316,10 @@ later_triggers as (
         )
 ),
 
-triggers as (
+triggers as materialized (
     select
         *,
+        row_number() over () as trigger_number,
         case due_from
             when 'promised' then greatest(promised_at, trigger_from)
             else trigger_to
@@ -329,22 +333,19 @@ triggers as (
 
 covered as (
     select
-        triggers.rule_id,
-        triggers.fact_id,
-        triggers.rearmed,
+        triggers.trigger_number,
         min(b_states.changed_from) as end_from,
         min(b_states.changed_to) as end_to,
         'covered' as end_reason
     from triggers
     inner join b_states
         on
-            triggers.rule_id = b_states.rule_id
-            and triggers.a_system = b_states.a_system
+            triggers.route = b_states.route
             and triggers.match_key = b_states.match_key
     where
         b_states.standing * sign(triggers.needed) >= abs(triggers.needed)
         and (b_states.until is null or b_states.until > triggers.trigger_to)
-    group by triggers.rule_id, triggers.fact_id, triggers.rearmed
+    group by triggers.trigger_number
 ),
 
 -- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
@@ -366,9 +367,7 @@ discharge_events as (
 
 discharging as (
     select
-        triggers.rule_id,
-        triggers.fact_id,
-        triggers.rearmed,
+        triggers.trigger_number,
         facts.recorded_from,
         facts.recorded_to,
         case
@@ -388,15 +387,14 @@ discharging as (
             and triggers.object_type = facts.object_type
             and triggers.object_id = facts.object_id
             and facts.reversed_to is null
-    inner join {{ ref('rule_routes') }} as routes
+    inner join routes
         on
             triggers.rule_id = routes.rule_id
             and triggers.a_system = routes.a_system
             and facts.role = routes.role
             and facts.system = routes.system
     window one_kind as (
-        partition by
-            triggers.rule_id, triggers.fact_id, triggers.rearmed, discharge_events.discharge
+        partition by triggers.trigger_number, discharge_events.discharge
         order by facts.recorded_to, facts.fact_id
     )
 ),
@@ -404,14 +402,12 @@ discharging as (
 -- Whether it was all can't be told where some has no base unit.
 discharges_told as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         min(recorded_from) filter (where is_enough) as end_from,
         min(recorded_to) filter (where is_enough) as end_to,
         count_if(is_enough is null or is_unmeasured) > 0 as is_undecided
     from discharging
-    group by rule_id, fact_id, rearmed
+    group by trigger_number
 ),
 
 discharged as (
@@ -423,19 +419,14 @@ discharged as (
 ),
 
 undecided as (
-    select
-        rule_id,
-        fact_id,
-        rearmed
+    select trigger_number
     from discharges_told
     where end_to is null and is_undecided
 ),
 
 taken_back as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         reversed_from as end_from,
         reversed_to as end_to,
         'taken_back' as end_reason
@@ -445,9 +436,7 @@ taken_back as (
 
 withdrawn as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         withdrawn_from as end_from,
         withdrawn_to as end_to,
         'discharged' as end_reason
@@ -469,14 +458,12 @@ ends as (
 -- first lies between the least of both bounds.
 first_ends as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         min(end_from) as end_from,
         min(end_to) as end_to,
         arg_min(end_reason, struct_pack(a := end_to, b := end_from, c := end_reason)) as end_reason
     from ends
-    group by rule_id, fact_id, rearmed
+    group by trigger_number
 )
 
 select
@@ -502,7 +489,7 @@ select
     triggers.object_id is not null
     and not triggers.lacks_part
     and unrecognised.object_id is null
-    and undecided.fact_id is null
+    and undecided.trigger_number is null
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')
         or (triggers.quantity is not null and unmeasured.match_key is null)
@@ -518,22 +505,14 @@ from triggers
 inner join facts
     on triggers.fact_id = facts.fact_id
 left join first_ends
-    on
-        triggers.rule_id = first_ends.rule_id
-        and triggers.fact_id = first_ends.fact_id
-        and triggers.rearmed = first_ends.rearmed
+    on triggers.trigger_number = first_ends.trigger_number
 left join undecided
-    on
-        triggers.rule_id = undecided.rule_id
-        and triggers.fact_id = undecided.fact_id
-        and triggers.rearmed = undecided.rearmed
+    on triggers.trigger_number = undecided.trigger_number
 left join unmeasured
     on
-        triggers.rule_id = unmeasured.rule_id
-        and triggers.a_system = unmeasured.a_system
+        triggers.route = unmeasured.route
         and triggers.match_key = unmeasured.match_key
 left join unrecognised
     on
-        triggers.rule_id = unrecognised.rule_id
-        and triggers.a_system = unrecognised.a_system
+        triggers.route = unrecognised.route
         and triggers.object_id = unrecognised.object_id
