@@ -84,13 +84,16 @@
 
 {#
     One bound of when it happened: as the source tells it, else as wide as when it was recorded is,
-    which holds both the clock and a day that is told without its hour.
+    which holds both the clock and a day that is told without its hour. Two instants are not taken
+    from each other, for which DuckDB asks a calendar.
 #}
 {% macro occurred_bracket(bound, prefix='') -%}
     coalesce(
             {{ prefix }}occurred_{{ bound }},
             {{ prefix }}occurred_at
-            {{ '-' if bound == 'from' else '+' }} ({{ prefix }}recorded_to - {{ prefix }}recorded_from),
+            {{ '-' if bound == 'from' else '+' }} to_microseconds(
+                epoch_us({{ prefix }}recorded_to) - epoch_us({{ prefix }}recorded_from)
+            ),
             {{ prefix }}recorded_{{ bound }}
         )
 {%- endmacro %}
