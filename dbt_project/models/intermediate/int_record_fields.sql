@@ -1,4 +1,6 @@
 -- How each configured system names what a point read needs, one row a contract entity.
+{{ config(materialized='table') }}
+
 with standing as (
     select
         connector,

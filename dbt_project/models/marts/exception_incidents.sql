@@ -237,6 +237,16 @@ shared_by_many as (
     having subject_count >= any_value(minimum_orders)
 ),
 
+looked_at as (
+    select
+        rule_id,
+        a_role,
+        nullif({{ list_of('a_milestone') }}, []) as a_milestones,
+        to_minutes(grace_minutes) as grace
+    from {{ ref('rules_in_force') }}
+    where rule_id in (select rule_id from shared_by_many)
+),
+
 -- All that the rule looks at, by the order or the position that it belongs to.
 told as (
     select
@@ -247,18 +257,17 @@ told as (
         facts.location_id,
         coalesce(facts.order_id, facts.item_id || '@' || facts.location_id, facts.object_id)
             as subject,
-        facts.recorded_to + to_minutes(rules.grace_minutes) as due_at
+        facts.recorded_to + rules.grace as due_at
     from {{ ref('facts') }} as facts
-    inner join {{ ref('rules_in_force') }} as rules
+    inner join looked_at as rules
         on
             facts.role = rules.a_role
             and (
-                rules.a_milestone is null
-                or list_contains({{ list_of('rules.a_milestone') }}, facts.milestone)
+                rules.a_milestones is null
+                or list_contains(rules.a_milestones, facts.milestone)
             )
     left join {{ ref('order_line_terms') }} as terms
         on facts.order_line_id = terms.order_line_id
-    where rules.rule_id in (select rule_id from shared_by_many)
 ),
 
 -- Ten of a thousand are ten mishaps; ten of ten have one cause.

@@ -1,7 +1,7 @@
 -- Everything a rule can name: milestones of orders and movements of stock, in one shape.
 {{ config(materialized='view') }}
 
-with milestones as (
+with milestones as not materialized (
     select
         event_id as fact_id,
         system,

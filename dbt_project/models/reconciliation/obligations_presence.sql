@@ -33,17 +33,35 @@ facts as (
     select * from {{ ref('facts') }}
 ),
 
+-- A rule and an instance of A, as one number in every sort and join.
+routes as (
+    select
+        *,
+        dense_rank() over (order by rule_id, a_system) as route
+    from {{ ref('rule_routes') }}
+),
+
 a_facts as (
     select
         rules.rule_id,
         routes.a_system,
+        routes.route,
         rules.cover,
         rules.arises,
         rules.requires,
         rules.due_from,
         rules.grace_minutes,
         rules.counts_amounts,
-        facts.*,
+        facts.fact_id,
+        facts.object_type,
+        facts.object_id,
+        facts.quantity,
+        facts.promised_at,
+        facts.recorded_from,
+        facts.recorded_to,
+        facts.reversed_from,
+        facts.reversed_to,
+        facts.is_echo,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
             as lacks_part,
@@ -54,7 +72,7 @@ a_facts as (
             facts.role = rules.a_role
             and facts.object_type = rules.object_type
             and facts.milestone = rules.milestone
-    inner join {{ ref('rule_routes') }} as routes
+    inner join routes
         on
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
@@ -66,8 +84,7 @@ a_facts as (
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.
 b_facts as (
     select
-        rules.rule_id,
-        routes.a_system,
+        routes.route,
         facts.object_id,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
@@ -89,7 +106,7 @@ b_facts as (
             facts.role = rules.b_role
             and facts.object_type = rules.object_type
             and facts.milestone = rules.milestone
-    inner join {{ ref('rule_routes') }} as routes
+    inner join routes
         on
             rules.rule_id = routes.rule_id
             and rules.b_role = routes.role
@@ -99,8 +116,7 @@ b_facts as (
 -- Whether a quantity covers can't be told where another has no base unit.
 unmeasured as (
     select distinct
-        rule_id,
-        a_system,
+        route,
         match_key
     from b_facts
     where weight is null
@@ -109,8 +125,7 @@ unmeasured as (
 -- Nor whether B is the one, where its item or its location is not known.
 unrecognised as (
     select distinct
-        rule_id,
-        a_system,
+        route,
         object_id
     from b_facts
     where lacks_part
@@ -118,8 +133,7 @@ unrecognised as (
 
 b_changes as (
     select
-        rule_id,
-        a_system,
+        route,
         match_key,
         recorded_from as changed_from,
         recorded_to as changed_to,
@@ -127,8 +141,7 @@ b_changes as (
     from b_facts
     union all
     select
-        rule_id,
-        a_system,
+        route,
         match_key,
         reversed_from,
         reversed_to,
@@ -140,8 +153,7 @@ b_changes as (
 -- How much of B stands, from each change to the next.
 b_states as (
     select
-        rule_id,
-        a_system,
+        route,
         match_key,
         changed_from,
         changed_to,
@@ -150,7 +162,7 @@ b_states as (
         lead(changed_to) over key_history as until
     from b_changes
     window key_history as (
-        partition by rule_id, a_system, match_key
+        partition by route, match_key
         order by changed_to asc, changed_from asc, change desc
         rows between unbounded preceding and current row
     )
@@ -184,12 +196,12 @@ a_with_totals as (
     where a_facts.counts_amounts
     window
         key_history as (
-            partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
+            partition by a_facts.route, a_facts.match_key
             order by a_facts.recorded_to, a_facts.fact_id
             rows between unbounded preceding and current row
         ),
         earlier as (
-            partition by a_facts.rule_id, a_facts.a_system, a_facts.match_key
+            partition by a_facts.route, a_facts.match_key
             order by a_facts.recorded_to, a_facts.fact_id
             rows between unbounded preceding and 1 preceding
         )
@@ -288,11 +300,12 @@ later_triggers as (
     from first_triggers
     inner join b_states
         on
-            first_triggers.rule_id = b_states.rule_id
-            and first_triggers.a_system = b_states.a_system
+            first_triggers.route = b_states.route
             and first_triggers.match_key = b_states.match_key
     where
-        b_states.change * sign(first_triggers.needed) < 0
+        -- Nearly no change is one against what stands.
+        (b_states.change < 0) <> (b_states.standing < b_states.change)
+        and b_states.change * sign(first_triggers.needed) < 0
         and b_states.standing * sign(first_triggers.needed) < abs(first_triggers.needed)
         and (b_states.standing - b_states.change) * sign(first_triggers.needed)
         >= abs(first_triggers.needed)
@@ -303,9 +316,10 @@ later_triggers as (
         )
 ),
 
-triggers as (
+triggers as materialized (
     select
         *,
+        row_number() over () as trigger_number,
         case due_from
             when 'promised' then greatest(promised_at, trigger_from)
             else trigger_to
@@ -319,22 +333,19 @@ triggers as (
 
 covered as (
     select
-        triggers.rule_id,
-        triggers.fact_id,
-        triggers.rearmed,
+        triggers.trigger_number,
         min(b_states.changed_from) as end_from,
         min(b_states.changed_to) as end_to,
         'covered' as end_reason
     from triggers
     inner join b_states
         on
-            triggers.rule_id = b_states.rule_id
-            and triggers.a_system = b_states.a_system
+            triggers.route = b_states.route
             and triggers.match_key = b_states.match_key
     where
         b_states.standing * sign(triggers.needed) >= abs(triggers.needed)
         and (b_states.until is null or b_states.until > triggers.trigger_to)
-    group by triggers.rule_id, triggers.fact_id, triggers.rearmed
+    group by triggers.trigger_number
 ),
 
 -- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
@@ -356,9 +367,7 @@ discharge_events as (
 
 discharging as (
     select
-        triggers.rule_id,
-        triggers.fact_id,
-        triggers.rearmed,
+        triggers.trigger_number,
         facts.recorded_from,
         facts.recorded_to,
         case
@@ -378,15 +387,14 @@ discharging as (
             and triggers.object_type = facts.object_type
             and triggers.object_id = facts.object_id
             and facts.reversed_to is null
-    inner join {{ ref('rule_routes') }} as routes
+    inner join routes
         on
             triggers.rule_id = routes.rule_id
             and triggers.a_system = routes.a_system
             and facts.role = routes.role
             and facts.system = routes.system
     window one_kind as (
-        partition by
-            triggers.rule_id, triggers.fact_id, triggers.rearmed, discharge_events.discharge
+        partition by triggers.trigger_number, discharge_events.discharge
         order by facts.recorded_to, facts.fact_id
     )
 ),
@@ -394,14 +402,12 @@ discharging as (
 -- Whether it was all can't be told where some has no base unit.
 discharges_told as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         min(recorded_from) filter (where is_enough) as end_from,
         min(recorded_to) filter (where is_enough) as end_to,
         count_if(is_enough is null or is_unmeasured) > 0 as is_undecided
     from discharging
-    group by rule_id, fact_id, rearmed
+    group by trigger_number
 ),
 
 discharged as (
@@ -413,19 +419,14 @@ discharged as (
 ),
 
 undecided as (
-    select
-        rule_id,
-        fact_id,
-        rearmed
+    select trigger_number
     from discharges_told
     where end_to is null and is_undecided
 ),
 
 taken_back as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         reversed_from as end_from,
         reversed_to as end_to,
         'taken_back' as end_reason
@@ -435,9 +436,7 @@ taken_back as (
 
 withdrawn as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         withdrawn_from as end_from,
         withdrawn_to as end_to,
         'discharged' as end_reason
@@ -459,40 +458,38 @@ ends as (
 -- first lies between the least of both bounds.
 first_ends as (
     select
-        rule_id,
-        fact_id,
-        rearmed,
+        trigger_number,
         min(end_from) as end_from,
         min(end_to) as end_to,
         arg_min(end_reason, struct_pack(a := end_to, b := end_from, c := end_reason)) as end_reason
     from ends
-    group by rule_id, fact_id, rearmed
+    group by trigger_number
 )
 
 select
     triggers.rule_id,
     triggers.a_system,
-    triggers.record_id as a_record_id,
-    triggers.milestone,
-    cast(triggers.ordinal * 1000 + triggers.rearmed as integer) as ordinal,
+    facts.record_id as a_record_id,
+    facts.milestone,
+    cast(facts.ordinal * 1000 + triggers.rearmed as integer) as ordinal,
     triggers.object_type,
-    coalesce(triggers.object_id, triggers.own_document || '#' || triggers.line_record)
+    coalesce(triggers.object_id, facts.own_document || '#' || facts.line_record)
         as object_id,
-    triggers.order_id,
-    triggers.order_line_id,
-    triggers.document,
-    triggers.own_document,
-    triggers.line_record,
+    facts.order_id,
+    facts.order_line_id,
+    facts.document,
+    facts.own_document,
+    facts.line_record,
     cast(null as varchar) as field,
-    triggers.item_id,
-    triggers.location_id,
+    facts.item_id,
+    facts.location_id,
     triggers.quantity,
     cast(null as varchar) as expected_value,
     cast(null as varchar) as observed_value,
     triggers.object_id is not null
     and not triggers.lacks_part
     and unrecognised.object_id is null
-    and undecided.fact_id is null
+    and undecided.trigger_number is null
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')
         or (triggers.quantity is not null and unmeasured.match_key is null)
@@ -501,27 +498,21 @@ select
     first_ends.end_from,
     first_ends.end_to,
     first_ends.end_reason,
-    triggers.seen_at as first_seen_at,
-    triggers.is_first_load,
-    triggers.raw_key
+    facts.seen_at as first_seen_at,
+    facts.is_first_load,
+    facts.raw_key
 from triggers
+inner join facts
+    on triggers.fact_id = facts.fact_id
 left join first_ends
-    on
-        triggers.rule_id = first_ends.rule_id
-        and triggers.fact_id = first_ends.fact_id
-        and triggers.rearmed = first_ends.rearmed
+    on triggers.trigger_number = first_ends.trigger_number
 left join undecided
-    on
-        triggers.rule_id = undecided.rule_id
-        and triggers.fact_id = undecided.fact_id
-        and triggers.rearmed = undecided.rearmed
+    on triggers.trigger_number = undecided.trigger_number
 left join unmeasured
     on
-        triggers.rule_id = unmeasured.rule_id
-        and triggers.a_system = unmeasured.a_system
+        triggers.route = unmeasured.route
         and triggers.match_key = unmeasured.match_key
 left join unrecognised
     on
-        triggers.rule_id = unrecognised.rule_id
-        and triggers.a_system = unrecognised.a_system
+        triggers.route = unrecognised.route
         and triggers.object_id = unrecognised.object_id

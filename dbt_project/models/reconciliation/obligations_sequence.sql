@@ -11,7 +11,13 @@ with pairs as (
         rules.grace_minutes,
         later_routes.a_system,
         later_routes.system as later_system,
-        earlier_routes.system as earlier_system
+        earlier_routes.system as earlier_system,
+        orders.earlier_role || '.' || orders.earlier_milestone as first_step,
+        dense_rank() over (
+            order by
+                rules.rule_id, later_routes.a_system, orders.earlier_role, orders.earlier_milestone,
+                orders.earlier_time, orders.later_role, orders.later_milestone, orders.later_time
+        ) as pair
     from {{ ref('rules_in_force') }} as rules
     inner join {{ ref('milestone_orders') }} as orders
         on rules.rule_id = orders.rule_id
@@ -72,9 +78,8 @@ claims as (
         select
             pairs.rule_id,
             pairs.a_system,
-            pairs.earlier_role || '.' || pairs.earlier_milestone as first_step,
-            pairs.earlier_time || pairs.later_role || pairs.later_milestone || pairs.later_time
-                as pair_key,
+            pairs.first_step,
+            pairs.pair,
             pairs.earlier_system,
             pairs.grace_minutes,
             to_minutes(pairs.tolerance_minutes) as tolerance,
@@ -122,10 +127,7 @@ reversed_pairs as (
     from later
     inner join earlier
         on
-            later.rule_id = earlier.rule_id
-            and later.a_system = earlier.a_system
-            and later.first_step = earlier.first_step
-            and later.pair_key = earlier.pair_key
+            later.pair = earlier.pair
             and later.earlier_system = earlier.earlier_system
             and later.match_key = earlier.match_key
             and earlier.occurred_from > later.occurred_to + later.tolerance
@@ -140,7 +142,7 @@ violations as (
         rule_id,
         a_system,
         first_step,
-        pair_key,
+        pair,
         match_key,
         fact_id,
         nth_date,
@@ -173,16 +175,13 @@ violations as (
         max(greatest(seen_at, first_step_seen_at)) as first_seen_at,
         bool_and(is_first_load and first_step_is_first_load) as is_first_load
     from reversed_pairs
-    group by rule_id, a_system, first_step, pair_key, match_key, fact_id, nth_date
+    group by rule_id, a_system, first_step, pair, match_key, fact_id, nth_date
 ),
 
 -- A first step that did happen in time, even if it was told late, puts the order right.
 put_right as (
     select
-        violations.rule_id,
-        violations.a_system,
-        violations.first_step,
-        violations.pair_key,
+        violations.pair,
         violations.fact_id,
         violations.nth_date,
         min(earlier.known_from) as known_from,
@@ -190,18 +189,13 @@ put_right as (
     from violations
     inner join earlier
         on
-            violations.rule_id = earlier.rule_id
-            and violations.a_system = earlier.a_system
-            and violations.first_step = earlier.first_step
-            and violations.pair_key = earlier.pair_key
+            violations.pair = earlier.pair
             and violations.match_key = earlier.match_key
             and violations.occurred_to + violations.tolerance >= earlier.occurred_from
     where
         not earlier.must_all_be_in_time
         and coalesce(earlier.until_to, 'infinity') > violations.begun_at
-    group by
-        violations.rule_id, violations.a_system, violations.first_step, violations.pair_key,
-        violations.fact_id, violations.nth_date
+    group by violations.pair, violations.fact_id, violations.nth_date
 ),
 
 judged as (
@@ -224,10 +218,7 @@ judged as (
     from violations
     left join put_right
         on
-            violations.rule_id = put_right.rule_id
-            and violations.a_system = put_right.a_system
-            and violations.first_step = put_right.first_step
-            and violations.pair_key = put_right.pair_key
+            violations.pair = put_right.pair
             and violations.fact_id = put_right.fact_id
             and violations.nth_date = put_right.nth_date
 )

@@ -111,7 +111,9 @@ documents as (
         any_value(matched_on) as matched_on,
         any_value(window_span) as window_span,
         min(document) as document,
-        string_agg(distinct document, ',' order by document) as all_documents,
+        -- Texts are made of sorted lists: `string_agg` in an order sorts each group by itself.
+        list_aggregate(list_sort(list_distinct(list(document))), 'string_agg', ',')
+            as all_documents,
         any_value(object_id) as object_id,
         any_value(milestone) as milestone,
         min(order_id) as order_id,
@@ -137,15 +139,20 @@ documents as (
         case
             when any_value(rule_object_type) = 'movement' then cast(abs(sum(quantity)) as varchar)
             else
-                string_agg(
-                    coalesce(order_line_id, line_record) || '=' || quantity,
-                    ',' order by order_line_id, line_record, quantity
+                list_aggregate(
+                    list_transform(
+                        list_sort(list(struct_pack(
+                            line := order_line_id, record := line_record, quantity := quantity
+                        ))),
+                        lambda told: coalesce(told.line, told.record) || '=' || told.quantity
+                    ),
+                    'string_agg', ','
                 )
         end as lines,
         -- What was ordered, whatever the order: unknown as long as one of its items is.
         case
             when count(*) = count(item_id)
-                then string_agg(item_id || '=' || quantity, ',' order by item_id, quantity)
+                then list_aggregate(list_sort(list(item_id || '=' || quantity)), 'string_agg', ',')
         end as items
     from a_lines
     group by rule_id, a_system, own_document, package
