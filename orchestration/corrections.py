@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import Enum
 
 import dagster as dg
+import duckdb
 from pydantic import Field
 
 from orchestration.decisions import LOOKS, ON_ONE, decide, decide_for_target, look, revert
@@ -23,18 +24,19 @@ OUTBOX_KEY = dg.AssetKey(["writeback", "correction_outbox"])
 BATCH_LIMIT = 500
 
 
-def _rows(installation: Installation, relation: str) -> list[dict]:
-    with published_connection(installation.settings) as connection:
-        cursor = connection.execute(f"select * from {relation}")
-        columns = [column[0] for column in cursor.description]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[dict]:
+    cursor = connection.execute(f"select * from {relation}")
+    columns = [column[0] for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
 def refresh_outbox(installation: Installation) -> EnqueueResult:
     """Prove what was accepted, then take up what the newest published build proposes."""
     store, clock = installation.store, installation.clock
-    apply_proofs(store, _rows(installation, "reconciliation.correction_proofs"), clock)
-    proposals = _rows(installation, "reconciliation.correction_proposals")
+    with published_connection(installation.settings) as connection:
+        proofs = _rows(connection, "reconciliation.correction_proofs")
+        proposals = _rows(connection, "reconciliation.correction_proposals")
+    apply_proofs(store, proofs, clock)
     return enqueue(store, proposals, installation.registry.policy, clock)
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -131,7 +131,7 @@ class Contract:
         """Whether an instance in this role offers the entity; most offer it in every role."""
         return not self.roles or role in self.roles
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes whenever a row may be judged otherwise than before."""
         text = json.dumps(asdict(self), sort_keys=True)

@@ -179,7 +179,8 @@ def _judge_writes(
     done: Counter[Step] = Counter()
     intents: Counter[tuple[str, ...]] = Counter()
     for effect in sent_once(evidence.ledger):
-        near = [row for row in faults if names[row["fault_id"]] & mentioned(effect)]
+        about = mentioned(effect)
+        near = [row for row in faults if names[row["fault_id"]] & about]
         near_ids = {row["fault_id"] for row in near}
         fitting = [step for step in steps if step.fault in near_ids and fits(effect, step, ours)]
         # Two faults can expect the like of one object: each write stands for one of them.

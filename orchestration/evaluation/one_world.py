@@ -12,6 +12,8 @@ from pathlib import Path
 from time import process_time
 from typing import Any, TypeVar
 
+import duckdb
+
 from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
 from orchestration.compiled import Statement, compile_models, keep, kept
@@ -30,7 +32,6 @@ from orchestration.passes import PassReport, at_rest, calm_garbage_collection
 from orchestration.pretend import SandboxError, refusals_told
 from orchestration.whole_runs import RestlessError, proof_delay
 from registry.errors import TallymanError
-from registry.settings import Settings
 from reporting.publish import published_connection
 from sandbox.faults.kind import DISTURBED_HOURS, Kind
 from sandbox.settings import Settings as World
@@ -243,9 +244,10 @@ class _Run:
 
     def _look(self) -> None:
         now = self.world.clock.now()
-        for sighting in sightings(self.installation.settings, now):
-            self._sightings.setdefault(sighting.key, sighting)
-        self._open = frozenset(still_open(self.installation.settings))
+        with published_connection(self.installation.settings) as connection:
+            for sighting in sightings(connection, now):
+                self._sightings.setdefault(sighting.key, sighting)
+            self._open = frozenset(still_open(connection))
 
     def _approve(self) -> None:
         """The most careless person there can be: whatever waits for a yes gets it, so that every
@@ -274,23 +276,21 @@ class _Run:
         return max(0.0, wait - (self.world.clock.now() - self.began_at).total_seconds())
 
 
-def sightings(settings: Settings, seen_at: datetime) -> list[Sighting]:
+def sightings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> list[Sighting]:
     """The exceptions of the published build that are or were open."""
-    with published_connection(settings) as connection:
-        rows = connection.execute(
-            "select rule_id, object_id, "
-            "list_filter([order_id, order_line_id, document], x -> x is not null), incident_id "
-            "from marts.exceptions inner join marts.exception_incidents using (exception_id)"
-        ).fetchall()
+    rows = connection.execute(
+        "select rule_id, object_id, "
+        "list_filter([order_id, order_line_id, document], x -> x is not null), incident_id "
+        "from marts.exceptions inner join marts.exception_incidents using (exception_id)"
+    ).fetchall()
     return [
         Sighting(rule, name, seen_at, incident, frozenset(about))
         for rule, name, about, incident in rows
     ]
 
 
-def still_open(settings: Settings) -> list[Key]:
+def still_open(connection: duckdb.DuckDBPyConnection) -> list[Key]:
     """Rule and object of the exceptions that the published build has open."""
-    with published_connection(settings) as connection:
-        return connection.execute(
-            "select rule_id, object_id from marts.exceptions where status = 'open'"
-        ).fetchall()
+    return connection.execute(
+        "select rule_id, object_id from marts.exceptions where status = 'open'"
+    ).fetchall()

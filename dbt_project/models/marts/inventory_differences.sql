@@ -43,12 +43,17 @@ posted as (
             and judged.item_id = ledger.item_id
             and judged.location_id = ledger.location_id
             and judged.judged_at >= ledger.recorded_to
-    -- What is from before the other side's ledger began that side can't tell.
+    -- What is from before the other side's ledger began that side can't tell. Joined by equality
+    -- alone: with "one of both sides" every movement was compared with every such one.
     left join {{ ref('unshared_movements') }} as unshared
         on
             ledger.movement_id = unshared.movement_id
             and ledger.state = unshared.state
-            and unshared.other_system in (judged.copy_system, judged.authority_system)
+            and case
+                when judged.copy_system = ledger.system then judged.authority_system
+                else judged.copy_system
+            end
+            = unshared.other_system
     where ledger.explained_change <> 0 and unshared.movement_id is null
 ),
 
