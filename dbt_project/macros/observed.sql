@@ -8,32 +8,27 @@
     restored value could never be seen. `position` is the feed's own order where it has one, or
     `['version', 'seq']` where records count their changes themselves: an old version that comes
     late, or once more, is then no change. Otherwise it is the order of observation.
-
-    Both the row before and the number are taken from one order of all rows: the row before a
-    record's first is another record's, and a number counts from the record's first place. Record by
-    record DuckDB sorts in many small parts, which takes three times as long.
 #}
 {% macro versions(connector, entity, position=[]) -%}
     {% set positions = [position] if position is string else position -%}
     select
-        observations.* exclude (row_before, load_order),
+        observations.* exclude (content_hash_before, load_order),
         row_number() over (
-            order by
-                _system, _record_id,
-                {% for part in positions %}{{ part }}, {% endfor -%}
+            partition by _system, _record_id
+            order by {% for part in positions %}{{ part }}, {% endfor -%}
                 load_order, extraction_started_at, _sequence
-        ) - rank() over (order by _system, _record_id) + 1 as version_number
+        ) as version_number
     from (
         select
             landed.*,
             {{ _clock_columns() }},
             extractions.load_order,
-            lag(row(landed._system, landed._record_id, landed._content_hash)) over (
+            lag(landed._content_hash) over (
+                partition by landed._system, landed._record_id
                 order by
-                    landed._system, landed._record_id,
                     {% for part in positions %}landed.{{ part }}, {% endfor -%}
                     extractions.load_order, extractions.extraction_started_at, landed._sequence
-            ) as row_before
+            ) as content_hash_before
         from {{ source('landing', connector ~ '__' ~ entity) }} as landed
         inner join {{ ref('stg_log__extractions') }} as extractions
             on
@@ -41,7 +36,7 @@
                 and landed._extraction_id = extractions.extraction_id
                 and extractions.entity = '{{ entity }}'
     ) as observations
-    where row_before is distinct from row(_system, _record_id, _content_hash)
+    where content_hash_before is distinct from _content_hash
 {%- endmacro %}
 
 {#
