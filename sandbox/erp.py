@@ -390,7 +390,8 @@ def _post_movement(view: ErpView, new: NewMovement, key: str | None) -> Document
     held = Decimal(view.stock.edit(position)["qoh"])
     if new.expected_qoh is not None and new.expected_qoh != held:
         raise ProblemError(412, f"{position} holds {held}, not {new.expected_qoh}")
-    if held + new.qty < 0:
+    # What comes in is taken on a position below zero, too: it is less wrong then.
+    if new.qty < 0 and held + new.qty < 0:
         raise ProblemError(422, f"{position} holds only {held}")
     now = clock.now()
     document: Document = view.post_movement(

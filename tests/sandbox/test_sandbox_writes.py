@@ -274,6 +274,16 @@ def test_a_stale_version_is_not_remembered_under_the_key(small: Reader) -> None:
     assert len(small.effects()) == 1
 
 
+def test_what_is_below_zero_takes_receipts_and_no_issue(small: Reader) -> None:
+    below = next(row for row in small.erp_all("stock") if Decimal(row["qoh"]) < 0)
+    movement = {"item_no": below["item_no"], "whs": below["whs"], "ref": "RMA-9"}
+    headers = {"Idempotency-Key": "back"}
+    back = movement | {"mv_type": "653", "qty": "1"}
+    assert small.erp.post("/api/stock_movements", json=back, headers=headers).status_code == 201
+    gone = movement | {"mv_type": "701", "qty": "-1"}
+    assert small.erp.post("/api/stock_movements", json=gone).status_code == 422
+
+
 def test_refusals(small: Reader) -> None:
     shipped = payload(fault(small, "H2"))
     new = {"ship_ref": shipped["document"], "lines": posted_lines(shipped["lines"]), "whs": "E1"}
