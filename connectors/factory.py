@@ -14,7 +14,8 @@ from registry.systems import System
 
 
 def make_source(system: System, environment: Mapping[str, str]) -> Source:
-    """What can be read from a system. Raises ConfigurationError for an unknown connector."""
+    """What can be read from a system. Raises ConfigurationError for an unknown connector, and for
+    an entity that the system has not: a typing error would leave it unread without a word."""
     module = _module(system, "source")
     if module is None:
         raise ConfigurationError(
@@ -22,6 +23,12 @@ def make_source(system: System, environment: Mapping[str, str]) -> Source:
             f"there are: {', '.join(known_connectors())}"
         )
     source: Source = module.make_source(system, environment)
+    unknown = [name for name in system.entities if name not in source.entities]
+    if unknown:
+        raise ConfigurationError(
+            f"system '{system.name}' has no entity {', '.join(unknown)}; "
+            f"there are: {', '.join(source.entities)}"
+        )
     return source
 
 

@@ -37,7 +37,8 @@ def refresh_outbox(installation: Installation) -> EnqueueResult:
         proofs = _rows(connection, "reconciliation.correction_proofs")
         proposals = _rows(connection, "reconciliation.correction_proposals")
     apply_proofs(store, proofs, clock)
-    return enqueue(store, proposals, installation.registry.policy, clock)
+    configured = [system.name for system in installation.registry.systems]
+    return enqueue(store, proposals, installation.registry.policy, clock, targets=configured)
 
 
 def deliver(installation: Installation) -> DeliveryReport:

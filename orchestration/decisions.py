@@ -10,7 +10,7 @@ from rich.console import Console
 from orchestration.installation import Installation
 from registry.errors import ConfigurationError
 from registry.systems import Registry
-from reporting.lists import print_correction, print_corrections
+from reporting.lists import print_correction, print_corrections, print_stops
 from writeback import approval
 from writeback.store import OperationsStore
 from writeback.undo import undo
@@ -43,6 +43,7 @@ def look(store: OperationsStore, keys: list[str], state: str) -> str:
     them."""
     console = Console(file=io.StringIO(), record=True, width=140, color_system=None)
     if not keys:
+        print_stops(store.stops(), console)
         print_corrections(store.list(state=state or None, limit=MOST_LISTED), console)
     for key in keys:
         detail = store.get(key.partition("@")[0])

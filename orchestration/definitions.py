@@ -14,6 +14,7 @@ from orchestration.corrections import (
 )
 from orchestration.dbt_build import parsed
 from orchestration.dbt_models import build_dbt_assets, table_keys
+from orchestration.dead_runs import end_dead_passes
 from orchestration.ingestion_assets import build_landing_assets
 from orchestration.installation import Installation
 from orchestration.names import (
@@ -107,6 +108,7 @@ def build_reconcile_schedule(
         context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
         """Skips while a pass is still at work: it would only wait for the warehouse."""
+        end_dead_passes(context.instance, installation.settings)
         at_work = context.instance.get_runs(
             dg.RunsFilter(
                 job_name=RECONCILE_JOB,

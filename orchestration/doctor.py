@@ -18,7 +18,9 @@ from registry.errors import TallymanError
 from registry.settings import Settings
 from registry.systems import System, load_registry
 from reporting import terminal
+from reporting.lists import stop_told
 from reporting.publish import published_at
+from writeback.store import OperationsStore
 
 LIBRARIES = (
     "dagster",
@@ -29,11 +31,14 @@ LIBRARIES = (
     "duckdb",
     "great-expectations",
 )
+PYTHONS = ((3, 11), (3, 13))
 MINIMUM_FREE_BYTES = 1 << 30
 # The copy that is being published, and room for what the next passes add before old ones go.
 COPIES_TO_HOLD = 2
 # One pass may be slow, one may fail; three in a row that brought nothing are a loop that stopped.
 CADENCES_UNTIL_STOPPED = 3
+# A period close or an upgrade may take a day; what is stopped for longer was most likely forgotten.
+FORGOTTEN_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,26 @@ def _last_pass(settings: Settings, cadence_seconds: int, now: datetime) -> Findi
     return Finding("last pass", is_fresh, told)
 
 
+def _sending(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """What a person stopped: he may want it so for a while, but not for ever."""
+    if not settings.has_operations_store:
+        return
+    try:
+        stops = OperationsStore(settings.operations_url).stops()
+    except TallymanError as error:
+        yield Finding("operations store", False, str(error))
+        return
+    for stop in stops:
+        yield Finding("sending", now - stop.since <= FORGOTTEN_AFTER, stop_told(stop))
+    if not stops:
+        yield Finding("sending", True, "stopped nowhere")
+
+
 def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding]:
     """Findings in the order in which one would look, the cheap ones first."""
-    yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
+    is_known = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
+    wanted = "" if is_known else ": 3.11, 3.12 or 3.13 is needed"
+    yield Finding("python", is_known, sys.version.split()[0] + wanted)
     yield Finding("libraries", True, ", ".join(f"{name} {version(name)}" for name in LIBRARIES))
     yield _room(settings)
     kept = manifest_path(settings)
@@ -97,6 +119,8 @@ def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding
         True,
         f"held by {owner}" if owner else "free",
     )
+    now = now or datetime.now(UTC)
+    yield from _sending(settings, now)
     published = settings.published_warehouse
     yield Finding(
         "published marts",
@@ -112,7 +136,7 @@ def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding
         return
     yield Finding("systems file", True, f"{settings.systems_file}: {len(registry.systems)} systems")
     if published.is_file():
-        yield _last_pass(settings, registry.cadence_seconds, now or datetime.now(UTC))
+        yield _last_pass(settings, registry.cadence_seconds, now)
     missing = registry.missing_secrets(settings.environment)
     if missing:
         yield Finding("secrets", False, "not set: " + ", ".join(sorted(missing)))

@@ -88,6 +88,16 @@ class Installation:
             return make_source(system, self.source_environment)
 
     def target(self, system: System) -> Target | None:
+        """What takes corrections. Raises ConfigurationError; not for a system that is only read,
+        which may be set up without what writing needs."""
+        try:
+            return self._target(system)
+        except ConfigurationError:
+            if system.write_mode != "off":
+                raise
+            return None
+
+    def _target(self, system: System) -> Target | None:
         with sharing(self._allowances):
             return make_target(system, self.source_environment)
 

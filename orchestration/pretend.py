@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from registry.errors import TallymanError
+from registry.errors import ConfigurationError, TallymanError
 from registry.settings import PROJECT_ROOT, Settings, load_settings
 
 
@@ -26,6 +26,9 @@ HOME_SYSTEMS = ("oms", "erp")
 DROPS_EVERY_SECONDS = 60.0
 """How often files are dropped where somebody waits for them in real time."""
 PARTNER_TEMPLATES = PROJECT_ROOT / "examples" / "full"
+MARK = "# The pretend distributor"
+"""How a systems file begins that was written here."""
+OF_AN_INSTALLATION = ("systems.toml", "secrets.env", "warehouse.duckdb", "operations.sqlite")
 
 
 # What more systems tell in a world with a business process: an entity by which the template's list
@@ -119,6 +122,30 @@ def _dropping(home: Path, name: str, folder: Path, every: float) -> str:
     return text.replace("{settle_seconds}", f"{every + 60:g}")
 
 
+def leave_alone_what_is_real(home: Path) -> None:
+    """Raises ConfigurationError where the demo would overwrite somebody's configuration, or load
+    a pretend world into his warehouse or his store of corrections."""
+    systems = home / "systems.toml"
+    is_ours = systems.is_file() and systems.read_text(encoding="utf-8").startswith(MARK)
+    found = [name for name in OF_AN_INSTALLATION if (home / name).exists()]
+    if found and not is_ours:
+        raise ConfigurationError(
+            f"{home} is an installation of its own (it holds {', '.join(found)}), and the pretend "
+            "distributor would overwrite it: name another folder with --home, or unset "
+            "TALLYMAN_HOME"
+        )
+    keep_to_a_store_of_its_own(home)
+
+
+def keep_to_a_store_of_its_own(home: Path) -> None:
+    """Raises ConfigurationError where corrections of a trial would go to a store elsewhere."""
+    if "TALLYMAN_OPERATIONS_URL" in load_settings(home).environment:
+        raise ConfigurationError(
+            "TALLYMAN_OPERATIONS_URL is set, so that pretend corrections would stand among those "
+            "of that store: unset it"
+        )
+
+
 def secrets_of(credentials: Any) -> dict[str, str]:
     """The sandbox's credentials under the names that the systems file refers to."""
     return {f"TALLYMAN_DEMO_{name.upper()}": value for name, value in asdict(credentials).items()}
@@ -131,8 +158,9 @@ def pretend_distributor(
     """Run the sandbox in a thread of this process; yields our settings for it and its handle.
 
     ``world``: a world file or the name of one; ``changes`` (orders, seed, live) are made to it if
-    they are not None. Raises SandboxError.
+    they are not None. Raises SandboxError, and ConfigurationError where ``home`` is not ours.
     """
+    leave_alone_what_is_real(home)
     from sandbox.server import running_sandbox
     from sandbox.worldfile import read_world
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.installation import Installation
 from orchestration.passes import Loop, PassReport, open_instance
+from orchestration.pretend import keep_to_a_store_of_its_own
 from orchestration.whole_runs import RestlessError, opened, pass_rows, proof_delay, warm_up
 from real.breaks import APPROVAL, BREAKS, CORRECTED, Break, Made
 from real.processes import RealSystemError
@@ -101,6 +102,7 @@ def run_real(home: Path, json_path: Path, progress: Callable[[str], None]) -> Re
     Raises RestlessError when the loop still sends after MAXIMUM_PASSES passes, and RealError when a
     system can't be installed, started or driven.
     """
+    keep_to_a_store_of_its_own(home)
     folder = home / "real"
     began = monotonic()
     split: dict[str, float] = {}

@@ -45,6 +45,12 @@ class Settings:
         )
 
     @property
+    def has_operations_store(self) -> bool:
+        """Whether there is one to look into: to open it would make one."""
+        named = "TALLYMAN_OPERATIONS_URL" in self.environment
+        return named or (self.home / "operations.sqlite").is_file()
+
+    @property
     def secrets_file(self) -> Path:
         """Optional NAME=value lines, read below the environment (keep it readable by you only)."""
         return self.home / "secrets.env"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,9 +23,11 @@ from pydantic import (
 )
 
 from registry.errors import ConfigurationError
+from registry.settings import PROJECT_ROOT
 
 Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel", "self"]
 WriteMode = Literal["off", "dry_run", "on"]
+RULES = PROJECT_ROOT / "dbt_project" / "seeds" / "rules.csv"
 
 
 class System(BaseModel):
@@ -194,6 +198,13 @@ class Registry(BaseModel):
         }
 
 
+@cache
+def known_rules() -> frozenset[str]:
+    """The ids of ``dbt_project/seeds/rules.csv``."""
+    with RULES.open(encoding="utf-8", newline="") as file:
+        return frozenset(row["rule_id"] for row in csv.DictReader(file))
+
+
 def load_registry(path: Path) -> Registry:
     """Read a systems file.
 
@@ -230,6 +241,12 @@ def load_registry(path: Path) -> Registry:
     if strangers:
         raise ConfigurationError(
             f"{path} closes periods of systems that it does not have: {', '.join(strangers)}"
+        )
+    unknown = sorted(set(registry.rules) - known_rules()) if registry.rules else []
+    if unknown:
+        raise ConfigurationError(
+            f"{path} sets something for rules that there are not: {', '.join(unknown)}; "
+            "dbt_project/seeds/rules.csv has them all"
         )
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

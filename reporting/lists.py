@@ -13,7 +13,9 @@ from rich.table import Table
 
 from registry.errors import ConfigurationError
 from reporting import terminal
+from writeback.brakes import Stop
 from writeback.model import Correction, CorrectionDetail
+from writeback.states import State
 
 Row = dict[str, Any]
 
@@ -123,11 +125,37 @@ def print_corrections(corrections: Sequence[Correction], console: Console) -> No
             short_key(row.correction_key),
             row.rule_id,
             f"{row.kind.replace('_', ' ')} in {row.target_system}: {escape(row.object_id)}",
-            terminal.state(str(row.state)),
+            _state(row),
             terminal.amount(row.value_at_risk, row.currency),
             terminal.moment(row.updated_at, seconds=False),
         )
     console.print(view)
+
+
+def _state(correction: Correction) -> str:
+    """With what it waits for, where a person has to decide."""
+    told = terminal.state(str(correction.state))
+    codes = ", ".join(code.replace("_", " ") for code in correction.hold_codes)
+    return f"{told}\n[dim]{codes}[/]" if correction.state is State.AWAITING_APPROVAL else told
+
+
+def print_stops(stops: Sequence[Stop], console: Console) -> None:
+    """What a person stopped, so that nobody wonders why nothing is sent; nothing if nothing is."""
+    for stop in stops:
+        console.print(f"[bold]{escape(stop_told(stop))}[/]")
+    if stops:
+        console.print()
+
+
+def stop_told(stop: Stop) -> str:
+    """One sentence with the command that ends it."""
+    where = f"'{stop.target_system}'" if stop.target_system else "any target"
+    only = f" --target {stop.target_system}" if stop.target_system else ""
+    why = f": {stop.reason}" if stop.reason else ""
+    return (
+        f"Nothing is sent to {where} since {terminal.moment(stop.since, seconds=False)} UTC, by "
+        f"{stop.actor}{why}; it goes on by `tallyman writeback resume{only}`"
+    )
 
 
 def short_key(key: str) -> str:

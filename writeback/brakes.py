@@ -97,6 +97,16 @@ class Conditions:
     allowances: dict[str, datetime | None]
 
 
+@dataclass(frozen=True)
+class Stop:
+    """What a person stopped and has not let go on yet; ``target_system`` None: all sending."""
+
+    target_system: str | None
+    actor: str
+    reason: str
+    since: datetime
+
+
 class Brakes(Audit):
     """Gates are kept per build and system; only the latest of a system counts."""
 
@@ -170,6 +180,15 @@ class Brakes(Audit):
 
     def resume(self, target_system: str, actor: str, reason: str) -> None:
         self._pause(target_system, False, actor, reason)
+
+    def stops(self) -> list[Stop]:
+        """The kill switch and the pauses that stand now."""
+        with self.read() as connection:
+            switch = connection.execute(_LATEST_SWITCH).one_or_none()
+            pauses = connection.execute(_LATEST_PAUSES).all()
+        standing_now = [] if switch is None or not switch.engaged else [(None, switch)]
+        standing_now += [(row.target_system, row) for row in pauses if row.engaged]
+        return [Stop(name, row.actor, row.reason, row.changed_at) for name, row in standing_now]
 
     def _pause(self, target_system: str, engaged: bool, actor: str, reason: str) -> None:
         now = self.clock.now()

@@ -345,15 +345,22 @@ class Outbox(Brakes):
         return [as_correction(row) for row in rows]
 
     def not_withdrawn(
-        self, connection: Connection, states: Iterable[State]
+        self,
+        connection: Connection,
+        states: Iterable[State],
+        targets: Iterable[str] | None = None,
     ) -> Sequence[tuple[str, str, State]]:
-        """(correction key, proposal key, state) of those whose drift is not known to be gone."""
+        """(correction key, proposal key, state) of those whose drift is not known to be gone;
+        ``targets`` limits it to corrections of these systems."""
         c = t.corrections.c
-        rows = connection.execute(
+        statement = (
             sa.select(c.correction_key, c.proposal_key, c.state)
             .where(c.state.in_([state.value for state in states]))
             .where(c.withdrawn_at.is_(None))
         )
+        if targets is not None:
+            statement = statement.where(c.target_system.in_(sorted(targets)))
+        rows = connection.execute(statement)
         return [(row[0], row[1], State(row[2])) for row in rows]
 
     def accepted_since(

@@ -90,12 +90,15 @@ def enqueue(
     clock: Clock,
     *,
     complete: bool = True,
+    targets: Collection[str] | None = None,
 ) -> EnqueueResult:
     """Bring the outbox up to date with the proposals of one build, in one transaction.
 
     ``proposals`` have the columns of ``reconciliation.correction_proposals``; JSON columns may be
     text. ``complete=False`` says that they are not all of the build, so that nothing is withdrawn.
     What an invalid proposal stands for is not withdrawn either: its drift is still there.
+    ``targets``: the systems of the installation (None: all that there are). What aims at another
+    one is left as it is: it is proposed no more because nobody asked, not because it is gone.
     Running it again with the same proposals changes nothing.
     """
     now = clock.now()
@@ -145,7 +148,7 @@ def enqueue(
         result.new = len(rows)
         result.held = sum(1 for row in rows if row["hold_codes"])
         if complete:
-            result.superseded = _withdraw(store, connection, {*wanted, *invalid}, now)
+            result.superseded = _withdraw(store, connection, {*wanted, *invalid}, targets, now)
         crash_point("writeback.during_enqueue")
     crash_point("writeback.after_enqueue")
     return result
@@ -416,13 +419,17 @@ def _refresh(
 
 
 def _withdraw(
-    store: OperationsStore, connection: Any, wanted: Collection[str], now: datetime
+    store: OperationsStore,
+    connection: Any,
+    wanted: Collection[str],
+    targets: Collection[str] | None,
+    now: datetime,
 ) -> int:
     """Take back what is proposed no more, as long as nothing of it is under way."""
     gone: list[str] = []
     rejected: list[str] = []
     states = (sources(Event.WITHDRAW) - {State.PROPOSED}) | {State.REJECTED}
-    for key, proposal, state in store.not_withdrawn(connection, states):
+    for key, proposal, state in store.not_withdrawn(connection, states, targets):
         if proposal not in wanted:
             # A rejected one stays rejected, but its drift ended: the next one is asked anew.
             (rejected if state is State.REJECTED else gone).append(key)

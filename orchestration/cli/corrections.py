@@ -41,10 +41,11 @@ def corrections_list(
     limit: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
     """Corrections, the newest first."""
-    from reporting.summary import print_corrections
+    from reporting.lists import print_corrections, print_stops
 
-    rows = _store(load_settings(home)).list(state=state, limit=limit)
-    print_corrections(rows, console)
+    store = _store(load_settings(home))
+    print_stops(store.stops(), console)
+    print_corrections(store.list(state=state, limit=limit), console)
 
 
 @corrections_app.command("show")
@@ -80,7 +81,7 @@ def _decide_for_target(
     from orchestration.decisions import ON_TARGETS, decide_for_target
     from registry.systems import load_registry
 
-    say(f"{action} {target or 'every target'}: {ON_TARGETS[action]}")
+    say(f"{action.replace('_', ' ')}, {target or 'every target'}: {ON_TARGETS[action]}")
     _agree("Go on?", yes)
     registry = load_registry(settings.systems_file)
     say(decide_for_target(_store(settings), registry, action, target, actor, comment))
@@ -142,6 +143,19 @@ def corrections_replay(
     """Try all dead corrections once more, after an outage; each is read before it is sent."""
     settings = load_settings(home, systems)
     _decide_for_target("replay", target, actor, comment, yes, settings)
+
+
+@corrections_app.command("release-brake")
+def corrections_release_brake(
+    actor: Actor,
+    comment: Comment = "",
+    yes: Yes = False,
+    home: Home = None,
+    systems: Systems = None,
+) -> None:
+    """Send what only the blast-radius brake holds: the load was looked at, the drift is real."""
+    settings = load_settings(home, systems)
+    _decide_for_target("release_brake", None, actor, comment, yes, settings)
 
 
 @corrections_app.command("audit")

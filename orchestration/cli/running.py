@@ -32,7 +32,8 @@ def dev(home: Home = None, port: Port = 8700, ui_port: int = 3000, orders: Order
 
 @app.command()
 def sync(home: Home = None, systems: Systems = None, json_path: JsonPath = None) -> None:
-    """One pass of the main job: load, build, check, publish, propose and prove corrections."""
+    """One pass: load, build, check, publish, prove and propose corrections; then send what is due
+    to systems whose write_mode is on."""
     from orchestration.sync import run_sync
 
     settings = load_settings(home, systems)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from carrier_payloads import events, milestone, payload, records, seed
 
+pytestmark = pytest.mark.oracle
+
 ORACLE = Path(__file__).with_name("karrio_oracle.py")
 # Karrio's statuses in canonical milestones.
 MEANINGS = {

@@ -156,8 +156,9 @@ def running_mock_sap(folder: Path) -> Iterator[MockSap]:
         yield mock
         mock.http.close()
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        # A program of others on pretend data: on a busy machine it may take longer over its end.
+        process.kill()
+        process.wait(timeout=30)
         log.close()
 
 

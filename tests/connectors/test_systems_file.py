@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors.factory import make_source
+from orchestration.installation import Installation
 from registry.errors import ConfigurationError
+from registry.settings import load_settings
 from registry.systems import load_registry
 
 SYSTEM = """
@@ -35,3 +38,40 @@ def test_an_at_sign_after_the_host_is_no_secret(tmp_path: Path) -> None:
     file.write_text(SYSTEM.format(url="http://erp.example/api/@v1"), encoding="utf-8")
     (system,) = load_registry(file).systems
     assert system.base_url.endswith("@v1")
+
+
+def test_a_rule_that_there_is_not_is_named(tmp_path: Path) -> None:
+    """Else its setting would do nothing, and nobody would know."""
+    file = tmp_path / "systems.toml"
+    file.write_text("systems = []\n[rules]\nS1.grace_minutes = 45\nS01.grace_minutes = 45\n")
+    with pytest.raises(ConfigurationError, match="rules that there are not: S1;"):
+        load_registry(file)
+
+
+def test_an_entity_that_its_connector_has_not_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "systems.toml"
+    entities = 'entities = ["orderlines", "stock"]\nsecrets.api_key = "KEY"\n'
+    file.write_text(SYSTEM.format(url="http://erp.example") + entities)
+    (system,) = load_registry(file).systems
+    with pytest.raises(ConfigurationError, match=r"'erp' has no entity orderlines; .*stock"):
+        make_source(system, {"KEY": "secret"})
+
+
+@pytest.mark.parametrize("mode", ["off", "dry_run", "on"])
+def test_a_system_that_is_only_read_needs_nothing_for_writing(tmp_path: Path, mode: str) -> None:
+    """A Tryton with the key for reading alone: it must not stop deliveries to the others."""
+    file = tmp_path / "systems.toml"
+    file.write_text(
+        '[[systems]]\nname = "books"\nrole = "erp"\nconnector = "tryton"\n'
+        f'base_url = "http://erp.example"\nwrite_mode = "{mode}"\n'
+        'secrets.api_key = "KEY"\n[systems.options]\ndatabase = "books"\n'
+    )
+    registry = load_registry(file)
+    installation = Installation(load_settings(tmp_path, file), registry)
+    installation.settings.environment["KEY"] = "secret"
+    (system,) = registry.systems
+    if mode == "off":
+        assert installation.target(system) is None
+    else:
+        with pytest.raises(ConfigurationError, match="declares no secret"):
+            installation.target(system)

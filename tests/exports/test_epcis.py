@@ -89,7 +89,7 @@ def test_an_event_keeps_its_identity_from_one_export_to_the_next(build, tmp_path
     assert len(set(identities)) == len(identities)
 
 
-@pytest.mark.real
+@pytest.mark.oracle
 def test_it_is_valid_by_the_published_schema(build, tmp_path: Path, epcis_schema) -> None:
     document = exported(build, tmp_path)
     validator = jsonschema.Draft7Validator(epcis_schema)

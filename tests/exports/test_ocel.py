@@ -95,7 +95,7 @@ def test_another_ending_is_refused_and_leaves_nothing(build, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.real
+@pytest.mark.oracle
 @pytest.mark.parametrize("name", ["log.sqlite", "log.json"])
 def test_pm4py_reads_it(build, tmp_path: Path, pm4py_python: Path, name: str) -> None:
     written = export_ocel(build, tmp_path / name)

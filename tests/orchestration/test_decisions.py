@@ -135,6 +135,47 @@ def test_pausing_one_target_and_all_are_two_things(home: Path, store: Operations
     assert store.kill_switch_reason() is None
 
 
+def test_the_list_says_what_is_stopped_and_how_it_goes_on(
+    home: Path, store: OperationsStore
+) -> None:
+    """Somebody stops everything at night, and the others wonder why nothing is sent."""
+
+    def listed() -> str:
+        return " ".join(
+            CliRunner().invoke(app, ["corrections", "list", "--home", str(home)]).output.split()
+        )
+
+    assert "Nothing is sent" not in listed()
+    tallyman(home, "writeback", "pause", "--target", "partner")
+    tallyman(home, "writeback", "pause")
+    told = listed()
+    assert "Nothing is sent to any target since 20" in told
+    assert "by maria: as agreed; it goes on by `tallyman writeback resume`" in told
+    assert "Nothing is sent to 'partner'" in told
+    assert "`tallyman writeback resume --target partner`" in told
+    tallyman(home, "writeback", "resume")
+    assert "any target" not in listed() and "'partner'" in listed()
+    tallyman(home, "writeback", "resume", "--target", "partner")
+    assert store.stops() == []
+
+
+def test_the_brake_is_seen_in_the_list_and_released_by_a_command(
+    home: Path, store: OperationsStore
+) -> None:
+    enqueue(
+        store,
+        [proposal(number) for number in (1, 2, 3, 4)],
+        Policy(max_corrections_per_run=2),
+        SystemClock(),
+    )
+    listed = CliRunner().invoke(app, ["corrections", "list", "--home", str(home)]).output
+    assert listed.count("brake") == 3
+    told = tallyman(home, "corrections", "release-brake")
+    assert "what only the blast-radius brake holds" in told
+    assert "3 corrections are released" in told
+    assert [str(one.state) for one in store.list()] == ["ready"] * 4
+
+
 def test_a_target_with_a_typing_error_is_named_and_stops_nothing(home: Path) -> None:
     with pytest.raises(TallymanError, match="no system 'partnr'"):
         tallyman(home, "writeback", "pause", "--target", "partnr")

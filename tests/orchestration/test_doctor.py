@@ -15,6 +15,7 @@ import pytest
 from orchestration.cli import main
 from orchestration.doctor import Finding, examine
 from registry.settings import Settings, load_settings
+from writeback.store import OperationsStore
 
 COLUMNS = (
     "rule_id, title, object_id, status, severity, owner, system, counterpart_system, opened_at, "
@@ -98,3 +99,17 @@ def test_the_disk_must_hold_the_warehouse_twice_more(
     assert finding(settings, "disk").ok
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(0, 0, 1 << 29))
     assert not finding(settings, "disk").ok
+
+
+def test_what_is_stopped_is_told_and_after_a_day_looked_at(settings: Settings) -> None:
+    published(settings, 0)
+    assert [one for one in examine(settings, NOW) if one.area == "sending"] == []
+    assert not settings.has_operations_store, "looking must not make one"
+    store = OperationsStore(settings.operations_url)
+    assert finding(settings, "sending") == Finding("sending", True, "stopped nowhere")
+    store.pause("erp", "maria", "period close")
+    told = finding(settings, "sending")
+    assert told.ok and "'erp'" in told.detail and "maria: period close" in told.detail
+    tomorrow = NOW + timedelta(days=1, minutes=1)
+    (late,) = [one for one in examine(settings, tomorrow) if one.area == "sending"]
+    assert not late.ok and "tallyman writeback resume --target erp" in late.detail

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ import pytest
 
 from orchestration.cli import main
 from orchestration.corrections import build_due_sensor, build_sweep_schedule
+from orchestration.dead_runs import end_dead_passes
 from orchestration.definitions import build_reconcile_schedule, installation_resource
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
@@ -135,6 +137,40 @@ def test_the_schedule_skips_while_a_command_makes_a_pass(
         with another_pass(tmp_path):
             skipped = schedule(context)
         assert isinstance(skipped, dg.SkipReason) and "since 20" in skipped.skip_message
+        assert isinstance(schedule(context), dg.RunRequest)
+
+
+def test_the_schedule_goes_on_after_a_pass_whose_process_died(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """After a reboot Dagster would list it as at work for an hour, and begin none beside it."""
+
+    @dg.asset
+    def pallet() -> None:
+        return None
+
+    job = dg.define_asset_job(RECONCILE_JOB, [pallet])
+    schedule = build_reconcile_schedule(job, 300, on=False)
+    graph = dg.Definitions([pallet]).resolve_asset_graph()
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        run = instance.create_run_for_job(
+            job.resolve(asset_graph=graph), status=dg.DagsterRunStatus.STARTED
+        )
+
+        def ended(minutes: int) -> list[str]:
+            later = datetime.now(UTC) + timedelta(minutes=minutes)
+            return end_dead_passes(instance, installation.settings, later)
+
+        context = dg.build_schedule_context(
+            instance=instance, resources={"installation": installation}
+        )
+        assert ended(minutes=2) == [], "it may have begun, and not taken the lock yet"
+        assert isinstance(schedule(context), dg.SkipReason)
+        with another_pass(tmp_path):
+            assert ended(minutes=4) == [], "it may be this one"
+        assert ended(minutes=4) == [run.run_id]
+        told = instance.get_run_by_id(run.run_id)
+        assert told is not None and told.status is dg.DagsterRunStatus.FAILURE
         assert isinstance(schedule(context), dg.RunRequest)
 
 

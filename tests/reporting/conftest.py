@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from ingestion.landing import refresh_views
 from ingestion.warehouse import warehouse
 from registry.settings import Settings
 from registry.systems import Registry, System
+
+# The project that the model tests parse, for what tells of its models.
+sys.path.append(str(Path(__file__).parents[1] / "dbt"))
 
 
 @pytest.fixture

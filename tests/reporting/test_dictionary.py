@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
+from build import project_manifest
 
 from registry.errors import ConfigurationError
-from registry.settings import PROJECT_ROOT, load_settings
+from registry.settings import PROJECT_ROOT
 from reporting.dictionary import Relation, relations, render, undocumented, write_dictionary
 
 PAGE = PROJECT_ROOT / "docs" / "data-dictionary.md"
@@ -18,25 +18,8 @@ PAGE = PROJECT_ROOT / "docs" / "data-dictionary.md"
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory) -> list[Relation]:
-    """Everything in the project as it stands, parsed anew: a kept manifest may be older."""
-    folder = tmp_path_factory.mktemp("dictionary")
-    project = str(load_settings(folder).dbt_project)
-    parsed = dbtRunner().invoke(
-        [
-            "parse",
-            "--project-dir",
-            project,
-            "--profiles-dir",
-            project,
-            "--target-path",
-            str(folder / "target"),
-            "--log-path",
-            str(folder / "logs"),
-            "--quiet",
-        ]
-    )
-    assert parsed.success, parsed.exception
-    return relations(folder / "target" / "manifest.json")
+    """Everything in the project as it stands."""
+    return relations(project_manifest(tmp_path_factory.mktemp("dictionary")))
 
 
 def node(**changes: Any) -> dict[str, Any]:

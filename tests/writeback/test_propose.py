@@ -159,6 +159,17 @@ def test_releasing_the_brake_spares_what_needs_approval_of_its_own(engine: Engin
     assert engine.states() == ["ready", "awaiting_approval"]
 
 
+def test_what_aims_at_a_system_that_is_not_configured_now_stays(engine: Engine) -> None:
+    """A command with another systems file in the same home: nothing of the drift is known to be
+    gone, and an approval must not be lost."""
+    engine.propose(quantity_change(1), quantity_change(2, value_at_risk="5000"))
+    approve(engine.store, engine.store.list()[0].correction_key, "maria", "")
+    engine.propose(targets=["somewhere"])
+    assert engine.states() == ["ready", "ready"]
+    engine.propose(targets=["somewhere", "erp"])
+    assert engine.states() == ["superseded", "superseded"]
+
+
 def test_a_conflict_that_appears_stops_a_ready_one_and_its_end_releases_it(engine: Engine) -> None:
     engine.propose(quantity_change(1, new=7))
     first, second = quantity_change(1, new=7), quantity_change(1, new=8)

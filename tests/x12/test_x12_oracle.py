@@ -22,6 +22,8 @@ from test_x12_target import ORDER as OUR_ORDER
 from connectors.x12.interchange import BadInterchangeError, Transaction, read_x12
 from connectors.x12.reading import implied
 
+pytestmark = pytest.mark.oracle
+
 SCRIPT = """
 import json, logging, sys
 from edi_parser.api import parse_edi
