@@ -1,4 +1,4 @@
-"""Passes whose process is gone: Dagster would list them as at work for an hour, and start no other."""
+"""Passes whose process died: Dagster lists them as at work for an hour, and begins no other."""
 
 from __future__ import annotations
 

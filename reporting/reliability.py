@@ -145,11 +145,10 @@ def _page(
         "",
         "Each family is on in about half of the seeds, so that they meet in all combinations.",
         "",
-        "| Family | Plan | Fired | What happens |",
-        "|---|---|---:|---|",
+        "| Family | Fired | What happens |",
+        "|---|---:|---|",
         *(
-            f"| `{family.name}` | {family.section} | {result['faults'][family.name]:,} "
-            f"| {family.meaning} |"
+            f"| `{family.name}` | {result['faults'][family.name]:,} | {family.meaning} |"
             for family in FAMILIES.values()
         ),
         "",

@@ -1,6 +1,7 @@
 """How the workers share the machine, and the order in which they take the files: long ones first.
 
-A file that takes minutes and comes last runs alone, with the other cores idle.
+A file that takes minutes and comes last runs alone, with the other cores idle. The first of them are
+those of CI alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import pytest
 os.environ.setdefault("TALLYMAN_THREADS", "1")
 
 LONG = (
+    "evaluation/test_ten_worlds.py",
+    "writeback/test_simulated_engine.py",
+    "dbt/test_generated_histories.py",
+    "evaluation/test_one_world.py",
     "loop/test_crashes.py",
     "loop/test_bad_input.py",
     "loop/test_demo.py",

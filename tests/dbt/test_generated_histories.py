@@ -1,7 +1,7 @@
 """Whole generated histories: however the same facts arrive, the exceptions are the same, what is
 built pass by pass is what is built from nothing, and no piece is lost or made.
 
-Two histories in the usual run; `pytest -m histories -n 0` tries many."""
+Two histories in the usual run; `pytest -m histories` tries many."""
 
 from __future__ import annotations
 
@@ -97,6 +97,7 @@ def test_however_the_facts_arrive_the_exceptions_are_the_same(
 
 
 @pytest.mark.histories
+@pytest.mark.timeout(900)
 @few(12)
 @given(world=worlds, telling=tellings)
 def test_however_the_facts_arrive_in_many_histories(
@@ -106,6 +107,7 @@ def test_however_the_facts_arrive_in_many_histories(
 
 
 @pytest.mark.histories
+@pytest.mark.timeout(900)
 @few(3)
 @given(world=worlds, telling=tellings)
 def test_pass_by_pass_is_what_is_built_from_nothing(

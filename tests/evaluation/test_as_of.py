@@ -20,7 +20,7 @@ from registry.settings import PROJECT_ROOT, Settings
 from reporting.publish import published_connection
 from sandbox.settings import Settings as World
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(900)]
 
 TOLD = (
     "marts.exceptions",

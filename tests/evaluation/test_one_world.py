@@ -17,7 +17,7 @@ from reporting.backtest import backtest
 from reporting.publish import published_connection
 from reporting.score import page
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(900)]
 
 SMALL = WorldChoices(orders=120, faults=1, decoys=1, late=False)
 TABLES_ONLY = ("--select", "config.materialized:table")
