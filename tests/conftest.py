@@ -1,7 +1,7 @@
 """How the workers share the machine, and the order in which they take the files: long ones first.
 
-A file that takes minutes and comes last runs alone, with the other cores idle. The first of them run
-in CI alone.
+A file that takes minutes and comes last runs alone, with the other cores idle. The first of them
+run in CI alone.
 """
 
 from __future__ import annotations
