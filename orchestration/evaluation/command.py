@@ -17,6 +17,7 @@ from orchestration.dbt_build import parsed
 from orchestration.evaluation.collecting import collect, kept_results
 from orchestration.evaluation.one_world import TEMPLATE, WorldChoices, WorldWork, make_template
 from orchestration.evaluation.totals import add_up
+from registry.errors import ConfigurationError
 from registry.settings import PROJECT_ROOT, load_settings
 from sandbox.kinds import catalogue
 
@@ -67,7 +68,7 @@ def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dic
 
     Each finished seed is kept at once, below ``home`` until all are finished or for good in
     ``wanted.into``, so that a run that was stopped goes on where it was. Nothing is taken up that
-    other choices or other code have given.
+    other choices or other code have given. Raises ConfigurationError where there is nothing at all.
     """
     began = monotonic()
     key = _key(wanted.choices)
@@ -87,6 +88,11 @@ def evaluate(wanted: Wanted, home: Path, progress: Callable[[str], None]) -> dic
         for other in sorted(wanted.into.iterdir()):
             if other.is_dir() and other.name != key:
                 progress(f"left out: {other}, of other code, orders or world")
+    if not results and not failures:
+        raise ConfigurationError(
+            f"no world to score: {wanted.into or home} holds none of this code and these choices; "
+            "run some with --seeds"
+        )
     score = summarise([results[seed] for seed in sorted(results)], failures)
     told = sorted(results.keys() | failures.keys())
     score["run"] = {

@@ -82,8 +82,8 @@ class Counts:
 
     def as_json(self) -> dict[str, Any]:
         """By name, without what is zero or empty: of most kinds a world holds few."""
-        told = {name: value for name, value in vars(self).items() if value}
-        return told | ({"delays": [round(one, 3) for one in self.delays]} if self.delays else {})
+        told = vars(self) | {"delays": [round(one, 3) for one in self.delays]}
+        return {name: value for name, value in told.items() if value}
 
 
 @dataclass(frozen=True)

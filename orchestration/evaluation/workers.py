@@ -48,8 +48,8 @@ def outcomes(seeds: Sequence[int], jobs: int, work: Work) -> Iterator[Outcome]:
                 process.start()
                 theirs.close()
                 running[ours] = (seed, process)
-            for connection in wait(list(running)):
-                assert isinstance(connection, Connection)
+            ready = wait(list(running))
+            for connection in [one for one in running if one in ready]:
                 yield _outcome(connection, *running.pop(connection))
     finally:
         for _, process in running.values():

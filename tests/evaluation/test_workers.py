@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from troubled import Troubled
 
 from orchestration.evaluation import command
 from orchestration.evaluation.collecting import collect
 from orchestration.evaluation.command import Wanted, evaluate, ranges
 from orchestration.evaluation.one_world import WorldChoices
+from registry.errors import ConfigurationError
 
 
 def run(seeds, kept: Path, work: Troubled):
@@ -68,6 +70,8 @@ def test_into_a_folder_results_add_up_and_those_of_other_choices_are_left_out(
     assert (score["totals"]["injected"], score["failures"]) == (4, {})
     assert "left out" in said[-1] and "of other code, orders or world" in said[-1]
     assert list(tmp_path.glob("ran-*")) == []
+    with pytest.raises(ConfigurationError, match="no world to score"):
+        scored(1, 0, orders=90)
 
 
 def test_seeds_are_told_in_few_words():
