@@ -65,4 +65,9 @@ docs: setup ## Regenerate the pages of docs/ that are generated
 	@$(BIN)/tallyman prepare --dictionary
 
 clean: ## Remove all state of the demo (not .venv)
+	@if [ -e .tallyman/warehouse.duckdb ] && \
+		! grep -qs '^# The pretend distributor' .tallyman/systems.toml; then \
+		echo ".tallyman is an installation of its own: remove it by hand if you mean to" >&2; \
+		exit 1; \
+	fi
 	@rm -rf .tallyman dbt_project/target dbt_project/logs

@@ -34,6 +34,20 @@ DUCKDB_TYPES = frozenset(
     {"VARCHAR", "BIGINT", "DECIMAL(18,6)", "TIMESTAMPTZ", "TIMESTAMP", "DATE", "BOOLEAN"}
 )
 
+# What the standard has no word for, as customProperties of a schema object and of a column.
+SCHEMA_TERMS = frozenset(
+    {
+        "recordIdColumns",
+        "recordIdSeparator",
+        "referenceColumn",
+        "cursorColumn",
+        "snapshot",
+        "changesOnly",
+        "roles",
+    }
+)
+COLUMN_TERMS = frozenset({"timeZone", "notInFuture", "toTheDay", "transport"})
+
 # Columns that ingestion adds to every landed row, with their DuckDB types.
 SYSTEM_COLUMNS: Mapping[str, str] = {
     "_system": "VARCHAR",
@@ -200,6 +214,7 @@ def read_contract(path: Path) -> Contract:
             f"{path} is not an Open Data Contract Standard file: {error}"
         ) from error
     try:
+        _refuse_plain_terms(content)
         return _contract(document, connector=path.parent.name, entity=path.stem)
     except _Unusable as error:
         raise ConfigurationError(f"contract {path}: {error}") from error
@@ -211,6 +226,19 @@ _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 class _Unusable(Exception):
     """A valid ODCS file that says something ingestion can't follow."""
+
+
+def _refuse_plain_terms(content: Mapping[str, Any]) -> None:
+    """Our words as keys of their own: the standard's model would drop them without a word."""
+    schemas = content.get("schema") or []
+    columns = [column for schema in schemas for column in schema.get("properties") or []]
+    for parts, terms in ((schemas, SCHEMA_TERMS), (columns, COLUMN_TERMS)):
+        for part in parts:
+            for term in sorted(terms & part.keys()):
+                raise _Unusable(
+                    f"'{part.get('name')}' has {term} as a key of its own; it belongs under "
+                    f"customProperties: - {{property: {term}, value: ...}}"
+                )
 
 
 def _contract(document: OpenDataContractStandard, connector: str, entity: str) -> Contract:
@@ -225,7 +253,7 @@ def _contract(document: OpenDataContractStandard, connector: str, entity: str) -
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise _Unusable(f"names columns twice: {', '.join(doubled)}")
-    custom = _custom(schema.customProperties)
+    custom = _custom(schema.customProperties, SCHEMA_TERMS)
     record_id_columns = tuple(custom.get("recordIdColumns", ()))
     if not record_id_columns:
         raise _Unusable("needs the customProperty recordIdColumns")
@@ -263,7 +291,7 @@ def _column(item: SchemaProperty) -> Column:
             f"column '{name}' has physicalType {item.physicalType}; "
             f"use one of {', '.join(sorted(DUCKDB_TYPES))}"
         )
-    custom = _custom(item.customProperties)
+    custom = _custom(item.customProperties, COLUMN_TERMS)
     limits: dict[str, Any] = {}
     for check in item.quality or []:
         if check.metric == "invalidValues":
@@ -287,5 +315,12 @@ def _column(item: SchemaProperty) -> Column:
     )
 
 
-def _custom(properties: Any) -> dict[str, Any]:
-    return {item.property: item.value for item in properties or []}
+def _custom(properties: Any, terms: frozenset[str]) -> dict[str, Any]:
+    custom = {item.property: item.value for item in properties or []}
+    unknown = sorted(custom.keys() - terms)
+    if unknown:
+        raise _Unusable(
+            f"knows no customProperty {', '.join(unknown)} here; there are: "
+            f"{', '.join(sorted(terms))}"
+        )
+    return custom

@@ -113,5 +113,12 @@ def load_settings(
         for line in settings.secrets_file.read_text(encoding="utf-8").splitlines():
             name, separator, value = line.partition("=")
             if separator and not name.lstrip().startswith("#"):
-                environment.setdefault(name.strip(), value.strip())
+                environment.setdefault(name.strip().removeprefix("export ").strip(), _plain(value))
     return settings
+
+
+def _plain(text: str) -> str:
+    """Without the blanks and the one pair of quotes around it that a shell would take off."""
+    text = text.strip()
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if is_quoted else text

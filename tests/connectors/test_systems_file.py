@@ -75,3 +75,12 @@ def test_a_system_that_is_only_read_needs_nothing_for_writing(tmp_path: Path, mo
     else:
         with pytest.raises(ConfigurationError, match="declares no secret"):
             installation.target(system)
+
+
+def test_secrets_may_be_written_as_for_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "secrets.env").write_text(
+        '# of the ERP\nPLAIN = a=b \nexport SHELL_LIKE=\'c d\'\nDOUBLE="e"\nODD="f\n'
+    )
+    environment = load_settings(tmp_path).environment
+    told = {name: environment[name] for name in ("PLAIN", "SHELL_LIKE", "DOUBLE", "ODD")}
+    assert told == {"PLAIN": "a=b", "SHELL_LIKE": "c d", "DOUBLE": "e", "ODD": '"f'}
