@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 MANIFEST := dbt_project/target/manifest.json
 ARGS ?=
 
-.PHONY: help setup demo evaluate simulate chaos real dev test lint docs clean
+.PHONY: help setup demo evaluate simulate chaos real dev test lint lint-python lint-sql docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,9 +56,15 @@ test: setup ## The tests; CI adds those of .ci/run
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## Style, types, import directions, SQL
+	@$(MAKE) -s -j2 lint-python lint-sql
+
+# Side by side: the types take one core, and the SQL as long as all else.
+lint-python:
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+
+lint-sql:
 	@$(BIN)/sqlfluff lint dbt_project/models dbt_project/macros --processes 2
 
 docs: setup ## Regenerate the pages of docs/ that are generated

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -51,6 +55,20 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GARBAGE_THRESHOLD)
 
 
+@contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Dagster leaves SIGTERM with what it found for SIGINT. Where that is ignored, as it is for what a
+    shell starts in the background, the process could not be stopped any more."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def at_rest(installation: Installation, report: PassReport) -> bool:
     """Nothing was sent, and nothing is on its way: a dispatcher that was killed leaves corrections
     leased, which the next delivery takes up once the lease has run out."""
@@ -88,9 +106,10 @@ class Loop:
         calm_garbage_collection()
 
     def _execute(self, job: str) -> dg.ExecuteInProcessResult:
-        return self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, run_config=SILENT_RUN, raise_on_error=True
-        )
+        with sigterm_kept():
+            return self.definitions.resolve_job_def(job).execute_in_process(
+                instance=self.instance, run_config=SILENT_RUN, raise_on_error=True
+            )
 
     def run_pass(self) -> PassReport:
         """Raises TallymanError with one clear message when a step could not do its work."""

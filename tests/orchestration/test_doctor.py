@@ -110,6 +110,6 @@ def test_what_is_stopped_is_told_and_after_a_day_looked_at(settings: Settings) -
     store.pause("erp", "maria", "period close")
     told = finding(settings, "sending")
     assert told.ok and "'erp'" in told.detail and "maria: period close" in told.detail
-    tomorrow = NOW + timedelta(days=1, minutes=1)
+    tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
     (late,) = [one for one in examine(settings, tomorrow) if one.area == "sending"]
     assert not late.ok and "tallyman writeback resume --target erp" in late.detail

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from orchestration import dbt_build
 from orchestration.definitions import evenly
+from orchestration.passes import sigterm_kept
 from registry.settings import load_settings
 
 
@@ -65,3 +68,22 @@ def test_the_project_is_parsed_anew_when_a_file_changed_came_or_went(
     assert parsed_again() and not parsed_again()
     os.utime(project / "moved.sql", (2e9, 2e9))
     assert parsed_again()
+
+
+def test_what_is_started_in_the_background_can_be_stopped_after_a_run() -> None:
+    """A shell lets it ignore SIGINT, and Dagster gave SIGTERM the same."""
+
+    @dg.job
+    def nothing() -> None:
+        return None
+
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with sigterm_kept():
+            assert nothing.execute_in_process().success
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)

@@ -116,7 +116,7 @@ def mock_partner(root: Path, us: str, **settings: Any) -> Iterator[Mock]:
                 time.sleep(0.1)
         yield Mock(url, partner)
     finally:
-        process.terminate()
+        process.kill()
         process.wait(timeout=20)
 
 
