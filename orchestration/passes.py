@@ -57,8 +57,8 @@ def calm_garbage_collection() -> None:
 
 @contextmanager
 def sigterm_kept() -> Iterator[None]:
-    """Dagster leaves SIGTERM with what it found for SIGINT. Where that is ignored, as it is for what a
-    shell starts in the background, the process could not be stopped any more."""
+    """Dagster leaves SIGTERM with what it found for SIGINT. Where that is ignored, as it is for
+    what a shell starts in the background, the process could not be stopped any more."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
