@@ -140,14 +140,16 @@ def customer_twice(scene: Scene) -> Truth:
 
 
 def bundle_exploded_otherwise(scene: Scene) -> Truth:
-    """Two orders of one bundle: the warehouse's parts list has one piece less of a component."""
+    """Two orders of one bundle: the warehouse's parts list has one piece less of a component. Both
+    together want less than two such orders would, which is what has been looked for."""
     first, placed = scene.order(RECENT, line_count=2)
     whole_in_eaches(first)
     component = first.lines[0]
+    in_a_bundle = component["qty"] // 2
     second, later = scene.order(RECENT, like=first)
     short = {}
     for order, moment, bundles in ((first, placed, 1), (second, later, 2)):
-        pieces = component["qty"] * bundles
+        pieces = in_a_bundle * bundles
         order.lines[0]["qty"], less = pieces, pieces - bundles
         scene.write.released(order, moment, pace=0.2)
         head, *others = order.lines

@@ -27,7 +27,7 @@ from sandbox.simulation.periods import Periods
 from sandbox.simulation.prices import Prices
 from sandbox.simulation.purchasing import Purchasing, receipt
 from sandbox.simulation.returns import Returns
-from sandbox.simulation.stock import Stock, moves_of
+from sandbox.simulation.stock import Stock, kept_back, moves_of
 from sandbox.simulation.transfers import Transfers
 from sandbox.simulation.warehouse import Warehouse
 
@@ -146,7 +146,8 @@ class Company:
         yield from customers.order(arrivals)
 
     def _open(self, items: list[Item], purchasing: Purchasing, staged: list[Event]) -> None:
-        """Master data and opening stock; what staged events take away is there from the start."""
+        """Master data and opening stock; what staged events take away, or have promised and leave
+        where it is, is there from the start."""
         engine = self.engine
         moves = [
             (round(self.timeline.virtual(event.at), 3), position, qty)
@@ -156,6 +157,7 @@ class Company:
         leaving: Counter[Position] = Counter()
         for _, position, qty in moves:
             leaving[position] += max(0, -qty)
+        leaving += kept_back(staged)
         for item in items:
             engine.tell(_created(item, self.locations))
             for location in self.locations:

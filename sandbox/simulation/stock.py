@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,6 +155,23 @@ def moves_of(event: Event) -> list[tuple[Position, int]]:
     if system is None:
         return []
     return changes(event.kind, event.as_told_to(system))
+
+
+def kept_back(events: Iterable[Event]) -> Counter[Position]:
+    """Eaches by position that the warehouse was told to ship and that none of these events ships:
+    it keeps them for its orders, and would else show more promised than there is."""
+    released: Counter[tuple[str, Position]] = Counter()
+    for event in events:
+        if event.kind not in ("order_released", "shipped") or "wms" not in event.seen:
+            continue
+        data = event.as_told_to("wms")
+        sign = 1 if event.kind == "order_released" else -1
+        for line in data["lines"]:
+            released[event.subject, (line["item"], data["location"])] += sign * line["qty"]
+    kept: Counter[Position] = Counter()
+    for (_, position), qty in released.items():
+        kept[position] += max(0, qty)
+    return kept
 
 
 MOVING = (
