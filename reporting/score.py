@@ -113,7 +113,8 @@ def page(score: Mapping[str, Any]) -> str:
         "",
         f"Seeds {run['which_seeds']}, {run['orders']:,} orders each, run to the end in"
         f" this process: {totals['worlds']} worlds, {totals['worlds_failed']} failed,"
-        f" {run['cpu_seconds_per_world']} s of CPU a world. How a world is run and judged:"
+        f" {run['cpu_seconds_per_world']} s of CPU a world. All of one code, of which the key is"
+        f" `{run['code']}`. How a world is run and judged:"
         " [the pretend distributor](sandbox.md#scoring).",
         "",
         "| | |",

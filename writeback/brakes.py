@@ -99,12 +99,14 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Stop:
-    """What a person stopped and has not let go on yet; ``target_system`` None: all sending."""
+    """What a person stopped and has not let go on yet; ``target_system`` None: all sending.
+    ``why``: reason and actor in one."""
 
     target_system: str | None
     actor: str
     reason: str
     since: datetime
+    why: str
 
 
 class Brakes(Audit):
@@ -148,16 +150,13 @@ class Brakes(Audit):
         """Kill switch, gates and breakers of these systems, in one look."""
         names = sorted(set(systems))
         with self.read() as connection:
-            paused = {
-                row.target_system: standing(row.engaged, row.reason, row.actor)
-                for row in connection.execute(_LATEST_PAUSES)
-            }
+            stopped = {stop.target_system: stop.why for stop in self._stops_in(connection)}
             rows = {row.system: row for row in connection.execute(_BREAKERS)}
             breakers = {name: (row.failures, row.open_until) for name, row in rows.items()}
             return Conditions(
-                self.kill_reason_in(connection),
+                stopped.get(None),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
-                {name: why for name in names if (why := paused.get(name)) is not None},
+                {name: stopped[name] for name in names if name in stopped},
                 {name: breakers.get(name, (0, None)) for name in names},
                 {name: row.allowance_full_at for name, row in rows.items()},
             )
@@ -184,11 +183,17 @@ class Brakes(Audit):
     def stops(self) -> list[Stop]:
         """The kill switch and the pauses that stand now."""
         with self.read() as connection:
-            switch = connection.execute(_LATEST_SWITCH).one_or_none()
-            pauses = connection.execute(_LATEST_PAUSES).all()
-        standing_now = [] if switch is None or not switch.engaged else [(None, switch)]
-        standing_now += [(row.target_system, row) for row in pauses if row.engaged]
-        return [Stop(name, row.actor, row.reason, row.changed_at) for name, row in standing_now]
+            return self._stops_in(connection)
+
+    def _stops_in(self, connection: Connection) -> list[Stop]:
+        switch = connection.execute(_LATEST_SWITCH).one_or_none()
+        latest: list[tuple[str | None, sa.Row[Any]]] = [] if switch is None else [(None, switch)]
+        latest += [(row.target_system, row) for row in connection.execute(_LATEST_PAUSES)]
+        return [
+            Stop(name, row.actor, row.reason, row.changed_at, why)
+            for name, row in latest
+            if (why := standing(row.engaged, row.reason, row.actor)) is not None
+        ]
 
     def _pause(self, target_system: str, engaged: bool, actor: str, reason: str) -> None:
         now = self.clock.now()

@@ -131,18 +131,37 @@ def corrections_revert(
     say(take_back(installation, key, actor, comment))
 
 
-@corrections_app.command("replay")
-def corrections_replay(
-    actor: Actor,
-    target: TargetName = None,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-    systems: Systems = None,
-) -> None:
-    """Try all dead corrections once more, after an outage; each is read before it is sent."""
-    settings = load_settings(home, systems)
-    _decide_for_target("replay", target, actor, comment, yes, settings)
+def _add_decision_for_target(app: typer.Typer, action: str, meaning: str) -> None:
+    """A command that decides about one target, or about all of them."""
+
+    @app.command(action, help=meaning)
+    def decide_for_one_or_all(
+        actor: Actor,
+        target: TargetName = None,
+        comment: Comment = "",
+        yes: Yes = False,
+        home: Home = None,
+        systems: Systems = None,
+    ) -> None:
+        settings = load_settings(home, systems)
+        _decide_for_target(action, target, actor, comment, yes, settings)
+
+
+_add_decision_for_target(
+    corrections_app,
+    "replay",
+    "Try all dead corrections once more, after an outage; each is read before it is sent.",
+)
+_add_decision_for_target(
+    writeback_app,
+    "pause",
+    "Stop all sending, or all sending to one target, in every process before its next request.",
+)
+_add_decision_for_target(
+    writeback_app,
+    "resume",
+    "Go on sending. What pauses one target and what pauses all are released each by itself.",
+)
 
 
 @corrections_app.command("release-brake")
@@ -171,31 +190,3 @@ def corrections_audit(
         complain("the audit log is broken", f"at {report.problem}")
         raise typer.Exit(1)
     say(f"the audit log is whole: {report.entries:,} entries, the last is {report.head}")
-
-
-@writeback_app.command("pause")
-def writeback_pause(
-    actor: Actor,
-    target: TargetName = None,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-    systems: Systems = None,
-) -> None:
-    """Stop all sending, or all sending to one target, in every process before its next request."""
-    settings = load_settings(home, systems)
-    _decide_for_target("pause", target, actor, comment, yes, settings)
-
-
-@writeback_app.command("resume")
-def writeback_resume(
-    actor: Actor,
-    target: TargetName = None,
-    comment: Comment = "",
-    yes: Yes = False,
-    home: Home = None,
-    systems: Systems = None,
-) -> None:
-    """Go on sending. What pauses one target and what pauses all are released each by itself."""
-    settings = load_settings(home, systems)
-    _decide_for_target("resume", target, actor, comment, yes, settings)
