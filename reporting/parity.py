@@ -84,13 +84,21 @@ with told as (
         quantity,
         raw_key
     from (
+        -- One reading may show each place, or each page, as of a moment of its own.
         select
             *,
-            rank() over (partition by system, entity order by as_of desc) as age
+            max(as_of) over one_reading as read_at,
+            max(as_of_to) over one_reading as read_by
         from core.inventory_positions
-        where system in ($old, $new) and as_of_to <= $until
+        where system in ($old, $new)
+        window one_reading as (partition by system, entity, extraction_id)
     )
-    where age = 1 and quantity <> 0
+    where read_by <= $until
+    qualify
+        dense_rank() over (
+            partition by system, entity order by read_at desc, extraction_id desc
+        ) = 1
+        and quantity <> 0
     union all by name
     select
         system,

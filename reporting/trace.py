@@ -20,10 +20,31 @@ from reporting import terminal
 from reporting.lists import Row, records, short_key
 
 RAW_WIDTH = 400  # characters of a raw record that are kept for showing
+ORDERS_NAMED = 5  # of those that go by one name
+REFERS = """
+    or (
+        cast(landed.{reference} as varchar) in $names
+        and not exists (
+            select 1
+            from core.order_events as events
+            where
+                events.entity = $entity
+                and events.system = landed._system
+                and events.record_id = landed._record_id
+                and events.order_id <> $order_id
+        )
+    )
+"""
 
 
 class UnknownOrderError(TallymanError):
     """No system has told of this order."""
+
+    exit_code = 2
+
+
+class AmbiguousOrderError(TallymanError):
+    """Several orders go by this name."""
 
     exit_code = 2
 
@@ -125,22 +146,28 @@ def trace_order(connection: duckdb.DuckDBPyConnection, order_number: str) -> Tra
     """Gather one order from a published build.
 
     ``order_number`` may be any name of the order: also a document, shipment or tracking number.
-    Raises UnknownOrderError.
+    Raises UnknownOrderError, AmbiguousOrderError.
     """
     order_id = _resolve(connection, order_number.strip())
     events = _events(connection, order_id)
     lines = sorted({event["order_line_id"] for event in events if event["order_line_id"]})
-    names = {order_id, *lines}
-    for event in events:
-        names |= {event["document"], _own_document(event), event["object_id"]} - {None}
+    objects = {order_id, *lines} | {event["object_id"] for event in events} - {None}
+    # Two ERPs may have given one number: a document is known by its system and its number.
+    documents = {
+        (event["system"], name)
+        for event in events
+        for name in (event["document"], _own_document(event))
+        if name is not None
+    }
+    names = objects | {name for _, name in documents}
     return Trace(
         order_id=order_id,
         lines=tuple(lines),
         names=tuple(sorted(names)),
-        raw=tuple(_raw_records(connection, names, events)),
+        raw=tuple(_raw_records(connection, order_id, names, events)),
         milestones=tuple(_milestone(event) for event in events),
         exceptions=tuple(_exceptions(connection, order_id, names)),
-        corrections=tuple(_corrections(connection, names)),
+        corrections=tuple(_corrections(connection, objects, documents)),
     )
 
 
@@ -158,20 +185,24 @@ def _resolve(connection: duckdb.DuckDBPyConnection, name: str) -> str:
             where object_key = $name
         )
 
-        select order_id
+        select distinct order_id
         from named
         where order_id is not null
-        order by preference, order_id
-        limit 1
+        qualify preference = min(preference) over ()
+        order by order_id
         """,
         {"name": name},
-    ).fetchone()
-    if found is None:
+    ).fetchall()
+    if not found:
         raise UnknownOrderError(
             f"no system has told of an order '{name}': give an order, document, shipment or "
             "tracking number, written as its system writes it"
         )
-    return str(found[0])
+    if len(found) > 1:
+        shown = ", ".join(str(order) for (order,) in found[:ORDERS_NAMED])
+        more = f" and {len(found) - ORDERS_NAMED} more" if len(found) > ORDERS_NAMED else ""
+        raise AmbiguousOrderError(f"'{name}' names {shown}{more}: give the number of the order")
+    return str(found[0][0])
 
 
 def _events(connection: duckdb.DuckDBPyConnection, order_id: str) -> list[Row]:
@@ -235,16 +266,20 @@ def _milestone(event: Row) -> Milestone:
 
 
 def _raw_records(
-    connection: duckdb.DuckDBPyConnection, names: Iterable[str], events: Sequence[Row]
+    connection: duckdb.DuckDBPyConnection,
+    order_id: str,
+    names: Iterable[str],
+    events: Sequence[Row],
 ) -> list[RawRecord]:
-    """Records that made a milestone, and those that refer to the order without making one."""
+    """Records that made a milestone, and those that refer to the order without making one, not
+    even of another order."""
     told: dict[str, list[str]] = defaultdict(list)
     for event in events:
         told[event["entity"]].append(f"{event['system']}|{event['record_id']}")
     found: list[RawRecord] = []
     for view, reference in _landing_views(connection):
         entity = view.partition("__")[2]
-        refers = f"or cast(landed.{reference} as varchar) in $names" if reference else ""
+        refers = REFERS.format(reference=reference) if reference else ""
         rows = records(
             connection,
             f"""
@@ -285,7 +320,12 @@ def _raw_records(
             from numbered
             group by _system, _record_id, version_number
             """,
-            {"told": told.get(entity, []), **({"names": list(names)} if refers else {})},
+            {
+                "told": told.get(entity, []),
+                **(
+                    {"names": list(names), "order_id": order_id, "entity": entity} if refers else {}
+                ),
+            },
         )
         found += [RawRecord(entity=entity, **row) for row in rows]
     for row in records(
@@ -344,9 +384,10 @@ def _exceptions(
             held_reason
         from marts.exceptions
         where
-            object_id in $names
-            or order_line_id in $names
+            order_id = $order_id
             or starts_with(order_line_id, $order_id || '/')
+            -- A package, or a document that no order is known of.
+            or (object_id in $names and (order_id is null or object_type = 'package'))
         order by coalesce(opened_at, due_at), rule_id, object_id
         """,
         {"names": list(names), "order_id": order_id},
@@ -355,7 +396,9 @@ def _exceptions(
 
 
 def _corrections(
-    connection: duckdb.DuckDBPyConnection, names: Iterable[str]
+    connection: duckdb.DuckDBPyConnection,
+    objects: Iterable[str],
+    documents: Iterable[tuple[str, str]],
 ) -> list[CorrectionStep]:
     """Each state that a load has seen a correction in; what came between two loads is not told."""
     rows = records(
@@ -368,7 +411,9 @@ def _corrections(
                     partition by correction_key order by updated_at, _extracted_at, _sequence
                 ) is distinct from state as is_new
             from landing.tallyman__corrections
-            where object_id in $names
+            where
+                object_id in $objects
+                or concat_ws('|', target_system, object_id) in $documents
         )
 
         select
@@ -387,7 +432,10 @@ def _corrections(
         where is_new
         order by updated_at, correction_key
         """,
-        {"names": list(names)},
+        {
+            "objects": list(objects),
+            "documents": [f"{system}|{name}" for system, name in documents],
+        },
     )
     return [CorrectionStep(**row) for row in rows]
 

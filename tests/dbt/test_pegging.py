@@ -25,8 +25,9 @@ create table order_events (object_id text, order_line_id text, object_type text,
     reversed_from timestamptz, item_id text, location_id text);
 create table order_lifecycle (order_line_id text, order_id text, party_id text, item_id text,
     location_id text, ordered_quantity decimal(18, 6), shipped_quantity decimal(18, 6),
-    captured_at timestamptz, accepted_at timestamptz, ordered_at timestamptz,
-    cancelled_at timestamptz, delivered_at timestamptz, unit_price decimal(18, 6), currency text);
+    delivered_quantity decimal(18, 6), captured_at timestamptz, accepted_at timestamptz,
+    ordered_at timestamptz, cancelled_at timestamptz, delivered_at timestamptz,
+    unit_price decimal(18, 6), currency text);
 create table inventory_state (item_id text, location_id text, state text,
     canonical_quantity decimal(18, 6));
 create table judged_exceptions (object_id text, rule_id text, status text);
@@ -115,8 +116,8 @@ def tell(
     for number, line in enumerate(sold):
         name = f"SO-{number}/1"
         connection.execute(
-            "insert into order_lifecycle values (?, ?, 'C1', 'G', 'EAST', ?, ?, ?, null, null, "
-            "null, null, 2.5, 'EUR')",
+            "insert into order_lifecycle values (?, ?, 'C1', 'G', 'EAST', ?, ?, null, ?, null, "
+            "null, null, null, 2.5, 'EUR')",
             [name, f"SO-{number}", line.ordered, line.shipped or None, day(0)],
         )
         said(connection, name, "oms", "captured", line.ordered, line.promised)
@@ -245,6 +246,22 @@ def test_what_is_offered_too_much_is_listed_with_those_who_wait(
         [NOON + timedelta(minutes=2)],
     )
     assert connection.execute("select * from oversell").fetchall() == [], "the newest one counts"
+
+
+def test_the_rest_of_what_was_delivered_in_part_is_waited_for(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    tell(connection, {}, [Sale(10, 4, None), Sale(10, 4, None), Sale(10, 0, None)], [])
+    for line, pieces in (("SO-0/1", 4), ("SO-1/1", None), ("SO-2/1", 7)):
+        connection.execute(
+            "update order_lifecycle set delivered_at = ?, delivered_quantity = ? "
+            "where order_line_id = ?",
+            [NOON, pieces, line],
+        )
+    rows = connection.execute(
+        "select order_line_id, open_quantity from open_order_lines order by all"
+    ).fetchall()
+    assert rows == [("SO-0/1", 6), ("SO-2/1", 3)]
 
 
 def test_the_lists_name_who_waits_for_what(connection: duckdb.DuckDBPyConnection) -> None:

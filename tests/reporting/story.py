@@ -25,7 +25,8 @@ create table core.object_links (
 );
 create table marts.exceptions (
     exception_id varchar, rule_id varchar, family varchar, title varchar, object_type varchar,
-    object_id varchar, order_line_id varchar, document varchar, field varchar, system varchar,
+    object_id varchar, order_id varchar, order_line_id varchar, document varchar, field varchar,
+    system varchar,
     counterpart_system varchar, status varchar, due_at timestamptz, opened_at timestamptz,
     closed_at timestamptz, severity varchar, owner varchar, value_at_risk decimal(18, 6),
     currency varchar, a_record_id varchar, expected_value varchar, observed_value varchar,

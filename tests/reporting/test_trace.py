@@ -8,7 +8,13 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from reporting.trace import Trace, UnknownOrderError, print_trace, trace_order
+from reporting.trace import (
+    AmbiguousOrderError,
+    Trace,
+    UnknownOrderError,
+    print_trace,
+    trace_order,
+)
 
 
 @pytest.fixture
@@ -26,6 +32,52 @@ def test_an_order_is_found_by_any_of_its_names(told, name) -> None:
 def test_an_unknown_order_is_an_error_for_people(told) -> None:
     with pytest.raises(UnknownOrderError, match="no system has told of an order 'SO-1'"):
         trace_order(told, "SO-1")
+
+
+@pytest.fixture
+def told_of_two_orders(told):
+    """A second ERP has given the number of the first one's document to an order of its own."""
+    told.execute(
+        "insert into core.order_events by name select 'north' || record as event_id, system, "
+        "entity, record as record_id, milestone, 'order_line' as object_type, "
+        "'NO-7/1' as object_id, 'NO-7/1' as order_line_id, 'NO-7' as order_id, "
+        "'E500123' as document, own as own_document, false as is_echo, "
+        "'2026-11-01 11:00:00Z'::timestamptz as recorded_to, system || '|' || record as raw_key "
+        "from (values ('erp_north', 'sales_order_lines', 'E500123/10', 'accepted', 'E500123'), "
+        "('wms', 'shipment_lines', 'SHP-000777/1', 'shipped', 'SHP-000777')) "
+        "as told (system, entity, record, milestone, own)"
+    )
+    told.execute(
+        "insert into raw_wms.shipment_lines select * replace ('SHP-000777/1' as _record_id) "
+        "from raw_wms.shipment_lines"
+    )
+    told.execute(
+        "insert into marts.exceptions by name select 'o3' as exception_id, 'O03' as rule_id, "
+        "'Same order twice' as title, 'order_document' as object_type, 'E500123' as object_id, "
+        "'NO-7' as order_id, 'erp_north' as system, 'open' as status"
+    )
+    told.execute(
+        "insert into raw_tallyman.corrections by name select * replace "
+        "('north' as correction_key, 'E500123' as object_id, 'erp_north' as target_system, "
+        "'cancel_order' as kind, 'ready' as state) from raw_tallyman.corrections limit 1"
+    )
+    return told
+
+
+def test_a_number_that_two_erps_have_given_names_both_orders(told_of_two_orders) -> None:
+    with pytest.raises(AmbiguousOrderError, match="'E500123' names NO-7, SO-100123: give the"):
+        trace_order(told_of_two_orders, "E500123")
+
+
+def test_what_goes_by_the_same_number_elsewhere_is_not_the_orders(told_of_two_orders) -> None:
+    ours = trace_order(told_of_two_orders, "SO-100123")
+    assert "SHP-000777/1" not in {record.record_id for record in ours.raw}
+    assert "O03" not in {episode.rule_id for episode in ours.exceptions}
+    assert {step.target_system for step in ours.corrections} == {"erp"}
+    theirs = trace_order(told_of_two_orders, "NO-7")
+    assert "SHP-000777/1" in {record.record_id for record in theirs.raw}
+    assert {episode.rule_id for episode in theirs.exceptions} == {"O03"}
+    assert [step.kind for step in theirs.corrections] == ["cancel_order"]
 
 
 def test_every_raw_record_of_the_order_is_there_and_no_other(trace) -> None:

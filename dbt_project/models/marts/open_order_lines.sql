@@ -1,4 +1,4 @@
--- What customers still wait for: the part of each order line that has not shipped.
+-- What customers still wait for: the part of each order line that has neither shipped nor arrived.
 {{ config(materialized='view') }}
 
 with promises as (
@@ -17,13 +17,18 @@ with promises as (
 lines as (
     select
         *,
-        cast(ordered_quantity - coalesce(shipped_quantity, 0) as decimal(18, 6)) as open_quantity
+        cast(
+            ordered_quantity
+            - greatest(coalesce(shipped_quantity, 0), coalesce(delivered_quantity, 0))
+            as decimal(18, 6)
+        ) as open_quantity
     from {{ ref('order_lifecycle') }}
     where
         captured_at is not null
         and ordered_at is null
         and cancelled_at is null
-        and delivered_at is null
+        -- What came may be a part. Of what came in an unknown quantity nothing is waited for.
+        and (delivered_at is null or delivered_quantity is not null)
 )
 
 select
