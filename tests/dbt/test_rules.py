@@ -59,6 +59,42 @@ def test_an_installation_sets_its_own_grace(tmp_path: Path, artefacts: Path) -> 
     assert dict(graces)["S01"] == 10 and dict(graces)["S03"] == 120
 
 
+def test_a_rule_waits_for_every_feed_that_tells_what_ends_its_duties(warehouse: Warehouse) -> None:
+    """A feed left out is a false alarm as soon as it is late."""
+    ends = """
+        select
+            rule_id,
+            string_split(evidence, '|') as feeds,
+            unnest(
+                list_concat(
+                    list_transform(
+                        string_split(b_milestone, '|'), lambda milestone: b_role || '.' || milestone
+                    ),
+                    string_split(discharged_by, '|')
+                )
+            ) as ending
+        from seeds.rules
+        where family = 'presence'
+    """
+    assert not warehouse.rows(f"""
+        select distinct ends.rule_id, ends.ending, feeds.feed
+        from ({ends}) as ends
+        inner join core.order_events as events
+            on starts_with(ends.ending || '.', events.role || '.' || events.milestone || '.')
+        inner join intermediate.int_feed_entities as feeds
+            on events.system = feeds.system and events.entity = feeds.entity
+        where not list_contains(ends.feeds, feeds.role || '.' || feeds.feed)
+    """)
+    # What none of these orders has been through: at least something of whoever tells it.
+    assert not warehouse.rows(f"""
+        select rule_id, ending
+        from ({ends}) as ends
+        where not list_contains(
+            list_transform(feeds, lambda feed: split_part(feed, '.', 1)), split_part(ending, '.', 1)
+        )
+    """)
+
+
 def test_unmapped_codes_are_listed_and_their_events_kept(warehouse: Warehouse) -> None:
     assert warehouse.rows("select system, entity, source_value from marts.unmapped_codes") == [
         ("carrier", "tracking_events", "ZZ")

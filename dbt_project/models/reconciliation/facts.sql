@@ -103,6 +103,78 @@ left_to_stock as (
     inner join bought
         on milestones.object_id = bought.order_line_id
     where milestones.milestone = 'drop_ship_ordered' and milestones.object_type = 'order_line'
+),
+
+movements as (
+    select
+        movement_id as fact_id,
+        system,
+        role,
+        entity,
+        record_id,
+        movement_kind as milestone,
+        1 as ordinal,
+        'movement' as object_type,
+        document as object_id,
+        null as order_id,
+        null as order_line_id,
+        document,
+        record_id as own_document,
+        null as line_record,
+        null as party_id,
+        null as party_reference,
+        item_id,
+        location_id,
+        on_hand_change as quantity,
+        coalesce(occurred_at, recorded_from) as occurred_from,
+        coalesce(occurred_at, recorded_to) as occurred_to,
+        null as redated_from,
+        null as redated_to,
+        null as redated_seen_at,
+        null as promised_at,
+        recorded_from,
+        recorded_to,
+        null as reversed_from,
+        null as reversed_to,
+        seen_at,
+        is_first_load,
+        origin,
+        echo_kind is not null as is_echo,
+        raw_key
+    from {{ ref('inventory_movements') }}
+),
+
+-- Since when every warehouse that keeps a place tells all that moves there.
+warehouse_ledgers as (
+    select
+        places.location_id,
+        max(beginnings.began_at) as began_at
+    from {{ ref('dim_locations') }} as places
+    inner join {{ ref('ledger_beginnings') }} as beginnings
+        on places.system = beginnings.system
+    where places.role = 'wms'
+    group by places.location_id
+),
+
+-- Nobody tells that a warehouse must know what an ERP posts: that follows from the place. Shipments
+-- have rules of their own, and value is no stock.
+warehouse_postings as (
+    select
+        movements.* replace (
+            movements.fact_id || '/warehouse_posting' as fact_id,
+            'warehouse_posting' as milestone
+        )
+    from movements
+    inner join warehouse_ledgers
+        on
+            movements.location_id = warehouse_ledgers.location_id
+            and movements.recorded_from >= warehouse_ledgers.began_at
+    where
+        movements.role = 'erp'
+        and movements.milestone in (
+            'receipt', 'adjustment', 'customer_return', 'transfer_out', 'transfer_in',
+            'status_change'
+        )
 )
 
 select * from milestones
@@ -111,39 +183,6 @@ select * from wanted_notices
 union all
 select * from left_to_stock
 union all
-select
-    movement_id as fact_id,
-    system,
-    role,
-    entity,
-    record_id,
-    movement_kind as milestone,
-    1 as ordinal,
-    'movement' as object_type,
-    document as object_id,
-    null as order_id,
-    null as order_line_id,
-    document,
-    record_id as own_document,
-    null as line_record,
-    null as party_id,
-    null as party_reference,
-    item_id,
-    location_id,
-    on_hand_change as quantity,
-    coalesce(occurred_at, recorded_from) as occurred_from,
-    coalesce(occurred_at, recorded_to) as occurred_to,
-    null as redated_from,
-    null as redated_to,
-    null as redated_seen_at,
-    null as promised_at,
-    recorded_from,
-    recorded_to,
-    null as reversed_from,
-    null as reversed_to,
-    seen_at,
-    is_first_load,
-    origin,
-    echo_kind is not null as is_echo,
-    raw_key
-from {{ ref('inventory_movements') }}
+select * from movements
+union all
+select * from warehouse_postings
