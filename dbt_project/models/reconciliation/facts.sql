@@ -175,6 +175,32 @@ warehouse_postings as (
             'receipt', 'adjustment', 'customer_return', 'transfer_out', 'transfer_in',
             'status_change'
         )
+),
+
+departures as (
+    select distinct
+        system,
+        object_id,
+        item_id
+    from movements
+    where role = 'wms' and milestone = 'transfer_out' and object_id is not null
+),
+
+-- What arrived in one warehouse counts for the other one that sent it.
+arrivals_elsewhere as (
+    select
+        movements.* replace (
+            movements.fact_id || '/' || departures.system as fact_id,
+            departures.system as system,
+            'arrived_elsewhere' as milestone
+        )
+    from movements
+    inner join departures
+        on
+            movements.object_id = departures.object_id
+            and movements.item_id = departures.item_id
+            and movements.system <> departures.system
+    where movements.role = 'wms' and movements.milestone in ('transfer_in', 'receipt')
 )
 
 select * from milestones
@@ -186,3 +212,5 @@ union all
 select * from movements
 union all
 select * from warehouse_postings
+union all
+select * from arrivals_elsewhere
