@@ -187,8 +187,9 @@ class X12Source:
             return earlier, []
         payload = file.read()
         parts = identities(payload)
-        if entity != INTERCHANGES and not mentions(payload, _sets_of(entity)):
-            return FileState(file.seen, {name: digest for name, digest, _ in parts if name}), []
+        # A file without the entity's sets is checked all the same: only what is good takes its
+        # number, else the partner could not send a refused interchange again under it.
+        is_told = entity == INTERCHANGES or mentions(payload, _sets_of(entity))
         is_young = time.time_ns() - file.seen[1] < SETTLING_SECONDS * 1_000_000_000
         records: list[Record] = []
         good: dict[str, str] = {}
@@ -225,15 +226,17 @@ class X12Source:
                         f"{identity or file.name}:{digest}", refusal(chunk, error.code)
                     )
                 continue
+            if identity:
+                good[identity] = digest
+                told_before[identity] = (file.name, digest)
+            if not is_told:
+                continue
             origin = (
                 origins.get(_number(interchange.control_number))
                 if file.direction == OUTBOUND
                 else None
             )
             told = self._translator.told(interchange, file.direction, file.name, origin)
-            if identity:
-                good[identity] = digest
-                told_before[identity] = (file.name, digest)
             records += told.records.get(entity, [])
             if answering and wants_answer(interchange):
                 is_answered &= self._answer_all(interchange, digest, told)

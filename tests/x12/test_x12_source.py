@@ -302,6 +302,43 @@ def test_a_refused_interchange_may_be_sent_again_under_its_number(supplier: Part
     assert not reader.withdrawn
 
 
+@pytest.mark.parametrize("until", [b"ST*855", b"ST*856", b"IEA*"])
+@pytest.mark.parametrize("name", ["a.edi", "a.edi.uploading"])
+def test_an_interchange_that_first_came_cut_lands_when_it_comes_whole(
+    supplier: Partner, until: bytes, name: str
+) -> None:
+    text = supplier.text("inbound", document("855", ANSWER), number=7)
+    second = supplier.text("inbound", document("856", NOTICE), number=8)
+    group = second[second.index(b"GS*") : second.index(b"IEA*")]
+    text = text.replace(b"IEA*1*", group + b"IEA*2*")
+    stump = supplier.put("inbound", name, text[: text.index(until)])
+    reader = Reader(supplier)
+
+    def files() -> list[set[str]]:
+        names = ("interchanges", "acknowledgement_lines", "shipment_notice_lines")
+        told = [{str(r.container) for r in reader.good(entity)} for entity in names]
+        return [{file for file in held if file.startswith("inbound/")} for held in told]
+
+    assert files() == [set(), set(), set()]
+    if name == "a.edi.uploading":
+        stump.unlink()
+    supplier.put("inbound", "b.edi", text)
+    assert files() == [{"inbound/b.edi"}] * 3
+
+
+def test_a_reused_number_is_refused_in_every_entity(supplier: Partner) -> None:
+    supplier.send("inbound", "a", document("856", NOTICE), number=7)
+    supplier.send("inbound", "b", document("855", ANSWER), number=7)
+    reader = Reader(supplier)
+    assert reader.refused("interchanges")
+    assert reader.read("acknowledgement_lines") == reader.read("invoice_lines") == []
+    # Nor does what was refused keep the number from what was told under it first.
+    path = supplier.root / "acme.yaml"
+    path.write_text(path.read_text().replace("units:", "currency: EUR\nunits:"))
+    assert reader.good("shipment_notice_lines")
+    assert reader.read("acknowledgement_lines") == []
+
+
 def test_a_set_that_is_not_expected_is_refused(supplier: Partner) -> None:
     supplier.send("inbound", "it", document("850", ORDER))
     reader = Reader(supplier)
