@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
@@ -112,11 +113,15 @@ class Drop:
 def list_drops(folder: Path, pattern: str, known: dict[str, FileState]) -> list[Path]:
     """Files that match, in name order: where files overlap, the later name is the later word.
 
-    Raises SourceError when the folder is missing, or empty though files were read from it before:
-    a lost mount must not look like a quiet day.
+    Raises SourceError when the folder is missing, or empty though files were read from it before,
+    or may not be listed: that must not look like a quiet day.
     """
     if not folder.is_dir():
         raise SourceError("missing", f"no folder {folder}: create it or correct base_url")
+    # A glob passes over what it may not list without a word.
+    levels = [str(level) for level in PurePosixPath(pattern).parents if level.name]
+    for place in (folder, *(place for level in levels for place in folder.glob(level))):
+        _require_listing(place)
     paths = sorted(path for path in folder.glob(pattern) if path.is_file())
     earlier = [name for name in known if PurePosixPath(name).match(pattern)]
     if earlier and not paths:
@@ -126,6 +131,18 @@ def list_drops(folder: Path, pattern: str, known: dict[str, FileState]) -> list[
             "is the folder still mounted?",
         )
     return paths
+
+
+def _require_listing(place: Path) -> None:
+    try:
+        os.scandir(place).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise SourceError(
+            "unreadable",
+            f"{place}: {error.strerror or error}; let the user that runs tallyman list this folder",
+        ) from error
 
 
 def inspect(path: Path, name: str, mapping: FileMapping, known: FileState | None) -> Drop:

@@ -105,7 +105,7 @@ class PartnerFile:
 
 def partner_files(folder: Path, direction: str) -> Iterator[PartnerFile]:
     """The files of a direction in name order, without drafts. Raises SourceError without the
-    folder: a lost mount must not look like a quiet day."""
+    folder, or where one below it may not be listed: that must not look like a quiet day."""
     root = folder / direction
     if not root.is_dir():
         raise SourceError(
@@ -119,6 +119,8 @@ def partner_files(folder: Path, direction: str) -> Iterator[PartnerFile]:
         except FileNotFoundError:
             # Taken away between the listing and the look, as a transport does.
             continue
+        except OSError as error:
+            raise _no_listing(entry.path, error) from error
         if stat.S_ISREG(status.st_mode):
             name = entry.path[above:].replace(os.sep, "/")
             seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -128,8 +130,11 @@ def partner_files(folder: Path, direction: str) -> Iterator[PartnerFile]:
 def _finished(folder: str) -> Iterator[os.DirEntry[str]]:
     try:
         entries = list(os.scandir(folder))
-    except (PermissionError, FileNotFoundError):
+    except FileNotFoundError:
+        # A subfolder that was taken away since its parent was listed.
         return
+    except OSError as error:
+        raise _no_listing(folder, error) from error
     for entry in entries:
         if entry.name.startswith("."):
             continue
@@ -138,6 +143,14 @@ def _finished(folder: str) -> Iterator[os.DirEntry[str]]:
                 yield from _finished(entry.path)
         elif not entry.name.lower().endswith(_UNFINISHED):
             yield entry
+
+
+def _no_listing(path: str, error: OSError) -> SourceError:
+    return SourceError(
+        "unreadable",
+        f"{path}: {error.strerror or error}; let the user that runs tallyman list this folder, "
+        "what lies in it and below",
+    )
 
 
 def identities(payload: bytes) -> list[tuple[str, str, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,9 +41,11 @@ columns:
 class Folder:
     """A folder of drops with its mapping, and a source on it."""
 
-    def __init__(self, path: Path, format: str = "csv", more: str = "") -> None:
+    def __init__(
+        self, path: Path, format: str = "csv", more: str = "", files: str | None = None
+    ) -> None:
         self.path = path
-        mapping = MAPPING.format(files=f"*.{format}", format=format, more=more)
+        mapping = MAPPING.format(files=files or f"*.{format}", format=format, more=more)
         (path / "orders.mapping.yaml").write_text(mapping)
         self.system = System(
             name="shop",
@@ -108,6 +111,29 @@ def test_a_file_that_was_only_touched_yields_nothing(folder: Folder) -> None:
     _, cursor = folder.read()
     os.utime(file, ns=(1, 1))
     assert folder.read(cursor)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shut"), [("*.csv", "."), ("sub/*.csv", "sub"), ("*/*.csv", "sub")]
+)
+def test_a_folder_that_may_not_be_listed_is_no_quiet_day(
+    tmp_path: Path, pattern: str, shut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(tmp_path, files=pattern)
+    (folder.drops / "sub").mkdir()
+    folder.write("sub/a.csv", HEADER + row(1))
+    folder.write("a.csv", HEADER + row(1))
+    _, cursor = folder.read()
+    list_folder = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == folder.drops / shut:
+            raise PermissionError(13, "Permission denied")
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(SourceError, match="Permission denied; let the user"):
+        folder.read(cursor)
 
 
 def test_a_grown_file_yields_its_new_rows_only(folder: Folder) -> None:

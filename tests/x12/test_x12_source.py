@@ -421,6 +421,30 @@ def test_a_lost_folder_is_no_quiet_day(supplier: Partner) -> None:
         Reader(supplier).read("interchanges")
 
 
+@pytest.mark.parametrize("below", ["", "processed"])
+def test_a_folder_that_may_not_be_listed_is_no_quiet_day(
+    supplier: Partner, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supplier.send("inbound", "processed/a", document("855", ANSWER.replace("ACK*IQ", "ACK*")))
+    reader = Reader(supplier)
+    assert reader.read("acknowledgement_lines")
+    shut = str(supplier.folder / "inbound" / below)
+    list_folder = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path) == Path(shut):
+            raise PermissionError(13, "Permission denied")
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(SourceError, match=f"{Path(shut)}: Permission denied; let the user"):
+        reader.read("acknowledgement_lines")
+    # Nobody may take what lies there for gone: what is broken in it is still waited for.
+    assert not reader.withdrawn
+    monkeypatch.undo()
+    assert reader.read("acknowledgement_lines") == []
+
+
 def test_a_changed_profile_reads_all_anew(supplier: Partner) -> None:
     supplier.send("inbound", "a", document("855", ANSWER))
     reader = Reader(supplier)
