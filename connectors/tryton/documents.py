@@ -58,8 +58,10 @@ class Documents:
 
     @cached_property
     def places(self) -> dict[int, Row]:
-        """Every location with its type and the code of the warehouse that it lies in."""
-        rows = self._client.search("stock.location", [], ["code", "type", "parent"])
+        """Every location, archived ones too, with its type and the code of its warehouse."""
+        rows = self._client.search(
+            "stock.location", [], ["code", "type", "parent"], active_test=False
+        )
         by_id = {row["id"]: row for row in rows}
         for row in rows:
             place: Row | None = row

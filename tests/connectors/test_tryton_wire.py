@@ -200,11 +200,17 @@ PLACES = [
 
 
 def client_of(answers: dict[str, list[dict[str, Any]]]) -> TrytonClient:
-    """A client of a Tryton that answers each search of a model with fixed records."""
+    """A client of a Tryton that answers each search of a model with fixed records; as Tryton does,
+    without the archived ones unless they are asked for."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         model = request.url.path.rpartition("/")[2]
-        return httpx.Response(200, json=answers.get(model, []))
+        context = json.loads(base64.urlsafe_b64decode(request.headers["X-Tryton-Context"]))
+        hides_archived = context.get("active_test", True)
+        rows = [
+            row for row in answers.get(model, []) if row.get("active", True) or not hides_archived
+        ]
+        return httpx.Response(200, json=rows)
 
     return TrytonClient(
         SYSTEM.model_copy(update={"secrets": {"api_key": "KEY"}}),
@@ -253,6 +259,13 @@ def test_only_what_crosses_a_wall_is_a_movement() -> None:
         ("3/out", "EAST", "-3", "storage"),
         ("3/in", "WEST", "3", "storage"),
     ]
+
+
+def test_a_place_that_was_archived_since_still_has_its_movements() -> None:
+    places = [{**place, "active": place["id"] != 5} for place in PLACES]
+    documents = Documents(client_of({"stock.location": places}))
+    [told] = documents.movements([move(1, 5, 6)])
+    assert [line["posting"] for line in told["lines"]] == ["1/out"]
 
 
 def test_a_movement_has_the_time_and_number_of_its_shipment() -> None:
