@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.base import Page, Record, SourceError
-from connectors.files.client import FileState
+from connectors.files.client import NOT_SEEN, FileState
 
 
 @dataclass
@@ -67,6 +67,11 @@ class FolderPass:
         self._reached.files[name] = state
         if is_anew:
             self._withdrawn.append(name)
+
+    def reread(self, name: str) -> None:
+        """A file is to be told from its beginning as soon as it can be read."""
+        if name in self.known:
+            self._reached.files[name] = replace(self.known[name], sha256="", seen=NOT_SEEN)
 
     def could_not_list(self, error: SourceError) -> None:
         """Nobody knows which files are there: none is taken for gone."""

@@ -73,30 +73,47 @@ class FilesSource:
                     next(inspect(path, name, mapper.mapping, None).batches(), None)
 
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
-        """Rows of new files, of new ends of grown files and of rewritten files, in name order."""
+        """Rows of new files, of new ends of grown files and of rewritten files, in name order; and
+        what files with later names say of the same records, which are the later word."""
         if entity not in self._mappers:
             raise unknown_entity(self, entity)
         progress = FolderPass(entity, Cursor.load(cursor, self._readings[entity]))
+        files: list[tuple[Mapper, Path, str]] = []
         for mapper in self._mappers[entity]:
             try:
                 paths = list_drops(self._folder, mapper.mapping.files, progress.known)
             except SourceError as error:
                 progress.could_not_list(error)
                 continue
-            for path in paths:
-                try:
-                    yield from self._told(path, mapper, progress)
-                except SourceError as error:
-                    progress.failures.append(error)
+            files += [(mapper, path, path.relative_to(self._folder).as_posix()) for path in paths]
+        last_known = max(
+            (place for place, (_, _, name) in enumerate(files) if name in progress.known),
+            default=-1,
+        )
+        overtaken: set[str] = set()
+        for place, (mapper, path, name) in enumerate(files):
+            try:
+                for page in self._told(path, name, mapper, progress, overtaken):
+                    yield page
+                    # Most files come after all that is known: then there is nothing to remember.
+                    if place < last_known:
+                        overtaken.update(record.record_id for record in page.records)
+            except SourceError as error:
+                progress.failures.append(error)
+                if overtaken:
+                    progress.reread(name)
         yield progress.last_page([])
         progress.raise_failures()
 
-    def _told(self, path: Path, mapper: Mapper, progress: FolderPass) -> Iterator[Page]:
+    def _told(
+        self, path: Path, name: str, mapper: Mapper, progress: FolderPass, overtaken: set[str]
+    ) -> Iterator[Page]:
         """What one file says that is news. Raises SourceError naming it."""
-        name = path.relative_to(self._folder).as_posix()
         drop = inspect(path, name, mapper.mapping, progress.begin(name))
         if drop.change == "rewritten":
             self._notice(f"{name} was rewritten: all of it is read again")
+        if overtaken and drop.state.rows:
+            yield from self._told_again(path, name, mapper, progress, overtaken)
         if drop.change != "unchanged":
             batches = drop.batches()
             if mapper.mapping.trailer:
@@ -110,6 +127,16 @@ class FilesSource:
                 f"{name} ends in an unfinished record ({drop.waiting_bytes:,} bytes): it waits for "
                 f"the next pass"
             )
+
+    def _told_again(
+        self, path: Path, name: str, mapper: Mapper, progress: FolderPass, overtaken: set[str]
+    ) -> Iterator[Page]:
+        """What a file that was read before says of records that one with an earlier name has told
+        in this pass: it was repaired or came late, and must not be the last word."""
+        drop = inspect(path, name, mapper.mapping, None)
+        for batch in drop.batches():
+            records = _records(mapper, drop, batch)
+            yield progress.page([r for r in records if r.record_id in overtaken])
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """The last version of every record whose fields match ``key``, from all files.

@@ -106,6 +106,22 @@ def test_a_bad_file_holds_the_watermark_but_not_the_good_files(settings: Setting
     assert rows(settings, LANDED) == [("P1/1",), ("P2/1",)]
 
 
+def test_a_file_that_is_sent_again_late_does_not_become_the_newest_word(settings: Settings) -> None:
+    write(settings, "day1.csv", HEADER.replace("Qty", "Quantity") + row(1, "1"))
+    write(settings, "day2.csv", HEADER + row(1, "2"))
+    load(settings)
+    write(settings, "day1.csv", HEADER + row(1, "1"))
+    load(settings)
+    newest = """
+        select landed.quantity
+        from landing.files__purchase_order_lines as landed
+        inner join landing.extractions as log on landed._extraction_id = log.extraction_id
+        order by log.load_order desc, landed._sequence desc
+        limit 1
+    """
+    assert rows(settings, newest) == [(2,)]
+
+
 def test_a_repaired_file_and_one_taken_away_land_as_withdrawn(settings: Settings) -> None:
     write(settings, "a.csv", HEADER + "P1,1\n")
     write(settings, "b.csv", HEADER + row(2, "many"))

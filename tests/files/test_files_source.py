@@ -323,6 +323,54 @@ def test_what_a_file_said_is_withdrawn_when_all_of_it_is_told_anew_or_it_is_gone
         assert sorted(withdrawn) == ["a.csv", "b.csv"]
 
 
+@pytest.mark.parametrize("late", ["new", "grown", "rewritten"])
+def test_a_file_with_a_later_name_has_the_later_word_even_if_it_was_read_before(
+    folder: Folder, late: str
+) -> None:
+    if late != "new":
+        folder.write("day1.csv", HEADER + row(8))
+    folder.write("day2.csv", HEADER + row(1, "2.2.2026") + row(2) + row(3))
+    folder.write("day3.csv", HEADER + row(4) + row(1, "3.3.2026"))
+    _, cursor = folder.read()
+    if late == "grown":
+        folder.append("day1.csv", row(1, "1.1.2026"))
+    else:
+        folder.write("day1.csv", HEADER + row(1, "1.1.2026"))
+    # Of what was read before, only what the late file speaks of; of what grew, all that is new.
+    folder.append("day2.csv", row(5))
+    folder.source = FilesSource(folder.system)
+    pages = list(folder.source.pages(ENTITY, cursor))
+    assert [
+        (record.container, record.record_id, record.fields["promised_on"])
+        for page in pages
+        for record in page.records
+    ] == [
+        ("day1.csv", "P1/1", "2026-01-01"),
+        ("day2.csv", "P1/1", "2026-02-02"),
+        ("day2.csv", "P5/1", "2026-02-01"),
+        ("day3.csv", "P1/1", "2026-03-03"),
+    ]
+    assert {name for page in pages for name in page.withdrawn} <= {"day1.csv"}
+    assert folder.read(pages[-1].cursor)[0] == []
+
+
+@pytest.mark.parametrize("fault", ["", "PO,Line\n"])
+def test_a_later_word_that_cannot_be_read_is_told_when_it_can(folder: Folder, fault: str) -> None:
+    good = HEADER + row(1) + row(2)
+    folder.write("day2.csv", good)
+    _, cursor = folder.read()
+    folder.write("day1.csv", HEADER + row(1, "1.1.2026"))
+    for _ in range(2):
+        folder.write("day2.csv", fault)
+        pages: list[Page] = []
+        with pytest.raises(SourceError, match=r"day2\.csv"):
+            for page in FilesSource(folder.system).pages(ENTITY, cursor):
+                pages.append(page)
+        cursor = pages[-1].cursor
+    folder.write("day2.csv", good)
+    assert folder.read(cursor)[0] == ["P1/1", "P2/1"]
+
+
 def test_a_rewritten_file_that_breaks_off_is_not_told_anew(folder: Folder) -> None:
     folder.write("a.csv", HEADER + "P1,1\n")
     _, cursor = folder.read()
