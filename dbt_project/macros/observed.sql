@@ -42,6 +42,10 @@
 {#
     Every observation of a snapshot feed: an unchanged balance is still news, because it was seen.
     A crash may have landed a row twice; one row is kept for each raw identity.
+
+    A list that is read whole counts only if it was read to its end. A source that keeps its place
+    after a failure (a file against its control totals) has read the rest whole and never tells it
+    again: that counts at once.
 #}
 {% macro snapshots(connector, entity) -%}
     select
@@ -53,7 +57,7 @@
             landed._system = extractions.system
             and landed._extraction_id = extractions.extraction_id
             and extractions.entity = '{{ entity }}'
-    where extractions.is_complete
+    where extractions.is_complete or extractions.has_cursor
     qualify row_number() over (
         partition by landed._system, landed._record_id, landed._extraction_id
         order by landed._sequence desc
