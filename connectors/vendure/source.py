@@ -135,9 +135,9 @@ class VendureSource:
             return self._order_pages(entity, cursor)
         match entity:
             case "product_variants":
-                return self._whole(entity, _VARIANT, self._variant_document)
+                return self._whole(entity, _VARIANT, self._variant_documents)
             case "stock_levels":
-                return self._whole(entity, _LEVELS, _levels_document)
+                return self._whole(entity, _LEVELS, _levels_documents)
             case "stock_movements":
                 return self._movement_pages(cursor)
             case "customers":
@@ -166,11 +166,11 @@ class VendureSource:
                 )
                 return self._readers[entity].records(found)
             case "product_variants", {"sku": sku, **rest} if not rest:
-                documents = map(self._variant_document, self._by_sku(_VARIANT, sku))
+                documents = self._variant_documents(self._by_sku(_VARIANT, sku))
             case "stock_levels", {"sku": sku, **rest} if not rest:
-                documents = map(_levels_document, self._by_sku(_LEVELS, sku))
+                documents = _levels_documents(self._by_sku(_LEVELS, sku))
             case "stock_movements", {"sku": sku, **rest} if not rest:
-                documents = map(self._movements, self._by_sku(_ALL_MOVEMENTS, sku))
+                documents = self._movement_documents(self._by_sku(_ALL_MOVEMENTS, sku))
             case _:
                 raise unknown_key(self, entity, key)
         return self._readers[entity].records(documents)
@@ -258,9 +258,11 @@ class VendureSource:
 
     # ---- items, customers, stock -----------------------------------------------------------
 
-    def _whole(self, entity: str, fields: str, document: Callable[[Node], Node]) -> Iterator[Page]:
+    def _whole(
+        self, entity: str, fields: str, documents: Callable[[list[Node]], list[Node]]
+    ) -> Iterator[Page]:
         for rows in self.client.created("productVariants", fields):
-            yield self._page(entity, self._readers[entity].records(map(document, rows)), None)
+            yield self._page(entity, self._readers[entity].records(documents(rows)), None)
 
     def _customer_pages(self, cursor: str | None) -> Iterator[Page]:
         reached = instant(cursor)
@@ -282,11 +284,16 @@ class VendureSource:
         for variants in self.client.created("productVariants", _MOVEMENTS % (0, 1)):
             told = {one["id"]: one["stockMovements"]["totalItems"] for one in variants}
             counts |= told
-            grown = [identity for identity, count in told.items() if count != known.get(identity)]
+            grown = [one for one, count in told.items() if count != known.get(one, 0)]
             for full in self.client.by_ids("productVariants", _ALL_MOVEMENTS, grown):
-                records = self._readers["stock_movements"].records(map(self._movements, full))
+                records = self._readers["stock_movements"].records(self._movement_documents(full))
                 yield self._page("stock_movements", records, cursor)
         yield self._page("stock_movements", [], json.dumps(counts, separators=(",", ":")))
+
+    def _movement_documents(self, variants: list[Node]) -> list[Node]:
+        """One of each variant that ever moved."""
+        documents = [self._movements(variant) for variant in variants]
+        return [document for document in documents if document["movements"]]
 
     def _movements(self, variant: Node) -> Node:
         """All movements of a variant; only a very long list does not come with it."""
@@ -306,8 +313,8 @@ class VendureSource:
     def _by_sku(self, fields: str, sku: str) -> list[Node]:
         return self.client.matching("productVariants", fields, {"sku": {"eq": sku}})
 
-    def _variant_document(self, variant: Node) -> Node:
-        return {**variant, "price": money(variant["price"], self._precision)}
+    def _variant_documents(self, variants: list[Node]) -> list[Node]:
+        return [{**one, "price": money(one["price"], self._precision)} for one in variants]
 
     def _page(self, entity: str, records: list[Record], cursor: str | None) -> Page:
         return clocked_page(self.client.http, entity, records, cursor)
@@ -335,21 +342,26 @@ class _Start:
         return latest(moments, self._began + timedelta(seconds=behind))
 
 
-def _levels_document(variant: Node) -> Node:
-    return {
-        "variantId": variant["id"],
-        "sku": variant["sku"],
-        "levels": [
-            {
-                "stockLocationId": level["stockLocationId"],
-                "location": level["stockLocation"]["name"],
-                "stockOnHand": level["stockOnHand"],
-                "stockAllocated": level["stockAllocated"],
-                "updatedAt": level["updatedAt"],
-            }
-            for level in variant["stockLevels"]
-        ],
-    }
+def _levels_documents(variants: list[Node]) -> list[Node]:
+    """One of each variant that is kept anywhere: one whose stock is not tracked has no levels."""
+    return [
+        {
+            "variantId": variant["id"],
+            "sku": variant["sku"],
+            "levels": [
+                {
+                    "stockLocationId": level["stockLocationId"],
+                    "location": level["stockLocation"]["name"],
+                    "stockOnHand": level["stockOnHand"],
+                    "stockAllocated": level["stockAllocated"],
+                    "updatedAt": level["updatedAt"],
+                }
+                for level in variant["stockLevels"]
+            ],
+        }
+        for variant in variants
+        if variant["stockLevels"]
+    ]
 
 
 def _states(system: System, told: object) -> tuple[str, ...]:

@@ -334,6 +334,40 @@ def test_rows_that_leave_while_it_is_read_hide_no_other() -> None:
         assert len(read) == len(set(read))
 
 
+def test_an_item_without_stock_says_nothing_of_it() -> None:
+    at = dict.fromkeys(("createdAt", "updatedAt"), iso_milliseconds(NOW))
+    place = {"stockLocationId": "1", "stockLocation": {"name": "Main"}}
+    level = {**at, **place, "stockOnHand": 3, "stockAllocated": 0}
+    sale = {**at, "id": "9", "type": "SALE", "quantity": -1}
+
+    def variant(identity: str, sku: str, levels: list[Any], movements: list[Any]) -> dict[str, Any]:
+        moved = {"totalItems": len(movements), "items": movements}
+        return {**at, "id": identity, "sku": sku, "stockLevels": levels, "stockMovements": moved}
+
+    variants = [variant("1", "NEW", [], []), variant("2", "OLD", [level], [sale])]
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        wanted = json.loads(request.content)["variables"]["options"]["filter"]
+        rows = [
+            each
+            for each in variants
+            if each["id"] in wanted.get("id", {"in": "12"})["in"]
+            and each["sku"] == wanted.get("sku", {"eq": each["sku"]})["eq"]
+        ]
+        return httpx.Response(200, json={"data": {"productVariants": {"items": rows}}})
+
+    source = VendureSource(system(), client(handler))
+
+    def told(entity: str, cursor: str | None = None) -> list[str]:
+        pages = source.pages(entity, cursor)
+        return [str(record.fields["sku"]) for page in pages for record in page.records]
+
+    assert told("stock_levels") == told("stock_movements") == ["OLD"]
+    assert told("stock_movements", '{"2": 1}') == []
+    for entity in ("stock_levels", "stock_movements"):
+        assert source.read_one(entity, {"sku": "NEW"}) == []
+
+
 def test_a_sweep_that_saw_less_than_is_announced_fails() -> None:
     listing = Listing(moments(1, 10_000))
     sweeping = VendureSource(system(), client(listing, page_size=3))
