@@ -392,6 +392,9 @@ def _finding_sql(index: int, column: Column) -> str:
 def _latest_sql(column: Column) -> str:
     if column.duckdb_type == "DATE":
         return "cast(latest_local as date)"
+    if column.to_the_day and column.time_zone == "offset":
+        # A day is told as its midnight in UTC, and east of there it begins hours before that.
+        return "greatest(latest, timezone('UTC', date_trunc('day', latest_local)))"
     if column.time_zone == "epoch_ms":
         return "epoch_ms(latest)"
     return "latest_local" if column.time_zone == "system" else "latest"

@@ -116,7 +116,7 @@ class SapSource:
         if document.is_dated:
             floor = _EARLIEST
             if reached:
-                floor = reached - timedelta(seconds=self.system.settle_seconds)
+                floor = self._floor(reached)
             # First, so that a cursor that moves on never passes over one of them.
             yield from self._never_changed(entity, cursor, floor)
             keys.insert(0, self._change_field)
@@ -135,6 +135,15 @@ class SapSource:
                 self._records(entity, documents),
                 iso_milliseconds(reached) if reached else cursor,
             )
+
+    def _floor(self, reached: datetime) -> datetime:
+        """From when on changes are read again. A source that tells days puts all of a day at its
+        midnight, also what is shown only after the first document of the day that follows."""
+        floor = reached - timedelta(seconds=self.system.settle_seconds)
+        if reached.time() == time() and not self._change_field.endswith("DateTime"):
+            yesterday = reached - timedelta(days=1)
+            return min(datetime.combine(floor.date(), time(), UTC), yesterday)
+        return floor
 
     def _never_changed(self, entity: str, cursor: str | None, floor: datetime) -> Iterator[Page]:
         """Documents without a time of change: what S/4HANA has until they are first changed.
@@ -225,6 +234,9 @@ class SapSource:
 
     def _records(self, entity: str, documents: list[dict[str, Any]]) -> list[Record]:
         told = [self._plain(entity, document) for document in documents]
+        if items := DOCUMENTS[entity].items:
+            # Without items there is nothing to tell yet, or no more: a sweep finds those deleted.
+            told = [each for each in told if not isinstance(each, dict) or each.get(items[0]) != []]
         return [
             replace(record, fields={n: _iso(v) for n, v in record.fields.items()})
             for record in self._readers[entity].records(told)
@@ -244,9 +256,10 @@ class SapSource:
         if items:
             wrapped = document.get(items[0])
             rows = wrapped.get("results") if isinstance(wrapped, dict) else None
-            plain[items[0]] = [
-                {name: row[name] for name in item_fields if name in row} for row in rows or []
-            ]
+            if rows is not None:
+                plain[items[0]] = [
+                    {name: row[name] for name in item_fields if name in row} for row in rows
+                ]
         return plain
 
 

@@ -431,3 +431,46 @@ def test_a_document_without_its_key_is_told_and_not_passed_over() -> None:
 
     with pytest.raises(SourceError, match="without LastChangeDate"):
         list(paged_source(server, page_size=1).pages("products", None))
+
+
+def test_what_is_shown_after_the_first_document_of_the_next_day_is_read() -> None:
+    days = {"P1": "2026-03-09", "P2": "2026-03-10"}
+
+    def server(request: httpx.Request) -> httpx.Response:
+        condition = request.url.params["$filter"]
+        since = re.search(r"LastChangeDate ge datetime'([\d-]+T[\d:.]+)'", condition)
+        rows = [
+            {"Product": name, "LastChangeDate": f"/Date({milliseconds(day)})/"}
+            for name, day in days.items()
+            if since and f"{day}T00:00:00.000" >= since[1]
+        ]
+        return httpx.Response(200, json={"d": {"results": rows}})
+
+    source = paged_source(server)
+    *_, last = source.pages("products", None)
+    assert last.cursor == "2026-03-10T00:00:00.000Z"
+    # Stamped just before midnight, and committed after it.
+    days["P3"] = "2026-03-09"
+    told = [r.record_id for page in source.pages("products", last.cursor) for r in page.records]
+    assert "P3" in told
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        ({"results": []}, []),
+        ({"results": [{"SalesOrderItem": "000010"}]}, ["1/000010"]),
+        ({"__deferred": {"uri": "x"}}, ["1/"]),
+        (None, ["1/"]),
+    ],
+)
+def test_a_document_without_items_says_nothing_and_one_whose_items_are_not_shown_is_broken(
+    items: Any, told: list[str]
+) -> None:
+    def server(request: httpx.Request) -> httpx.Response:
+        row = {"SalesOrder": "1", "LastChangeDate": "/Date(1754611200000)/", "to_Item": items}
+        has_time = " ge " in request.url.params["$filter"]
+        return httpx.Response(200, json={"d": {"results": [row] if has_time else []}})
+
+    pages = paged_source(server).pages("sales_order_items", None)
+    assert [record.record_id for page in pages for record in page.records] == told

@@ -43,6 +43,7 @@ CONTRACT = Contract(
         column("local", "TIMESTAMP", time_zone="system", not_in_future=True),
         column("ticks", "BIGINT", time_zone="epoch_ms", not_in_future=True, minimum=0),
         column("day", "DATE", not_in_future=True),
+        column("dated", "TIMESTAMPTZ", time_zone="offset", not_in_future=True, to_the_day=True),
         column("flag", "BOOLEAN"),
         column("seq", "BIGINT", transport=True),
     ),
@@ -216,6 +217,23 @@ def test_a_source_with_a_fast_clock_is_not_in_the_future(typer):
     row = {"id": "1", "moment": ahead.isoformat()}
     assert codes(judge(typer, [row])) == [("future_time", "moment")]
     assert codes(judge(typer, [row], now=START + timedelta(minutes=30))) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "expected"),
+    [
+        ("Asia/Tokyo", "2026-11-03T00:00:00Z", []),
+        ("Asia/Tokyo", "2026-11-04T00:00:00Z", ["future_time"]),
+        ("UTC", "2026-11-02T20:01:00Z", []),
+        ("UTC", "2026-11-03T00:00:00Z", ["future_time"]),
+        ("America/New_York", "2026-11-03T00:00:00Z", ["future_time"]),
+    ],
+)
+def test_a_day_that_has_begun_where_the_source_is_is_not_the_future(zone, day, expected):
+    now = datetime(2026, 11, 2, 20, 0, tzinfo=UTC)
+    with BatchTyper("sys", ZoneInfo(zone)) as typer:
+        batch = judge(typer, [{"id": "1", "dated": day}], now=now)
+    assert [code for code, _ in codes(batch)] == expected
 
 
 def test_the_repeated_hour_is_not_the_future(typer):
