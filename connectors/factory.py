@@ -49,9 +49,9 @@ def known_connectors() -> tuple[str, ...]:
 
 def _module(system: System, part: str) -> ModuleType | None:
     # Looked for before it is imported, so that a fault inside the module is not taken for absence.
-    package = f"connectors.{system.connector}"
-    if importlib.util.find_spec(package) is None:
+    if system.connector not in known_connectors():
         return None
+    package = f"connectors.{system.connector}"
     if importlib.util.find_spec(f"{package}.{part}") is None:
         return None
     return importlib.import_module(f"{package}.{part}")

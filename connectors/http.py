@@ -27,6 +27,7 @@ from connectors.deadlines import TooLateError, leave
 from connectors.in_process import hosted
 from connectors.looks import seen
 from connectors.wire import KeptConnections
+from registry.errors import ConfigurationError
 from registry.systems import System
 
 READ_ATTEMPTS = 4
@@ -225,11 +226,17 @@ class HttpClient:
         self.notices: set[str] = set()
         self.allowance = allowance_of(system)
         self._root = system.base_url.rstrip("/") + "/"
-        self._base = httpx.URL(self._root)
+        try:
+            self._base = httpx.URL(self._root)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(
+                f"system '{system.name}': base_url {system.base_url!r} is no address ({error}); "
+                "it looks like https://erp.example:8443/api"
+            ) from error
         self._sleep = sleep
         here = hosted(self._base.host)
         self.now = now or (here.now if here else _utc_now)
-        answer_timeout = float(str(system.options.get("timeout_seconds", ANSWER_TIMEOUT_SECONDS)))
+        answer_timeout = system.number("timeout_seconds", ANSWER_TIMEOUT_SECONDS)
         self._extensions = {
             "timeout": httpx.Timeout(answer_timeout, connect=CONNECT_TIMEOUT_SECONDS).as_dict(),
             "trace": _trace,

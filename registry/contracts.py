@@ -19,6 +19,7 @@ import yaml
 from pydantic import ValidationError
 
 from registry.errors import ConfigurationError
+from registry.texts import read_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -207,7 +208,7 @@ def read_contract(path: Path) -> Contract:
     from open_data_contract_standard.model import OpenDataContractStandard
 
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML_LOADER)
+        content = yaml.load(read_text(path), Loader=_YAML_LOADER)
         document = OpenDataContractStandard(**content)
     except (yaml.YAMLError, ValidationError, TypeError) as error:
         raise ConfigurationError(

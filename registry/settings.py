@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.errors import ConfigurationError
+from registry.texts import read_text
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -110,7 +111,7 @@ def load_settings(
     chosen = next((path for path in candidates if path.is_file()), candidates[0])
     settings = Settings(resolved_home, chosen.resolve(), environment)
     if settings.secrets_file.is_file():
-        for line in settings.secrets_file.read_text(encoding="utf-8").splitlines():
+        for line in read_text(settings.secrets_file).splitlines():
             name, separator, value = line.partition("=")
             if separator and not name.lstrip().startswith("#"):
                 environment.setdefault(name.strip().removeprefix("export ").strip(), _plain(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -24,6 +25,7 @@ from pydantic import (
 
 from registry.errors import ConfigurationError
 from registry.settings import PROJECT_ROOT
+from registry.texts import read_text
 
 Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel", "self"]
 WriteMode = Literal["off", "dry_run", "on"]
@@ -82,6 +84,29 @@ class System(BaseModel):
         if zone not in available_timezones():
             raise ValueError(f"'{zone}' is not an IANA time zone, for example 'America/New_York'")
         return zone
+
+    def number(self, option: str, default: float) -> float:
+        """An option that is a number, not below 0. Raises ConfigurationError naming it."""
+        told = self.options.get(option, default)
+        try:
+            number = float(str(told))
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise ConfigurationError(
+                f"system '{self.name}': options.{option} must be a number, not {told!r}; without "
+                f"it {default:g} is taken"
+            )
+        return number
+
+    def whole_number(self, option: str, default: int) -> int:
+        """An option that is a whole number, not below 0. Raises ConfigurationError naming it."""
+        number = self.number(option, default)
+        if number != int(number):
+            raise ConfigurationError(
+                f"system '{self.name}': options.{option} must be a whole number, not {number:g}"
+            )
+        return int(number)
 
     def secret(self, role: str, environment: Mapping[str, str]) -> str:
         """The value of a secret; raises ConfigurationError when it is not declared or not set."""
@@ -217,9 +242,13 @@ def load_registry(path: Path) -> Registry:
             f"no systems file at {path}: pass --systems FILE, or set TALLYMAN_SYSTEMS"
         )
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+    if "folder" in content:
+        raise ConfigurationError(
+            f"{path} has wrong settings:\n  folder: it is where the file lies; take it out"
+        )
     try:
         registry = Registry(folder=path.parent, **content)
         registry = registry.model_copy(

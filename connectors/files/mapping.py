@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from registry.contracts import Contract
 from registry.errors import ConfigurationError
+from registry.texts import read_text
 
 # Names that people use for date formats -> strptime patterns; a text with % is a pattern itself.
 DATE_FORMATS = {
@@ -77,7 +78,13 @@ class ColumnMapping(BaseModel):
     @field_validator("reference")
     @classmethod
     def _names_its_target(cls, pattern: str | None) -> str | None:
-        if pattern is not None and "target" not in re.compile(pattern).groupindex:
+        if pattern is None:
+            return None
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"'{pattern}' is no regular expression: {error}") from error
+        if "target" not in groups:
             raise ValueError(
                 "the pattern needs a group (?P<target>...) for the record it points to"
             )
@@ -289,7 +296,7 @@ def load_mapping(path: Path) -> FileMapping:
             f"no mapping at {path}: name an existing file in the system's options.mappings"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
         return FileMapping.model_validate(content)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is not valid YAML: {error}") from error

@@ -18,6 +18,7 @@ from connectors.reading import unknown_entity, unknown_key
 from registry.contracts import contract_of
 from registry.errors import ConfigurationError
 from registry.systems import System
+from registry.texts import read_text
 
 _LOG = logging.getLogger(__name__)
 # One encoder for all rows: json.dumps makes a new one for every call with an option.
@@ -54,7 +55,7 @@ class FilesSource:
             contract = contract_of(system.connector, mapping.entity, system.folder / "contracts")
             self._mappers.setdefault(mapping.entity, []).append(Mapper(mapping, contract))
             told = texts.get(mapping.entity, contract.fingerprint)
-            texts[mapping.entity] = told + path.read_text("utf-8")
+            texts[mapping.entity] = told + read_text(path)
         self._readings = {
             entity: hashlib.sha256(text.encode()).hexdigest()[:16] for entity, text in texts.items()
         }

@@ -27,7 +27,7 @@ class TrytonClient:
 
     def __init__(self, system: System, environment: Mapping[str, str], **seams: Any) -> None:
         key = system.secret("api_key", environment)
-        self.company = int(str(system.options.get("company", DEFAULT_COMPANY)))
+        self.company = system.whole_number("company", DEFAULT_COMPANY)
         self.http = HttpClient(system, BearerAuth(key), **seams)
         self._page_size = system.page_size
 

@@ -81,9 +81,9 @@ class VendureSource:
         contracts = contracts_of("vendure")
         self._readers = {entity: DocumentReader(contracts[entity]) for entity in contracts}
         options = system.options
-        self._look_back = timedelta(days=float(str(options.get("look_back_days", LOOK_BACK_DAYS))))
+        self._look_back = timedelta(days=system.number("look_back_days", LOOK_BACK_DAYS))
         self._final_states = _states(system, options.get("final_states", FINAL_STATES))
-        self._precision = int(str(options.get("money_precision", MONEY_PRECISION)))
+        self._precision = system.whole_number("money_precision", MONEY_PRECISION)
         reference = options.get("order_reference_field")
         self._reference = str(reference) if reference else None
         self._of_orders = self._entities_of_orders()

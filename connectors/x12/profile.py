@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from connectors.x12.interchange import FUNCTIONAL_IDS
 from registry.errors import ConfigurationError
+from registry.texts import read_text
 
 EDIFACT_MESSAGES = ("CONTRL", "DESADV", "INVOIC", "INVRPT", "ORDERS", "ORDRSP")
 _ENCODINGS = ("ascii", "cp1252", "iso-8859-1", "iso-8859-15", "latin-1", "utf-8")
@@ -140,7 +141,7 @@ def load_profile(path: Path) -> PartnerProfile:
             f"no partner profile at {path}: name an existing file in the system's options.profile"
         )
     try:
-        return PartnerProfile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return PartnerProfile.model_validate(yaml.safe_load(read_text(path)))
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
     except ValidationError as error:

@@ -84,3 +84,45 @@ def test_secrets_may_be_written_as_for_a_shell(tmp_path: Path) -> None:
     environment = load_settings(tmp_path).environment
     told = {name: environment[name] for name in ("PLAIN", "SHELL_LIKE", "DOUBLE", "ODD")}
     assert told == {"PLAIN": "a=b", "SHELL_LIKE": "c d", "DOUBLE": "e", "ODD": '"f'}
+
+
+@pytest.mark.parametrize(
+    ("connector", "option", "told", "complaint"),
+    [
+        ("demo_erp", "timeout_seconds", '"fast"', "options.timeout_seconds must be a number"),
+        ("demo_erp", "timeout_seconds", "true", "options.timeout_seconds must be a number"),
+        ("demo_erp", "timeout_seconds", "nan", "options.timeout_seconds must be a number"),
+        ("tryton", "company", '"first"', "options.company must be a number"),
+        ("tryton", "company", "1.5", "options.company must be a whole number"),
+        ("vendure", "look_back_days", '"a week"', "options.look_back_days must be a number"),
+        ("vendure", "money_precision", "-2", "options.money_precision must be a number"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    tmp_path: Path, connector: str, option: str, told: str, complaint: str
+) -> None:
+    file = tmp_path / "systems.toml"
+    text = SYSTEM.format(url="http://erp.example").replace("demo_erp", connector)
+    file.write_text(f'{text}secrets.api_key = "KEY"\noptions.{option} = {told}\n')
+    (system,) = load_registry(file).systems
+    with pytest.raises(ConfigurationError, match=f"system 'erp': {complaint}"):
+        make_source(system, {"KEY": "secret"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("http://erp.example", "http://erp:80b", "'erp': base_url 'http://erp:80b' is no address"),
+        ("demo_erp", "demo_erp.client", "'demo_erp.client', which does not exist; there are"),
+        ("demo_erp", "base", "'base', which does not exist; there are"),
+        ("demo_erp", "", "'', which does not exist; there are"),
+        ("\n[[", '\nfolder = "x"\n[[', "systems.toml has wrong settings:\n  folder: "),
+        ("[[systems", "# größer\n[[systems", "not UTF-8 .byte 0xf6 in line 2.: save it as UTF-8"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    file = tmp_path / "systems.toml"
+    text = SYSTEM.format(url="http://erp.example") + 'secrets.api_key = "KEY"\n'
+    file.write_text(text.replace(old, new, 1), encoding="cp1252")
+    with pytest.raises(ConfigurationError, match=complaint):
+        make_source(load_registry(file).systems[0], {"KEY": "secret"})

@@ -487,9 +487,21 @@ def test_a_mapping_to_a_column_that_the_contract_lacks_is_refused(tmp_path: Path
 
 def test_every_wrong_setting_of_a_mapping_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        Folder(tmp_path, more="  shipped_on: {from: A, formats: [YMD]}\nencoding: utf-16\n")
+        Folder(
+            tmp_path,
+            more="  shipped_on: {from: A, formats: [YMD]}\n"
+            "  mode: {from: B, reference: 'see (?P<target'}\nencoding: utf-16\n",
+        )
     assert "'YMD' is no date format" in str(raised.value)
+    assert "'see (?P<target' is no regular expression" in str(raised.value)
     assert "'utf-16' is not one of" in str(raised.value)
+
+
+def test_a_mapping_that_is_not_utf_8_is_named(folder: Folder) -> None:
+    mapping = folder.path / "orders.mapping.yaml"
+    mapping.write_text(mapping.read_text() + "# größer\n", encoding="cp1252")
+    with pytest.raises(ConfigurationError, match=r"orders\.mapping\.yaml is not UTF-8 .*save it"):
+        FilesSource(folder.system)
 
 
 def test_probing_reads_the_first_rows_and_names_what_is_wrong(folder: Folder) -> None:
