@@ -348,6 +348,17 @@ covered as (
     group by triggers.trigger_number
 ),
 
+-- What is about nothing wants nothing.
+unneeded as (
+    select
+        trigger_number,
+        trigger_from as end_from,
+        trigger_to as end_to,
+        'covered' as end_reason
+    from triggers
+    where needed = 0
+),
+
 -- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
 -- duty is about, which is what it rests on, if that was a quantity.
 discharge_events as (
@@ -446,6 +457,8 @@ withdrawn as (
 
 ends as (
     select * from covered
+    union all
+    select * from unneeded
     union all
     select * from discharged
     union all

@@ -35,7 +35,6 @@ with shipped as (
         is_first_load,
         raw_key
     from {{ ref('stg_x12__shipment_lines') }}
-    where quantity > 0
 ),
 
 prices as (

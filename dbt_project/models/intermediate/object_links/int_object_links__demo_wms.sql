@@ -22,3 +22,4 @@ qualify
     row_number() over (
         partition by lines.system, lines.record_id order by lines.version_number desc
     ) = 1
+    and lines.quantity > 0

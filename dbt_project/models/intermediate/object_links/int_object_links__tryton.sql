@@ -17,6 +17,7 @@ packed as (
     where tracking_number is not null and canonical_status = 'shipped'
     qualify
         row_number() over (partition by system, record_id order by version_number desc) = 1
+        and quantity > 0
 )
 
 select

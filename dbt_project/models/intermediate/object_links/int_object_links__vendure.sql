@@ -32,4 +32,7 @@ select
     shipped_at as recorded_at,
     raw_key
 from fulfilments
-where tracking_number <> '' and canonical_state in ('shipped', 'delivered')
+where
+    tracking_number <> ''
+    and canonical_state in ('shipped', 'delivered')
+    and quantity > 0

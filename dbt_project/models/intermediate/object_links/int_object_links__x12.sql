@@ -65,7 +65,11 @@ supplier_packages as (
         written_at as recorded_at,
         raw_key
     from notice_lines
-    where tracking_number is not null and line_number is not null and po_number is not null
+    where
+        tracking_number is not null
+        and line_number is not null
+        and po_number is not null
+        and coalesce(quantity <> 0, true)
 ),
 
 warehouse_packages as (
@@ -80,8 +84,10 @@ warehouse_packages as (
         written_at as recorded_at,
         raw_key
     from {{ ref('stg_x12__shipment_lines') }}
-    where tracking_number is not null and host_line is not null and quantity > 0
-    qualify row_number() over (partition by system, record_id order by version_number desc) = 1
+    where tracking_number is not null and host_line is not null
+    qualify
+        row_number() over (partition by system, record_id order by version_number desc) = 1
+        and quantity > 0
 )
 
 select * from purchase_lines

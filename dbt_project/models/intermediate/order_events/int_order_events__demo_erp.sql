@@ -138,6 +138,8 @@ purchases as (
     where milestone = 'drop_ship_ordered'
 ),
 
+-- A line of which nothing was shipped or billed is no shipment and no invoice. What is corrected to
+-- nothing is taken back.
 fulfilments as (
     select
         system,
@@ -147,7 +149,7 @@ fulfilments as (
         case when canonical_status is null then 'unmapped' else 'shipped' end as milestone,
         status as source_status,
         status_mapping_method as mapping_method,
-        true as is_set,
+        quantity > 0 as is_set,
         'order_line' as object_type,
         'host_line' as link_type,
         doc_no || '/' || position_number as link_key,
@@ -160,15 +162,20 @@ fulfilments as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
-        case when canonical_status = 'reversed' then coalesce(reversed_from, updated_from) end
-            as reversed_from,
-        case when canonical_status = 'reversed' then coalesce(reversed_to, updated_to) end
-            as reversed_to,
+        case
+            when canonical_status = 'reversed' then coalesce(reversed_from, updated_from)
+            when quantity = 0 then updated_from
+        end as reversed_from,
+        case
+            when canonical_status = 'reversed' then coalesce(reversed_to, updated_to)
+            when quantity = 0 then updated_to
+        end as reversed_to,
         origin,
         seen_at,
         is_first_load,
         raw_key
     from {{ ref('stg_demo_erp__fulfilment_lines') }}
+    where quantity > 0 or version_number > 1
 ),
 
 invoices as (
@@ -180,7 +187,7 @@ invoices as (
         case when canonical_status is null then 'unmapped' else 'invoiced' end as milestone,
         status as source_status,
         status_mapping_method as mapping_method,
-        true as is_set,
+        quantity > 0 as is_set,
         'order_line' as object_type,
         'host_line' as link_type,
         doc_no || '/' || position_number as link_key,
@@ -194,16 +201,21 @@ invoices as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
-        case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
-            as reversed_from,
-        case when canonical_status = 'reversed' then coalesce(voided_to, updated_to) end
-            as reversed_to,
+        case
+            when canonical_status = 'reversed' then coalesce(voided_from, updated_from)
+            when quantity = 0 then updated_from
+        end as reversed_from,
+        case
+            when canonical_status = 'reversed' then coalesce(voided_to, updated_to)
+            when quantity = 0 then updated_to
+        end as reversed_to,
         origin,
         seen_at,
         is_first_load,
         raw_key,
         accounting_period
     from {{ ref('stg_demo_erp__invoice_lines') }}
+    where quantity > 0 or version_number > 1
 ),
 
 -- A period that closes closes the invoices that are dated in it.
@@ -213,7 +225,7 @@ closings as (
             periods.version_number as version_number,
             'period_closed' as milestone,
             periods.status as source_status,
-            periods.closed_at is not null as is_set,
+            periods.closed_at is not null and invoices.is_set as is_set,
             periods.closed_at as occurred_at,
             periods.closed_from as recorded_from,
             periods.closed_to as recorded_to,

@@ -72,6 +72,14 @@ orders as (
     where occurred_at is not null or version_number > 1
 ),
 
+shipped_lines as (
+    select
+        *,
+        arg_max(quantity, version_number) over (partition by system, record_id) = 0 as is_emptied
+    from {{ ref('stg_demo_wms__shipment_lines') }}
+),
+
+-- A line of which nothing was shipped is no shipment. What is corrected to nothing is taken back.
 shipments as (
     select
         lines.system,
@@ -81,7 +89,7 @@ shipments as (
         case when lines.canonical_status is null then 'unmapped' else 'shipped' end as milestone,
         lines.status as source_status,
         lines.status_mapping_method as mapping_method,
-        true as is_set,
+        lines.quantity > 0 as is_set,
         'order_line' as object_type,
         'host_line' as link_type,
         lines.host_order || '/' || lines.host_line as link_key,
@@ -95,23 +103,30 @@ shipments as (
         lines.shipped_at as occurred_at,
         lines.shipped_from as recorded_from,
         lines.shipped_to as recorded_to,
-        case when lines.canonical_status = 'reversed' then lines.updated_from end
-            as reversed_from,
-        case when lines.canonical_status = 'reversed' then lines.updated_to end as reversed_to,
+        case
+            when lines.canonical_status = 'reversed' or lines.quantity = 0
+                then lines.updated_from
+        end as reversed_from,
+        case
+            when lines.canonical_status = 'reversed' or lines.quantity = 0 then lines.updated_to
+        end as reversed_to,
         lines.seen_at,
         lines.is_first_load,
         lines.raw_key,
         lines.tracking_number,
-        lines.line_number = min(lines.line_number) over (
+        -- The first line that is in the package tells of it.
+        lines.line_number = first_value(lines.line_number) over (
             partition by lines.system, lines.shipment_number
+            order by lines.is_emptied, lines.line_number
         ) as is_first_line
-    from {{ ref('stg_demo_wms__shipment_lines') }} as lines
+    from shipped_lines as lines
     left join packs
         on
             lines.system = packs.system
             and lines.sku = packs.sku
             and lines.shipped_from >= packs.valid_from
             and lines.shipped_from < packs.valid_to
+    where lines.quantity > 0 or lines.version_number > 1
 ),
 
 packages as (
@@ -137,7 +152,7 @@ receipts as (
         lines.version_number,
         'received' as milestone,
         lines.status as source_status,
-        true as is_set,
+        lines.received_quantity > 0 as is_set,
         'order_line' as object_type,
         -- The line of the order that the supplier was sent with this item.
         'po_item' as link_type,
@@ -154,6 +169,8 @@ receipts as (
         lines.received_at as occurred_at,
         lines.received_from as recorded_from,
         lines.received_to as recorded_to,
+        case when lines.received_quantity = 0 then lines.updated_from end as reversed_from,
+        case when lines.received_quantity = 0 then lines.updated_to end as reversed_to,
         lines.seen_at,
         lines.is_first_load,
         lines.raw_key
@@ -164,7 +181,7 @@ receipts as (
             and lines.sku = packs.sku
             and lines.received_from >= packs.valid_from
             and lines.received_from < packs.valid_to
-    where lines.received_quantity > 0
+    where lines.received_quantity > 0 or lines.version_number > 1
 ),
 
 return_milestones as (

@@ -1,7 +1,11 @@
 -- Milestones of order lines as an ERP tells them in dropped files: orders, goods issues, invoices
 -- and payments.
 with lines as (
-    select * from {{ ref('stg_files__erp_document_lines') }}
+    select
+        *,
+        -- A line of which nothing was issued or billed is no goods issue and no invoice.
+        document_type in ('F', 'I') and quantity = 0 as is_for_nothing
+    from {{ ref('stg_files__erp_document_lines') }}
 ),
 
 sale_milestones as (
@@ -83,7 +87,7 @@ postings as (
         end as milestone,
         status as source_status,
         status_mapping_method as mapping_method,
-        true as is_set,
+        not is_for_nothing as is_set,
         'order_line' as object_type,
         'sales_line' as link_type,
         sales_document || '/' || sales_line as link_key,
@@ -102,16 +106,21 @@ postings as (
         cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
-        case when canonical_status = 'reversed' then coalesce(reversed_from, updated_from) end
-            as reversed_from,
-        case when canonical_status = 'reversed' then coalesce(reversed_to, updated_to) end
-            as reversed_to,
+        case
+            when canonical_status = 'reversed' then coalesce(reversed_from, updated_from)
+            when is_for_nothing then updated_from
+        end as reversed_from,
+        case
+            when canonical_status = 'reversed' then coalesce(reversed_to, updated_to)
+            when is_for_nothing then updated_to
+        end as reversed_to,
         cast(null as varchar) as origin,
         seen_at,
         is_first_load,
         raw_key
     from lines
-    where document_type in ('F', 'I', 'P', 'C')
+    where
+        document_type in ('F', 'I', 'P', 'C') and (not is_for_nothing or version_number > 1)
 )
 
 select * from sales

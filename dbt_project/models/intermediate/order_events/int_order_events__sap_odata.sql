@@ -55,8 +55,9 @@ delivery_milestones as (
                     milestone := case
                         when canonical_status is null then 'unmapped' else 'shipped'
                     end,
+                    -- An item of which nothing was shipped is no shipment.
                     occurred_at := case
-                        when canonical_status is null or canonical_status = 'shipped'
+                        when coalesce(canonical_status, 'shipped') = 'shipped' and quantity <> 0
                             then goods_movement_at
                     end,
                     recorded_from := {{ written_from('goods_movement') }},
@@ -111,7 +112,7 @@ invoices as (
         case when canonical_status is null then 'unmapped' else 'invoiced' end as milestone,
         status as source_status,
         status_mapping_method as mapping_method,
-        true as is_set,
+        quantity <> 0 as is_set,
         'order_line' as object_type,
         'host_line' as link_type,
         doc_no || '/' || order_item_number as link_key,
@@ -125,13 +126,17 @@ invoices as (
         created_at as occurred_at,
         created_from as recorded_from,
         created_to as recorded_to,
-        case when canonical_status = 'reversed' then updated_from end as reversed_from,
-        case when canonical_status = 'reversed' then updated_to end as reversed_to,
+        case when canonical_status = 'reversed' or quantity = 0 then updated_from end
+            as reversed_from,
+        case when canonical_status = 'reversed' or quantity = 0 then updated_to end as reversed_to,
         seen_at,
         is_first_load,
         raw_key
     from {{ ref('stg_sap_odata__billing_items') }}
-    where doc_no is not null and order_item_number is not null
+    where
+        doc_no is not null
+        and order_item_number is not null
+        and (quantity <> 0 or version_number > 1)
 )
 
 select * from orders

@@ -65,7 +65,7 @@ fulfilments as (
         case when canonical_status is null then 'unmapped' else 'shipped' end as milestone,
         status as source_status,
         status_mapping_method as mapping_method,
-        true as is_set,
+        quantity > 0 as is_set,
         'order_line' as object_type,
         'host_line' as link_type,
         sale_number || '/' || line_number as link_key,
@@ -79,13 +79,19 @@ fulfilments as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
-        case when canonical_status = 'reversed' then reversed_from end as reversed_from,
-        case when canonical_status = 'reversed' then reversed_to end as reversed_to,
+        case
+            when canonical_status = 'reversed' then reversed_from
+            when quantity = 0 then updated_from
+        end as reversed_from,
+        case
+            when canonical_status = 'reversed' then reversed_to
+            when quantity = 0 then updated_to
+        end as reversed_to,
         seen_at,
         is_first_load,
         raw_key
     from {{ ref('stg_tryton__fulfilment_lines') }}
-    where sale_number is not null
+    where sale_number is not null and (quantity > 0 or version_number > 1)
 ),
 
 invoices as (
@@ -181,12 +187,11 @@ warehouse_orders as (
 shipped_lines as (
     select
         *,
-        line_number = min(line_number) over (
-            partition by system, shipment_number
-        ) as is_first_line
+        arg_max(quantity, version_number) over (partition by system, record_id) = 0 as is_emptied
     from {{ ref('stg_tryton__shipment_lines') }}
 ),
 
+-- A line of which nothing was shipped is no shipment. What is corrected to nothing is taken back.
 shipments as (
     select
         system,
@@ -196,7 +201,7 @@ shipments as (
         case when canonical_status is null then 'unmapped' else 'shipped' end as milestone,
         status as source_status,
         status_mapping_method as mapping_method,
-        true as is_set,
+        quantity > 0 as is_set,
         'order_line' as object_type,
         'host_item' as link_type,
         host_order || '/' || sku as link_key,
@@ -209,12 +214,18 @@ shipments as (
         shipped_at as occurred_at,
         shipped_from as recorded_from,
         shipped_to as recorded_to,
+        case when quantity = 0 then updated_from end as reversed_from,
+        case when quantity = 0 then updated_to end as reversed_to,
         seen_at,
         is_first_load,
         raw_key,
         tracking_number,
-        is_first_line
+        -- The first line that is in the package tells of it.
+        line_number = first_value(line_number) over (
+            partition by system, shipment_number order by is_emptied, line_number
+        ) as is_first_line
     from shipped_lines
+    where quantity > 0 or version_number > 1
 ),
 
 packages as (

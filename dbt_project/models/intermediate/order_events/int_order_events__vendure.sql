@@ -70,7 +70,10 @@ fulfilment_lines as (
         'shipped' as milestone,
         fulfilments.state as source_status,
         fulfilments.state_mapping_method as mapping_method,
-        coalesce(fulfilments.canonical_state in ('shipped', 'delivered'), false) as is_set,
+        coalesce(
+            fulfilments.canonical_state in ('shipped', 'delivered') and fulfilments.quantity > 0,
+            false
+        ) as is_set,
         fulfilments.order_number,
         fulfilments.line_number,
         fulfilments.tracking_number as document,

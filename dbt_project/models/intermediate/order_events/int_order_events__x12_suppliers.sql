@@ -15,8 +15,13 @@ answer_lines as (
     from {{ ref('stg_x12__acknowledgement_lines') }}
 ),
 
+-- A notice of nothing announces nothing.
 notice_lines as (
-    select * from {{ ref('stg_x12__shipment_notice_lines') }}
+    select
+        *,
+        coalesce(canonical_status, '') <> 'cancelled' and coalesce(quantity <> 0, true)
+            as is_announced
+    from {{ ref('stg_x12__shipment_notice_lines') }}
 ),
 
 invoices as (
@@ -143,7 +148,7 @@ notices as (
             "case when canonical_status is null then 'unmapped' else 'asn_sent' end",
             "case direction when 'outbound' then 'customer_line' else "
             ~ purchase_line_type() ~ " end",
-            purchase_line_key(), is_set="coalesce(canonical_status, '') <> 'cancelled'",
+            purchase_line_key(), is_set='is_announced',
             source_status='purpose_code', mapping_method='status_mapping_method',
             document='shipment_number', own_document='shipment_number',
             line_record='line_number', item='item', quantity='base_quantity',
@@ -233,7 +238,7 @@ drop_ship_answers as (
 ),
 
 {% for relation, version, is_set in [
-    ('notice_lines', 'version_number', "canonical_status <> 'cancelled'"),
+    ('notice_lines', 'version_number', 'is_announced'),
     ('dropped_lines', 'version_number + 0.5', 'false'),
 ] %}
     drop_shipped_{{ relation }} as (

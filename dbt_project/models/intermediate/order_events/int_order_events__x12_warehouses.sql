@@ -3,14 +3,19 @@ with orders as (
     select * from {{ ref('stg_x12__warehouse_order_lines') }}
 ),
 
+-- A line of which nothing was shipped is no shipment. What is corrected to nothing is taken back.
 shipments as (
-    -- A line of which nothing was shipped is no shipment.
-    select * from {{ ref('stg_x12__shipment_lines') }}
-    where quantity > 0
+    select
+        *,
+        quantity > 0 as is_something
+    from {{ ref('stg_x12__shipment_lines') }}
 ),
 
 transfers as (
-    select * from {{ ref('stg_x12__stock_transfer_lines') }}
+    select
+        *,
+        quantity > 0 as is_something
+    from {{ ref('stg_x12__stock_transfer_lines') }}
 ),
 
 releases as (
@@ -31,9 +36,10 @@ shipped as (
     select
         {{ edi_event(
             'shipment_lines', "coalesce(canonical_status, 'unmapped')", host_line_type(),
-            host_line_key(), source_status='status_code', mapping_method='status_mapping_method',
-            document='shipment_number', own_document='shipment_number', line_record='line_id',
-            item='item', location='location_id', quantity='base_quantity',
+            host_line_key(), is_set='is_something', source_status='status_code',
+            mapping_method='status_mapping_method', document='shipment_number',
+            own_document='shipment_number', line_record='line_id', item='item',
+            location='location_id', quantity='base_quantity',
             occurred_at='least(shipped_to, written_at)',
             occurred_from='least(shipped_from, written_from)',
             occurred_to='least(shipped_to, written_to)'
@@ -47,9 +53,9 @@ packages as (
         {{ edi_event(
             'shipment_lines', "coalesce(canonical_status, 'unmapped')", "'package'",
             'tracking_number', object_type="'package'",
-            record_id="shipment_number || '/' || tracking_number", source_status='status_code',
-            mapping_method='status_mapping_method', document='shipment_number',
-            own_document='shipment_number', location='location_id',
+            record_id="shipment_number || '/' || tracking_number", is_set='is_something',
+            source_status='status_code', mapping_method='status_mapping_method',
+            document='shipment_number', own_document='shipment_number', location='location_id',
             occurred_at='least(shipped_to, written_at)',
             occurred_from='least(shipped_from, written_from)',
             occurred_to='least(shipped_to, written_to)'
@@ -59,7 +65,7 @@ packages as (
     qualify
         row_number() over (
             partition by system, shipment_number, tracking_number, sender_position
-            order by line_id
+            order by is_something desc, line_id asc
         ) = 1
 ),
 
@@ -67,16 +73,15 @@ transferred as (
     select
         {{ edi_event(
             'stock_transfer_lines', "coalesce(canonical_status, 'unmapped')",
-            purchase_line_type(), purchase_line_key(), source_status='set_code',
-            mapping_method='status_mapping_method', document='transfer_number',
-            own_document='transfer_number', line_record='line_id', item='item',
-            location='location_id', quantity='base_quantity',
+            purchase_line_type(), purchase_line_key(), is_set='is_something',
+            source_status='set_code', mapping_method='status_mapping_method',
+            document='transfer_number', own_document='transfer_number', line_record='line_id',
+            item='item', location='location_id', quantity='base_quantity',
             occurred_at='least(moved_to, written_at)',
             occurred_from='least(moved_from, written_from)',
             occurred_to='least(moved_to, written_to)'
         ) }}
     from transfers
-    where quantity > 0
 )
 
 select * from releases
