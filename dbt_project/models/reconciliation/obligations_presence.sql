@@ -62,6 +62,9 @@ a_facts as (
         facts.reversed_from,
         facts.reversed_to,
         facts.is_echo,
+        -- The earlier promise has the first claim on B, whichever was told first.
+        case rules.due_from when 'promised' then facts.promised_at else facts.recorded_to end
+            as claims_at,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
             as lacks_part,
@@ -197,12 +200,12 @@ a_with_totals as (
     window
         key_history as (
             partition by a_facts.route, a_facts.match_key
-            order by a_facts.recorded_to, a_facts.fact_id
+            order by a_facts.claims_at, a_facts.recorded_to, a_facts.fact_id
             rows between unbounded preceding and current row
         ),
         earlier as (
             partition by a_facts.route, a_facts.match_key
-            order by a_facts.recorded_to, a_facts.fact_id
+            order by a_facts.claims_at, a_facts.recorded_to, a_facts.fact_id
             rows between unbounded preceding and 1 preceding
         )
 ),
