@@ -134,14 +134,16 @@ movements as (
         null as promised_at,
         recorded_from,
         recorded_to,
-        null as reversed_from,
-        null as reversed_to,
+        reversed_from,
+        reversed_to,
         seen_at,
         is_first_load,
         origin,
         echo_kind is not null as is_echo,
         raw_key
     from {{ ref('inventory_movements') }}
+    -- What takes back a movement is no movement of its own: the one that it takes back says so.
+    where is_reversal is not true
 ),
 
 -- Since when every warehouse that keeps a place tells all that moves there.

@@ -1,4 +1,6 @@
 -- Stock movements that warehouses told by EDI: shipments (945), receipts (944), adjustments (947).
+-- A document that is corrected takes back the movement that it told first, when the correction was
+-- written, as the books of both sides do.
 with told as (
     select
         * exclude (quantity),
@@ -9,7 +11,8 @@ with told as (
         shipment_number as document,
         least(shipped_to, written_at) as occurred_at
     from {{ ref('stg_x12__shipment_lines') }}
-    where quantity > 0 and canonical_status = 'shipped'
+    where canonical_status = 'shipped'
+    qualify max(quantity) over (partition by system, record_id) > 0
     union all by name
     select
         * exclude (quantity),
@@ -34,44 +37,47 @@ with told as (
 ),
 
 movements as (
-    select *
-    from told
-    where version_number = 1
+    select
+        movements.system,
+        movements.entity,
+        movements.record_id,
+        movements.version_number,
+        movements.item as item_id,
+        movements.location_id,
+        movements.item as source_item,
+        movements.location as source_location,
+        movements.source_type,
+        coalesce(types.movement_kind, 'unmapped') as movement_kind,
+        {{ mapping_method('movements.source_type', 'types.movement_kind') }} as mapping_method,
+        types.from_state,
+        types.to_state,
+        -- Stock that changes its state stays in the building.
+        case
+            when 'on_hand' in (types.from_state, types.to_state) or types.movement_kind is null
+                then movements.signed_quantity
+            else 0
+        end as on_hand_change,
+        abs(movements.signed_quantity) as moved_quantity,
+        movements.reason,
+        movements.document,
+        movements.occurred_at,
+        movements.written_from as recorded_from,
+        movements.written_to as recorded_to,
+        cast(null as varchar) as origin,
+        movements.seen_at,
+        movements.is_first_load,
+        movements.raw_key
+    from told as movements
+    left join {{ ref('movement_types') }} as types
+        on
+            types.connector = 'x12'
+            and movements.entity = types.entity
+            and movements.source_type = types.source_type
+            and types.direction = case when movements.signed_quantity < 0 then 'out' else 'in' end
+),
+
+corrected as (
+    {{ corrected_movements('movements') }}
 )
 
-select
-    movements.system,
-    movements.entity,
-    movements.record_id,
-    movements.item as item_id,
-    movements.location_id,
-    movements.item as source_item,
-    movements.location as source_location,
-    movements.source_type,
-    coalesce(types.movement_kind, 'unmapped') as movement_kind,
-    {{ mapping_method('movements.source_type', 'types.movement_kind') }} as mapping_method,
-    types.from_state,
-    types.to_state,
-    -- Stock that changes its state stays in the building.
-    case
-        when 'on_hand' in (types.from_state, types.to_state) or types.movement_kind is null
-            then movements.signed_quantity
-        else 0
-    end as on_hand_change,
-    abs(movements.signed_quantity) as moved_quantity,
-    movements.reason,
-    movements.document,
-    movements.occurred_at,
-    movements.written_from as recorded_from,
-    movements.written_to as recorded_to,
-    cast(null as varchar) as origin,
-    movements.seen_at,
-    movements.is_first_load,
-    movements.raw_key
-from movements
-left join {{ ref('movement_types') }} as types
-    on
-        types.connector = 'x12'
-        and movements.entity = types.entity
-        and movements.source_type = types.source_type
-        and types.direction = case when movements.signed_quantity < 0 then 'out' else 'in' end
+select * from corrected
