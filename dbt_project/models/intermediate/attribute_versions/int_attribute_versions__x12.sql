@@ -1,18 +1,8 @@
 -- What partners held for compared fields by EDI: quantities that warehouses shipped, in base units,
 -- and what a unit of an order line costs by our order, by the supplier's answer and by his invoice.
 {% set prices = [
-    (
-        'purchase_order_lines', 'ordered_price', 'order_line', 'po_number',
-        "coalesce(canonical_status, 'ordered') <> 'cancelled'",
-    ),
-    (
-        'acknowledgement_lines', 'acknowledged_price', 'order_line', 'po_number',
-        "canonical_status = 'acknowledged'",
-    ),
-    (
-        'invoice_lines', 'billed_price', 'invoice_line', 'invoice_number',
-        "canonical_status = 'supplier_invoiced'",
-    ),
+    ('acknowledgement_lines', 'acknowledged_price', 'order_line', 'po_number', 'acknowledged'),
+    ('invoice_lines', 'billed_price', 'invoice_line', 'invoice_number', 'supplier_invoiced'),
 ] %}
 
 with shipped as (
@@ -37,8 +27,36 @@ with shipped as (
     from {{ ref('stg_x12__shipment_lines') }}
 ),
 
-prices as (
-    {% for entity, field, object_type, document, condition in prices %}
+-- What is cancelled, by its line or with its whole order, has no price any more.
+ordered_prices as (
+    select
+        system,
+        entity,
+        record_id,
+        -- A cancelled order ends its lines between two versions of theirs.
+        cast(version_number * 2 as bigint) as version_number,
+        object_type,
+        link_type,
+        link_key,
+        system as link_system,
+        document,
+        'ordered_price' as field,
+        case when is_set then unit_price end as value,
+        false as is_additive,
+        recorded_from,
+        recorded_to,
+        seen_at,
+        is_first_load,
+        raw_key
+    from {{ ref('int_order_events__x12_purchase_orders') }}
+    where
+        object_type = 'order_line'
+        and milestone = 'ordered'
+        and (unit_price is not null or not is_set)
+),
+
+answered_prices as (
+    {% for entity, field, object_type, document, status in prices %}
         select
             system,
             '{{ entity }}' as entity,
@@ -50,7 +68,7 @@ prices as (
             system as link_system,
             {{ document }} as document,
             '{{ field }}' as field,
-            base_unit_price as value,
+            case when canonical_status = '{{ status }}' then base_unit_price end as value,
             false as is_additive,
             written_from as recorded_from,
             written_to as recorded_to,
@@ -58,7 +76,12 @@ prices as (
             is_first_load,
             raw_key
         from {{ ref('stg_x12__' ~ entity) }}
-        where line_number is not null and {{ condition }}
+        where
+            line_number is not null
+            and case
+                when canonical_status = '{{ status }}' then base_unit_price is not null
+                else version_number > 1
+            end
         {% if not loop.last %}
             union all
         {% endif %}
@@ -67,6 +90,6 @@ prices as (
 
 select * from shipped
 union all
-select *
-from prices
-where value is not null
+select * from ordered_prices
+union all
+select * from answered_prices
