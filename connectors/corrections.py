@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -38,6 +39,18 @@ _REFUSALS = {
 }
 
 
+# Whether a write of the present attempt succeeded.
+_BEGUN: ContextVar[bool] = ContextVar("begun", default=False)
+
+
+class NotDoneError(Exception):
+    """A step did not do its work; ``outcome`` says why and what to do about it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
 class NotRepresentableError(ValueError):
     """A number that the target can't hold exactly; it is refused rather than rounded."""
 
@@ -59,7 +72,7 @@ class ChangedField:
 @dataclass(frozen=True)
 class Action:
     """How a target does one kind of correction. ``apply`` and ``undo`` may raise SourceError while
-    they only read, and NotRepresentableError; ``HttpTarget`` turns both into outcomes."""
+    they only read, NotRepresentableError and NotDoneError; ``guarded`` turns them into outcomes."""
 
     read: Callable[[CorrectionRequest], TargetState]
     apply: Callable[[CorrectionRequest], Outcome]
@@ -122,7 +135,10 @@ class HttpTarget:
         except NoAnswerError as error:
             return Outcome(Result.UNKNOWN, error.kind, str(error))
         crash_point("connectors.after_answer")
-        return self.judge(response, record_of)
+        outcome = self.judge(response, record_of)
+        if outcome.result is Result.OK:
+            mark_begun()
+        return outcome
 
     def send_batch(
         self,
@@ -152,16 +168,38 @@ class HttpTarget:
 
 
 def guarded(attempt: Callable[[], Outcome], deadline: Deadline | None = None) -> Outcome:
-    """Run a write and what precedes it. Nothing leaves after the deadline; an error is of a step
-    before the send, so that nothing was sent."""
+    """Run a write of one or several steps, and the reads between them. Nothing leaves after the
+    deadline. What fails before a step succeeded had no effect. After one, a part of the work stands
+    or all of it, which only a read tells: called "not applied", it would be taken for somebody
+    else's when it is found."""
+    token = _BEGUN.set(False)
     try:
         with leaving_before(deadline):
-            return attempt()
+            outcome = _judged(attempt)
+        if outcome.result is Result.RETRY and _BEGUN.get():
+            return replace(outcome, result=Result.UNKNOWN)
+        return outcome
+    finally:
+        _BEGUN.reset(token)
+
+
+def mark_begun() -> None:
+    """A write of the present attempt succeeded: see ``guarded``."""
+    _BEGUN.set(True)
+
+
+def _judged(attempt: Callable[[], Outcome]) -> Outcome:
+    try:
+        return attempt()
+    except NotDoneError as error:
+        return error.outcome
     except TooLateError as error:
         return _too_late(error)
     except NotRepresentableError as error:
         return Outcome(Result.REFUSED, "not_representable", str(error))
     except SourceError as error:
+        if _BEGUN.get():
+            return Outcome(Result.UNKNOWN, error.kind, str(error))
         if error.kind == "not_found":
             return Outcome(Result.REFUSED, "http_404", str(error))
         if error.kind in ("unauthorised", "forbidden", "refused", "redirected"):

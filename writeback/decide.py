@@ -60,7 +60,8 @@ def after_send(
         case Result.REFUSED:
             return Decision(Event.REFUSE, reason)
         case Result.UNKNOWN:
-            due = now + timedelta(seconds=schedule.delay(attempts, rng))
+            wait = schedule.delay(attempts, rng, outcome.retry_after_seconds)
+            due = now + timedelta(seconds=wait)
             return Decision(Event.LOSE, f"no certain answer ({reason})", due)
         case Result.RETRY:
             return after_failure(reason, attempts, now, rng, schedule, outcome.retry_after_seconds)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.base import Outcome, Result
-from connectors.corrections import missing
+from connectors.corrections import NotDoneError, missing
 from connectors.tryton.client import TrytonClient
-from connectors.tryton.session import NotDoneError, TrytonSession
+from connectors.tryton.session import TrytonSession
 from connectors.tryton.source import TrytonSource
 from connectors.tryton.wire import Domain, Row
 from registry.systems import System

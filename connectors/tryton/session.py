@@ -13,7 +13,13 @@ from typing import Any
 import httpx
 
 from connectors.base import Outcome, Result
-from connectors.corrections import RESPONSE_LIMIT, VERSION_CONFLICT, judge
+from connectors.corrections import (
+    RESPONSE_LIMIT,
+    VERSION_CONFLICT,
+    NotDoneError,
+    judge,
+    mark_begun,
+)
 from connectors.http import HttpClient, NoAnswerError, NotSentError
 from connectors.tryton.wire import body, decode
 
@@ -26,14 +32,6 @@ REFUSALS = {
     "ConcurrencyException": VERSION_CONFLICT,
 }
 LATER = {"RateLimitException": "rate_limited"}
-
-
-class NotDoneError(Exception):
-    """A call did not do its work; ``outcome`` says why and what to do about it."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.message)
-        self.outcome = outcome
 
 
 class TrytonSession:
@@ -65,7 +63,9 @@ class TrytonSession:
             # Refused at the door, so nothing was done: once more with a fresh session.
             self._log_in()
             response = self._post(method, [*arguments, whole])
-        return self._result(method, response)
+        result = self._result(method, response)
+        mark_begun()
+        return result
 
     def wizard(
         self, name: str, steps: Sequence[tuple[str, Mapping[str, Any]]], model: str, record: int

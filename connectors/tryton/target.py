@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from connectors.base import CorrectionRequest, Outcome
 from connectors.corrections import HttpTarget
 from connectors.http import HttpClient
 from connectors.tryton.adjusting import Adjustments
@@ -13,7 +12,7 @@ from connectors.tryton.desk import Desk
 from connectors.tryton.invoicing import Invoices
 from connectors.tryton.referencing import References
 from connectors.tryton.sales import Sales
-from connectors.tryton.session import NotDoneError, TrytonSession
+from connectors.tryton.session import TrytonSession
 from connectors.tryton.shipping import Fulfilments, WarehouseOrders
 from registry.systems import System
 
@@ -33,21 +32,6 @@ class TrytonTarget(HttpTarget):
             self.actions |= Fulfilments(desk).actions()
             self.actions |= Invoices(desk).actions()
             self.actions |= References(desk).actions()
-
-    def apply(self, request: CorrectionRequest) -> Outcome:
-        """See connectors.base.Target."""
-        return _told(lambda: super(TrytonTarget, self).apply(request))
-
-    def undo(self, request: CorrectionRequest, target_record_id: str | None) -> Outcome:
-        """See connectors.base.Target."""
-        return _told(lambda: super(TrytonTarget, self).undo(request, target_record_id))
-
-
-def _told(attempt: Callable[[], Outcome]) -> Outcome:
-    try:
-        return attempt()
-    except NotDoneError as error:
-        return error.outcome
 
 
 def make_target(system: System, environment: Mapping[str, str]) -> TrytonTarget:

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.base import CorrectionRequest, Outcome, Result
+from connectors.base import CorrectionRequest, Outcome, Result, SourceError
 from connectors.corrections import (
     HttpTarget,
+    NotDoneError,
     NotRepresentableError,
     fixed,
     guarded,
@@ -20,6 +21,7 @@ from connectors.corrections import (
     missing,
     whole,
 )
+from connectors.deadlines import TooLateError
 from connectors.demo_oms.target import make_target
 from connectors.http import LONGEST_WISH_SECONDS, HttpClient
 from registry.systems import System
@@ -163,6 +165,29 @@ def test_a_failure_before_the_send_has_no_effect(
 
     outcome = guarded(attempt)
     assert (outcome.result, outcome.code) == (result, code)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        SourceError("timeout", "the target can't be read"),
+        SourceError("forbidden", "the key that reads ran out"),
+        TooLateError("held up"),
+        NotDoneError(Outcome(Result.RETRY, "unavailable", retry_after_seconds=7.0)),
+    ],
+)
+def test_a_failure_after_a_step_that_succeeded_leaves_it_unknown_what_stands(
+    failing: Exception,
+) -> None:
+    client = HttpClient(SYSTEM, transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    target = HttpTarget(SYSTEM, client)
+
+    def attempt() -> Outcome:
+        assert target.send("POST", "step", {}, "key", lambda _: None).result is Result.OK
+        raise failing
+
+    assert guarded(attempt).result is Result.UNKNOWN
+    assert guarded(lambda: Outcome(Result.RETRY, "unavailable")).result is Result.RETRY
 
 
 @pytest.mark.parametrize(

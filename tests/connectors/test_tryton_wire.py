@@ -13,12 +13,14 @@ import httpx
 import pytest
 
 from connectors.base import CorrectionRequest, Result, SourceError
+from connectors.corrections import NotDoneError
 from connectors.http import HttpClient
 from connectors.tryton.adjusting import Adjustments
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.desk import Desk
 from connectors.tryton.documents import Documents
-from connectors.tryton.session import NotDoneError, TrytonSession
+from connectors.tryton.session import TrytonSession
+from connectors.tryton.target import TrytonTarget
 from connectors.tryton.wire import decode, encode, flatten, reference
 from registry.systems import System
 
@@ -203,14 +205,22 @@ def client_of(answers: dict[str, list[dict[str, Any]]]) -> TrytonClient:
     """A client of a Tryton that answers each search of a model with fixed records; as Tryton does,
     without the archived ones unless they are asked for."""
 
+    def answer(model: str, hides_archived: bool) -> httpx.Response:
+        rows = answers.get(model, [])
+        shown = [row for row in rows if row.get("active", True) or not hides_archived]
+        return httpx.Response(200, json=shown)
+
+    return client_with(answer)
+
+
+def client_with(answer: Callable[[str, bool], httpx.Response]) -> TrytonClient:
+    """A client of a Tryton that answers a search by its model, and by whether it hides what is
+    archived."""
+
     def handle(request: httpx.Request) -> httpx.Response:
-        model = request.url.path.rpartition("/")[2]
         context = json.loads(base64.urlsafe_b64decode(request.headers["X-Tryton-Context"]))
-        hides_archived = context.get("active_test", True)
-        rows = [
-            row for row in answers.get(model, []) if row.get("active", True) or not hides_archived
-        ]
-        return httpx.Response(200, json=rows)
+        model = request.url.path.rpartition("/")[2]
+        return answer(model, context.get("active_test", True))
 
     return TrytonClient(
         SYSTEM.model_copy(update={"secrets": {"api_key": "KEY"}}),
@@ -288,13 +298,19 @@ def test_a_movement_has_the_time_and_number_of_its_shipment() -> None:
     assert (told["document"], told["done_at"]) == ("WD7", "2026-09-19T08:00:00.963705Z")
 
 
-def test_a_movement_that_is_not_shown_is_not_called_posted() -> None:
-    place = {**PLACES[0], "storage_location": 2, "lost_found_location": 7}
-    ends = {"input_location": 2, "output_location": 3, "_timestamp": "1"}
-    product = {"id": 9, "code": "SKU-1", "template": {"id": 9, "default_uom": {"id": 1}}}
-    client = client_of({"stock.location": [{**place, **ends}], "product.product": [product]})
-    buttons = session(lambda _: httpx.Response(200, json={"id": 1, "result": [1]}))
-    request = CorrectionRequest(
+WAREHOUSE = {
+    **PLACES[0],
+    "storage_location": 2,
+    "lost_found_location": 7,
+    "input_location": 2,
+    "output_location": 3,
+    "_timestamp": "1",
+}
+PRODUCT = {"id": 9, "code": "SKU-1", "template": {"id": 9, "default_uom": {"id": 1}}}
+
+
+def count() -> CorrectionRequest:
+    return CorrectionRequest(
         kind="post_movement",
         object_id="object",
         payload={
@@ -308,6 +324,40 @@ def test_a_movement_that_is_not_shown_is_not_called_posted() -> None:
         idempotency_key="tly-1",
         created_at=datetime(2026, 9, 20, tzinfo=UTC),
     )
-    action = Adjustments(Desk(SYSTEM, client, buttons)).actions()["post_movement"]
-    outcome = action.apply(request)
+
+
+def done(_method: str) -> httpx.Response:
+    return httpx.Response(200, json={"id": 1, "result": [1]})
+
+
+def test_a_movement_that_is_not_shown_is_not_called_posted() -> None:
+    client = client_of({"stock.location": [WAREHOUSE], "product.product": [PRODUCT]})
+    action = Adjustments(Desk(SYSTEM, client, session(done))).actions()["post_movement"]
+    outcome = action.apply(count())
     assert (outcome.result, outcome.code) == (Result.UNKNOWN, "not_shown")
+
+
+@pytest.mark.parametrize(
+    ("failing", "result"),
+    [
+        ("model.stock.shipment.internal.create", Result.RETRY),
+        ("model.stock.shipment.internal.do", Result.UNKNOWN),
+        ("the last read", Result.UNKNOWN),
+    ],
+)
+def test_what_fails_after_a_write_is_not_called_not_applied(failing: str, result: Result) -> None:
+    """It was: a fulfilment whose last read failed was found done and taken for a person's."""
+    calls: list[str] = []
+
+    def answer(method: str) -> httpx.Response:
+        calls.append(method)
+        return httpx.Response(503) if method == failing else done(method)
+
+    def search(model: str, _: bool) -> httpx.Response:
+        if calls and failing == "the last read":
+            return httpx.Response(403)
+        known = {"stock.location": [WAREHOUSE], "product.product": [PRODUCT]}
+        return httpx.Response(200, json=known.get(model, []))
+
+    target = TrytonTarget(SYSTEM, client_with(search), session(answer))
+    assert target.apply(count()).result is result

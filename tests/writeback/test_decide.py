@@ -56,6 +56,13 @@ def test_a_technical_no_is_tried_until_the_cap(attempts: int) -> None:
         assert "unavailable" in decision.reason
 
 
+def test_an_unknown_one_waits_as_long_as_its_target_asked() -> None:
+    outcome = Outcome(Result.UNKNOWN, "locked", retry_after_seconds=900)
+    decision = after_send(outcome, 1, NOW, random.Random(1), SCHEDULE)
+    assert decision.event is Event.LOSE
+    assert wait(900, 1080, decision.next_attempt_at)
+
+
 @given(st.integers(1, 100))
 def test_a_refusal_is_never_retried(attempts: int) -> None:
     outcome = Outcome(Result.REFUSED, "http_422", "credit limit")

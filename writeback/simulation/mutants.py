@@ -343,8 +343,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "unknown_read_at_once",
         "an unknown one is read while its request may still be on the way",
         "writeback.decide",
-        "            due = now + timedelta(seconds=schedule.delay(attempts, rng))\n"
-        "            return Decision(Event.LOSE",
+        "            due = now + timedelta(seconds=wait)\n            return Decision(Event.LOSE",
         "            due = now\n            return Decision(Event.LOSE",
         DISPATCH + "test_an_unknown_one_is_read_and_not_sent_again",
     ),
