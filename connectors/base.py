@@ -174,7 +174,9 @@ class TargetState:
     """What the target holds now about the object of a correction.
 
     ``applied``: the new value is there, and by this very key where the target tells
-    (``applied_by_key``). ``precondition_met``: the expected old value is still there.
+    (``applied_by_key``). ``precondition_met``: the expected old value is still there. ``begun``: a
+    part of our own work stands and the rest is still to be done (then not ``applied``), so that
+    the old value may be gone by our own doing.
     """
 
     applied: bool
@@ -182,6 +184,7 @@ class TargetState:
     applied_by_key: bool | None = None
     target_record_id: str | None = None
     observed: Mapping[str, Any] = field(default_factory=dict)
+    begun: bool = False
 
 
 class Target(Protocol):

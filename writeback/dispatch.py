@@ -463,7 +463,12 @@ class _Delivery:
         if not state.precondition_met:
             reason = f"the target holds another value: {_shown(state)}"
             return Decision(Event.FIND_STALE, reason), None
-        broken = first_broken(correction.preconditions, self.sources)
+        conditions = correction.preconditions
+        if state.begun:
+            # What they want of the target our own work has changed; that it may be finished, the
+            # target has told.
+            conditions = [c for c in conditions if c.get("system") != correction.target_system]
+        broken = first_broken(conditions, self.sources)
         if broken is not None:
             return Decision(Event.FIND_STALE, f"precondition: {broken}"), None
         return None
@@ -573,7 +578,8 @@ class _Delivery:
         elif state.applied:
             decision = Decision(Event.FIND_STALE, _overtaken(state))
         else:
-            reason = "a read shows that it is not applied"
+            shown = "begun and not finished" if state.begun else "not applied"
+            reason = f"a read shows that it is {shown}"
             decision = decide.after_absent(reason, correction.attempts, now, self.settings.schedule)
         entry = AttemptEntry("read", decision.event.value, "read_back", started, now)
         self._settle(correction, decision, record, entry=entry, counts=False)

@@ -351,12 +351,14 @@ class Outbox(Brakes):
         targets: Iterable[str] | None = None,
     ) -> Sequence[tuple[str, str, State]]:
         """(correction key, proposal key, state) of those whose drift is not known to be gone;
-        ``targets`` limits it to corrections of these systems."""
+        ``targets`` limits it to corrections of these systems. A ready one that may have been sent
+        is not among them: a part of it may stand, and that part may be why the drift is gone."""
         c = t.corrections.c
         statement = (
             sa.select(c.correction_key, c.proposal_key, c.state)
             .where(c.state.in_([state.value for state in states]))
             .where(c.withdrawn_at.is_(None))
+            .where(sa.not_(sa.and_(c.state == State.READY.value, c.possibly_sent)))
         )
         if targets is not None:
             statement = statement.where(c.target_system.in_(sorted(targets)))

@@ -70,6 +70,7 @@ class Sales:
             applied_by_key=bool(own) if live and not half else None,
             target_record_id=shown[0]["number"] if shown else None,
             observed={"sales": [sale["number"] or sale["id"] for sale in live]},
+            begun=bool(half),
         )
 
     def _create(self, request: CorrectionRequest) -> Outcome:
@@ -220,15 +221,16 @@ class Sales:
     def _read_dropped(self, request: CorrectionRequest) -> TargetState:
         sale = self._sale(request)
         line = self._line(request, sale)
-        gone = decimal(line["quantity"]) == 0
+        gone, half = decimal(line["quantity"]) == 0, self._is_half(sale)
         return TargetState(
-            applied=sale["state"] == CANCELLED or (gone and not self._is_half(sale)),
+            applied=sale["state"] == CANCELLED or (gone and not half),
             precondition_met=sale["state"] in OPEN,
             applied_by_key=(
                 str(line["note"] or "").startswith(request.idempotency_key) if gone else None
             ),
             target_record_id=f"{sale['number']}/{line['sequence']}",
             observed={"state": sale["state"], "quantity": line["quantity"]},
+            begun=half,
         )
 
     def _drop(self, request: CorrectionRequest) -> Outcome:
@@ -271,6 +273,7 @@ class Sales:
                 precondition_met=half or (old and sale["state"] in OPEN),
                 target_record_id=f"{sale['number']}/{line['sequence']}",
                 observed={field.dialect: str(held), "state": sale["state"]},
+                begun=half,
             )
 
         def put(request: CorrectionRequest, expected: Any, wanted: Any) -> Outcome:

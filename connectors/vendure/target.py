@@ -212,15 +212,15 @@ class VendureTarget(HttpTarget):
         order, line = self._line(request)
         held = line["quantity"]
         is_wanted = held == whole(request.payload["quantity"])
-        is_half_done = _is_half_done(order, request.idempotency_key)
+        is_begun = is_wanted and _is_half_done(order, request.idempotency_key)
         return TargetState(
-            applied=is_wanted and not is_half_done,
+            applied=is_wanted and not is_begun,
             # Our own modification, begun and not ended, is not in the way of its end.
-            precondition_met=held == whole(request.payload["old_quantity"])
-            or (is_wanted and is_half_done),
+            precondition_met=held == whole(request.payload["old_quantity"]) or is_begun,
             applied_by_key=_holds_key(order, request.idempotency_key),
             target_record_id=_record(order, line),
             observed={"quantity": held, "state": order["state"]},
+            begun=is_begun,
         )
 
     def _update_quantity(self, request: CorrectionRequest) -> Outcome:

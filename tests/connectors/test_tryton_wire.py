@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -361,3 +362,39 @@ def test_what_fails_after_a_write_is_not_called_not_applied(failing: str, result
 
     target = TrytonTarget(SYSTEM, client_with(search), session(answer))
     assert target.apply(count()).result is result
+
+
+# ---- sales -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", ["user", "maria"])
+@pytest.mark.parametrize(
+    ("kind", "payload", "quantity"),
+    [
+        ("update_quantity", {"quantity": "5", "old_quantity": "2"}, "5"),
+        ("cancel_line", {}, "0"),
+        ("cancel_line", {}, "2"),
+    ],
+)
+def test_a_sale_that_we_took_back_to_draft_is_begun_and_a_persons_draft_is_not(
+    login: str, kind: str, payload: dict[str, str], quantity: str
+) -> None:
+    sale = {"id": 4, "number": "S4", "state": "draft", "_timestamp": "1"}
+    line = {"id": 5, "sequence": 1, "quantity": quantity, "unit_price": "1", "note": None}
+    path = [
+        {"id": n, "target": f"state:{state}", "user": {"login": login}, "_timestamp": "1"}
+        for n, state in enumerate(("quotation", "draft"))
+    ]
+    answers = {"sale.sale": [sale], "sale.line": [{**line, "_timestamp": "1"}]}
+    client = client_of({**answers, "ir.model.log": path})
+    target = TrytonTarget(SYSTEM, client, session(done))
+    known = {"order_record": "S4", "line_record": "1", **payload}
+    state = target.read(replace(count(), kind=kind, payload=known))
+    assert (state.begun, state.applied) == (login == "user", login != "user" and quantity != "2")
+
+
+def test_an_order_of_ours_that_is_still_a_draft_is_begun() -> None:
+    sale = {"id": 4, "number": "S4", "state": "draft", "description": "tly-1", "_timestamp": "1"}
+    target = TrytonTarget(SYSTEM, client_of({"sale.sale": [sale]}), session(done))
+    state = target.read(replace(count(), kind="create_order", payload={"order_number": "W1"}))
+    assert (state.begun, state.applied, state.precondition_met) == (True, False, True)

@@ -209,6 +209,7 @@ def test_a_change_that_was_cut_off_before_it_quoted_is_finished(
         "update_quantity", order_record=number, line_record="1", quantity="5", old_quantity="2"
     )
     sale = cut_off_as_draft(company, number, quantity=5.0)
+    assert erp.read(request).begun
     applied(erp, request)
     assert company.sale(sale, "state")["state"] == "quotation"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from engine_under_test import Engine
-from fake_target import FakeTarget, system
+from fake_target import FakeSource, FakeTarget, World, system
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import invoice, quantity_change
 
-from connectors.base import CorrectionRequest, SourceError, TargetState
+from connectors.base import CorrectionRequest, Outcome, Result, SourceError, TargetState
 from writeback.approval import approve
 from writeback.dispatch import BREAKER_FAILURES, deliver_due
 
@@ -117,6 +117,71 @@ def test_what_somebody_else_did_while_ours_was_unknown_is_not_ours(engine: Engin
     assert engine.states() == ["superseded"]
     assert "not from us" in engine.only().state_reason
     assert engine.world.effects() == []
+
+
+class TwoCalls(FakeTarget):
+    """A target whose correction takes two calls: the first writes the value, the second ends it.
+    ``outages``: how many second calls get no answer."""
+
+    def __init__(self, world: World, outages: int) -> None:
+        super().__init__(world)
+        self.outages = outages
+        self.ended = False
+
+    def apply(self, request: CorrectionRequest) -> Outcome:
+        if not self.world.effects():
+            self.world.apply(request)
+        if self.outages:
+            self.outages -= 1
+            return Outcome(Result.UNKNOWN, "unavailable")
+        self.ended = True
+        return Outcome(Result.OK, "changed")
+
+    def read(self, request: CorrectionRequest) -> TargetState:
+        state = super().read(request)
+        if not state.applied or self.ended:
+            return state
+        return TargetState(applied=False, precondition_met=True, begun=True)
+
+
+def test_what_was_cut_off_is_finished_although_the_data_show_no_drift(engine: Engine) -> None:
+    """The value that the first call wrote broke the condition on the target and closed the
+    exception; the document was left half changed and the correction called superseded."""
+    engine.target = target = TwoCalls(engine.world, outages=2)
+    engine.propose(quantity_change())
+    engine.deliver()
+    for state in ("unknown", "unknown", "accepted"):
+        assert engine.states() == [state]
+        engine.propose()
+        settle(engine, rounds=1)
+    assert target.ended
+    history = engine.store.get(engine.only().correction_key).attempts
+    assert [a.phase for a in history] == ["send", "read", "send", "read", "send"]
+    assert len(engine.world.effects()) == 1
+
+
+def test_what_was_begun_is_not_finished_against_the_authority(engine: Engine) -> None:
+    engine.target = TwoCalls(engine.world, outages=1)
+    authority = FakeSource(engine.world, system("oms"))
+    engine.store.set_gates("build-1", {"oms": (True, "")})
+    condition = {
+        "system": "oms",
+        "entity": "sales_order_lines",
+        "key": {"doc_no": "E500002", "pos": "10"},
+        "check": "equals",
+        "field": "ord_qty",
+        "value": 5,
+    }
+    proposal = quantity_change()
+    engine.propose({**proposal, "preconditions": [*proposal["preconditions"], condition]})
+    for held in (5, 9):
+        engine.world.set_line("E500002/10", held)
+        engine.clock.advance(HOUR)
+        sources = {"erp": engine.source, "oms": authority}
+        arguments = (engine.policy, engine.clock, engine.rng)
+        deliver_due(engine.store, {"erp": engine.target}, sources, *arguments)
+    assert engine.states() == ["superseded"]
+    assert "oms.sales_order_lines" in engine.only().state_reason
 
 
 def test_while_the_target_cannot_be_read_unknown_stays_unknown_for_ever(engine: Engine) -> None:

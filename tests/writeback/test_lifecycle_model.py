@@ -124,6 +124,8 @@ class Lifecycle(RuleBasedStateMachine):
     def _withdrawn(previous: Modelled | None, now: datetime) -> None:
         if previous is None:
             return
+        if previous.state == "ready" and previous.possibly_sent:
+            return
         if previous.state in ("awaiting_approval", "ready", "refused", "dead"):
             previous.state, previous.withdrawn = "superseded", True
         elif previous.state == "rejected":

@@ -98,6 +98,22 @@ def test_what_was_sent_is_not_withdrawn(engine: Engine) -> None:
     assert engine.states() == ["unknown"]
 
 
+def test_what_may_have_been_begun_is_looked_at_and_not_withdrawn(engine: Engine) -> None:
+    """The part of it that stands may be why the data show no drift any more."""
+    engine.propose(quantity_change(1))
+    engine.world.inject("lost_request", "status_503")
+    engine.deliver()
+    engine.clock.advance(3600)
+    engine.deliver()
+    assert engine.states() == ["ready"]
+    assert engine.propose().superseded == 0
+    engine.world.set_line("E500001/10", 6)
+    engine.clock.advance(3600)
+    engine.deliver()
+    assert engine.states() == ["superseded"]
+    assert "the target holds another value" in engine.only().state_reason
+
+
 def test_the_brake_holds_all_new_ones_of_an_abnormal_build(engine: Engine) -> None:
     engine.policy = Policy(max_corrections_per_run=3)
     assert not engine.propose(*[quantity_change(n) for n in (1, 2, 3)]).braked

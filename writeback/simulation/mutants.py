@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "no_preconditions",
         "the authority is not read before sending",
         "writeback.dispatch",
-        "broken = first_broken(correction.preconditions, self.sources)",
+        "broken = first_broken(conditions, self.sources)",
         "broken = None",
     ),
     Mutant(

@@ -183,6 +183,7 @@ def test_a_raise_that_broke_off_is_finished(
     fresh = target(additional_payment_method="on-account")
     state = fresh.read(correction)
     assert state.applied == (broken_after == 5)
+    assert state.begun == (broken_after in (2, 3, 4))
     outcome = fresh.apply(correction)
     held = shop.order(order.id)
     if broken_after == 1:
