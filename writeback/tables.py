@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from writeback.canonical import canonical_json, parse_json
 from writeback.states import IN_FLIGHT
@@ -74,6 +74,27 @@ class CanonicalJson(TypeDecorator[Any]):
         return None if value is None else parse_json(value)
 
 
+class Told(TypeDecorator[str]):
+    """Words of others, with what no store keeps replaced and what is too long cut off: PostgreSQL
+    takes no NUL, UTF-8 no half of a character. One such answer of a target ended the delivery of
+    all corrections, each time anew."""
+
+    impl = Text()
+    cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__()
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(String(self.length) if self.length else Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[: self.length]
+
+
 metadata = MetaData()
 
 # BIGINT would lose SQLite's automatic numbering; Integer is 64 bits there and enough elsewhere.
@@ -114,14 +135,14 @@ corrections = Table(
     Column("approved_until", UtcDateTime),
     # Where it stands.
     Column("state", String(20), nullable=False),
-    Column("state_reason", Text, nullable=False),
+    Column("state_reason", Told, nullable=False),
     Column("lease_token", String(40)),
     Column("lease_until", UtcDateTime),
     Column("next_attempt_at", UtcDateTime),
     Column("attempts", Integer, nullable=False),
     Column("possibly_sent", Boolean, nullable=False),
     Column("dry_run_at", UtcDateTime),
-    Column("target_record_id", String(200)),
+    Column("target_record_id", Told(200)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("accepted_at", UtcDateTime),
@@ -158,9 +179,9 @@ attempts = Table(
     Column("attempt", Integer, nullable=False),
     Column("phase", String(20), nullable=False),  # send | read | check | dry_run | lease | undo
     Column("result", String(20), nullable=False),
-    Column("code", String(80), nullable=False),
-    Column("message", Text, nullable=False),
-    Column("response", Text, nullable=False),
+    Column("code", Told(80), nullable=False),
+    Column("message", Told, nullable=False),
+    Column("response", Told, nullable=False),
     Column("idempotency_key", String(80), nullable=False),
     Column("payload_hash", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),

@@ -184,6 +184,27 @@ def test_what_was_begun_is_not_finished_against_the_authority(engine: Engine) ->
     assert "oms.sales_order_lines" in engine.only().state_reason
 
 
+def test_words_that_no_store_keeps_stop_nobody(engine: Engine) -> None:
+    odd = "a\0b \ud83d c"
+
+    class OddWords(FakeTarget):
+        def apply(self, request: CorrectionRequest) -> Outcome:
+            if request.payload["order_record"] != "E500001":
+                return super().apply(request)
+            return Outcome(Result.OK, "x" * 81, odd, target_record_id=odd, response=odd)
+
+    engine.target = OddWords(engine.world)
+    engine.propose(quantity_change(1), quantity_change(2))
+    engine.deliver()
+    assert engine.states() == ["accepted", "accepted"]
+    first = engine.store.get(engine.store.list()[-1].correction_key)
+    kept = "a\ufffdb ? c"
+    assert first.correction.target_record_id == kept
+    assert first.correction.state_reason.endswith(kept)
+    (attempt,) = first.attempts
+    assert (attempt.code, attempt.message, attempt.response) == ("x" * 80, kept, kept)
+
+
 def test_while_the_target_cannot_be_read_unknown_stays_unknown_for_ever(engine: Engine) -> None:
     engine.world.inject("lost_response")
     engine.propose(quantity_change())
