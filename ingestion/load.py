@@ -30,7 +30,7 @@ from ingestion.landing import (
     raw_schema,
 )
 from ingestion.report import Clock, EntityReport, Extracted, LoadReport
-from ingestion.warehouse import warehouse
+from ingestion.warehouse import damage_told, means_damage, warehouse
 from registry.contracts import arrow_schema
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
@@ -108,6 +108,12 @@ def _land_one(
     except (TallymanError, MemoryError):
         raise
     except Exception as error:
+        # Nothing is wrong with the extraction then: it lands when the file has been replaced.
+        if means_damage(error):
+            raise
+        damage = damage_told(str(error))
+        if damage is not None:
+            raise damage from error
         log.exception("landing %s of %s failed", extracted.extraction_id, extracted.system)
         return _not_landed(extracted, settings, error, attempt)
     crash_point("ingestion.after_load")

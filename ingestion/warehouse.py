@@ -122,7 +122,7 @@ def warehouse(
         try:
             yield connection
         except Exception as error:
-            if not _means_damage(error, _SIGNS_OF_DAMAGE):
+            if not means_damage(error):
                 raise
             connection.close()
             _set_aside(settings, reason=str(error))
@@ -145,7 +145,7 @@ def _open_sound(settings: Settings, timeout_seconds: float) -> duckdb.DuckDBPyCo
     try:
         return _open_patiently(settings, timeout_seconds)
     except duckdb.Error as error:
-        if not _means_damage(error, _SIGNS_AT_OPENING):
+        if not means_damage(error, _SIGNS_AT_OPENING):
             raise
         _set_aside(settings, reason=str(error))
     try:
@@ -189,13 +189,20 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _means_damage(error: BaseException | None, signs: tuple[str, ...]) -> bool:
+def means_damage(error: BaseException | None, signs: tuple[str, ...] = _SIGNS_OF_DAMAGE) -> bool:
     """Whether an error, or what caused it (dlt wraps them), speaks of a damaged file."""
     while error is not None:
         if isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in signs):
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def damage_told(message: str) -> duckdb.Error | None:
+    """DuckDB's error about a damaged file, where a library (dbt, a job of dlt) passes on its words
+    alone: raised, or as the cause of what is raised, it has the file set aside."""
+    error = duckdb.IOException(message)
+    return error if means_damage(error) else None
 
 
 def _set_aside(settings: Settings, reason: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.warehouse import warehouse
+from ingestion.warehouse import damage_told, warehouse
 from registry.crash_points import crash_point
 from registry.errors import ConfigurationError, TallymanError
 from registry.settings import Settings
@@ -254,7 +254,8 @@ def _runs(settings: Settings, arguments: tuple[str, ...]) -> list[Any]:
         crash_point("build.before_first_model")
         outcome = runner.invoke(["build", *own, *arguments])
     if not isinstance(outcome.result, RunExecutionResult):
-        raise BuildError(f"dbt stopped: {outcome.exception}")
+        told = str(outcome.exception)
+        raise BuildError(f"dbt stopped: {told}") from damage_told(told)
     crash_point("build.after_last_model")
     runs = list(outcome.result)
     broken = [result for result in map(_result, runs) if result.status == "error"]
@@ -263,5 +264,5 @@ def _runs(settings: Settings, arguments: tuple[str, ...]) -> list[Any]:
         raise BuildError(
             f"dbt could not build {len(broken)} node(s); nothing was published and nothing is "
             f"sent:\n{details}\nThe log is {settings.home / 'logs' / 'dbt.log'}"
-        )
+        ) from damage_told("\n".join(result.message for result in broken))
     return runs

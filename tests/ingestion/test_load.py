@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import duckdb
 import pytest
 from fakes import (
     START,
@@ -20,7 +21,7 @@ from connectors.base import SourceError
 from ingestion import spool
 from ingestion.landing import last_cursors, refresh_views
 from ingestion.load import extract_system, land, load_system
-from ingestion.warehouse import warehouse
+from ingestion.warehouse import DamagedWarehouseError, warehouse
 from registry.contracts import SYSTEM_COLUMNS, load_contracts
 from registry.systems import System
 
@@ -345,6 +346,33 @@ def test_an_extraction_that_cannot_be_landed_is_set_aside_in_the_end(
 
     monkeypatch.undo()
     assert load_system(wms, FakeSource(wms, wms_documents()), settings, "run-2", clock).complete
+    assert query("select count(*) from landing.demo_wms__items") == [(5,)]
+
+
+def _as_duckdb_says_it(words):
+    try:
+        raise duckdb.IOException(words)
+    except duckdb.IOException as error:
+        raise RuntimeError("the load failed") from error
+
+
+def _as_a_job_of_dlt_says_it(words):
+    raise RuntimeError(f"Job items.parquet failed terminally: {words}")
+
+
+@pytest.mark.parametrize("said", [_as_duckdb_says_it, _as_a_job_of_dlt_says_it])
+def test_a_damaged_warehouse_is_no_fault_of_the_extraction(
+    settings, wms, clock, query, monkeypatch, said
+):
+    words = "Corrupt database file: computed checksum 1 does not match stored checksum 2 in block"
+    monkeypatch.setattr("ingestion.load._load", lambda *_: said(words))
+    extracted = extract_system(wms, FakeSource(wms, wms_documents()), settings, "run-1", clock)
+    for _ in range(spool.LANDING_ATTEMPTS):
+        with pytest.raises(DamagedWarehouseError):
+            landed(extracted, settings)
+    assert len(list(settings.home.glob("warehouse.duckdb.damaged-*"))) == spool.LANDING_ATTEMPTS
+    monkeypatch.undo()
+    assert landed(extracted, settings).complete
     assert query("select count(*) from landing.demo_wms__items") == [(5,)]
 
 
