@@ -28,7 +28,6 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "started_at": "TIMESTAMPTZ",
     "ended_at": "TIMESTAMPTZ",
     "complete": "BOOLEAN",
-    "cursor_from": "VARCHAR",
     "cursor_to": "VARCHAR",
     "records": "BIGINT",
     "unchanged": "BIGINT",
@@ -41,6 +40,10 @@ EXTRACTION_COLUMNS: Mapping[str, str] = {
     "swept": "BOOLEAN",
     "load_order": "BIGINT",
 }
+
+# Stands for a cursor that is the same as that of the row before. One of a folder with thousands of
+# files is hundreds of kilobytes, and the log holds one for each entity and pass.
+SAME_CURSOR = "="
 
 # The order in which the extractions of one system landed. Which of them is newest must not hang on
 # the clock: one that was ahead would stay newest until its time came.
@@ -202,6 +205,7 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
         select entity, arg_max(coalesce(cursor_to, ''), {_load_order(present)})
         from {schema}.extractions
         where (complete or cursor_to is not null)
+            and cursor_to is distinct from '{SAME_CURSOR}'
             and {_is_finished(schema)}
         group by entity
         """

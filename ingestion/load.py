@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,10 @@ from ingestion.landing import (
     EXTRACTION_COLUMNS,
     LOAD_ORDER,
     MISSING,
+    SAME_CURSOR,
     WITHDRAWN,
     landed_extractions,
+    last_cursors,
     next_load_order,
     raw_schema,
 )
@@ -152,7 +154,11 @@ def _load(extracted: Extracted, settings: Settings, connection: duckdb.DuckDBPyC
         # Left by a crash. The spool still holds it whole, or it is landed already.
         pipeline = pipeline.drop()
         pipeline.sync_destination()
-    log_rows = extraction_rows(extracted, next_load_order(connection, extracted.system))
+    log_rows = extraction_rows(
+        extracted,
+        next_load_order(connection, extracted.system),
+        last_cursors(connection, extracted.system),
+    )
     pipeline.extract(list(_resources(extracted, log_rows)), loader_file_format="parquet")
     crash_point("ingestion.after_extract")
     pipeline.normalize()
@@ -225,8 +231,11 @@ def _batches(path: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def extraction_rows(extracted: Extracted, load_order: int) -> pa.Table:
-    """The log of one extraction: one row an entity, failed ones too."""
+def extraction_rows(
+    extracted: Extracted, load_order: int, cursors: Mapping[str, str | None]
+) -> pa.Table:
+    """The log of one extraction: one row an entity, failed ones too. ``cursors``: those by entity
+    that the log has before it."""
     rows = [
         {
             "system": extracted.system,
@@ -236,8 +245,11 @@ def extraction_rows(extracted: Extracted, load_order: int) -> pa.Table:
             "started_at": entity.started_at,
             "ended_at": entity.ended_at,
             "complete": entity.complete,
-            "cursor_from": entity.cursor_from,
-            "cursor_to": entity.cursor_to,
+            "cursor_to": (
+                SAME_CURSOR
+                if entity.cursor_to and entity.cursor_to == cursors.get(entity.entity)
+                else entity.cursor_to
+            ),
             "records": entity.records,
             "unchanged": entity.unchanged,
             "quarantined": entity.quarantined,

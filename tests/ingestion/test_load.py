@@ -41,12 +41,12 @@ def test_everything_lands_typed_with_its_log(settings, wms, clock, query):
         ("A0003", 15, "DECIMAL(18,6)"),
     ]
     logged = query(
-        "select entity, run_id, complete, records, cursor_from, cursor_to, ended_at > started_at "
+        "select entity, run_id, complete, records, cursor_to, ended_at > started_at "
         "from landing.extractions order by entity"
     )
     assert logged == [
-        ("inventory", "run-1", True, 3, None, "3", True),
-        ("items", "run-1", True, 5, None, "5", True),
+        ("inventory", "run-1", True, 3, "3", True),
+        ("items", "run-1", True, 5, "5", True),
     ]
 
 
@@ -94,6 +94,21 @@ def test_a_second_load_goes_on_at_the_cursor(settings, wms, clock, query):
     assert query("select count(*) from landing.demo_wms__items") == [(6,)]
 
 
+def test_a_cursor_that_stands_still_is_logged_once(settings, wms, clock, query):
+    source = FakeSource(wms, wms_documents())
+    for run in ("run-1", "run-2", "run-3"):
+        load_system(wms, source, settings, run, clock)
+    source.documents["items"].append(wms_item(6))
+    load_system(wms, source, settings, "run-4", clock)
+    load_system(wms, source, settings, "run-5", clock)
+    logged = query(
+        "select cursor_to from landing.extractions where entity = 'items' order by load_order"
+    )
+    assert [cursor for (cursor,) in logged] == ["5", "=", "=", "6", "="]
+    with warehouse(settings) as connection:
+        assert last_cursors(connection, "wms") == {"items": "6", "inventory": "3"}
+
+
 def test_the_same_load_twice_adds_nothing_to_the_records(settings, wms, clock, query):
     documents = wms_documents()
     for run in ("run-1", "run-2"):
@@ -122,10 +137,10 @@ def test_a_failed_entity_keeps_its_rows_and_its_old_cursor(settings, wms, clock,
     assert (inventory.complete, inventory.records) == (True, 3)
     assert query("select count(*) from landing.demo_wms__items") == [(9,)]
     logged = query(
-        "select complete, cursor_from, cursor_to, error_kind, error_message "
+        "select complete, cursor_to, error_kind, error_message "
         "from landing.extractions where entity = 'items' order by started_at"
     )
-    assert logged[1] == (False, "5", None, "bad_page", "wms: the page is cut")
+    assert logged[1] == (False, None, "bad_page", "wms: the page is cut")
     with warehouse(settings) as connection:
         assert last_cursors(connection, "wms") == {"items": "5", "inventory": "3"}
 
