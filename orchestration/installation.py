@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -108,7 +107,7 @@ class Installation:
 
     def all_corrections(self) -> Sequence[Correction]:
         """The outbox as it is now, newer than what the published build knows of it."""
-        return self.store.list(limit=sys.maxsize)
+        return self.store.list(limit=None)
 
     @property
     def source_environment(self) -> dict[str, str]:

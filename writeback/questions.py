@@ -66,7 +66,7 @@ def _is_taken(due: sa.Row[Any], conditions: Conditions, now: datetime) -> bool:
 
 
 @cache
-def _listing(asked: frozenset[str]) -> sa.Select[Any]:
+def _listing(asked: frozenset[str], is_limited: bool) -> sa.Select[Any]:
     """Corrections, the newest first, by the columns that are asked for."""
     c = t.corrections.c
     statement = sa.select(t.corrections).order_by(c.sequence.desc())
@@ -76,7 +76,7 @@ def _listing(asked: frozenset[str]) -> sa.Select[Any]:
         since = sa.bindparam("updated_since", type_=t.UtcDateTime())
         statement = statement.where(c.updated_at >= since)
     at_most, first = (sa.bindparam(name, type_=sa.Integer()) for name in ("at_most", "first"))
-    return statement.limit(at_most).offset(first)
+    return (statement.limit(at_most) if is_limited else statement).offset(first)
 
 
 class Questions(Outbox):
@@ -154,10 +154,11 @@ class Questions(Outbox):
         object_id: str | None = None,
         target_system: str | None = None,
         updated_since: datetime | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
         offset: int = 0,
     ) -> Sequence[Correction]:
-        """Corrections, the newest first. Raises ConfigurationError for an unknown state."""
+        """Corrections, the newest first; all of them without a limit. Raises ConfigurationError for
+        an unknown state."""
         asked = {
             "state": None if state is None else state_named(state).value,
             "object_id": object_id,
@@ -165,10 +166,9 @@ class Questions(Outbox):
             "updated_since": updated_since,
         }
         bound = {name: value for name, value in asked.items() if value is not None}
+        statement = _listing(frozenset(bound), limit is not None)
         with self.read() as connection:
-            rows = connection.execute(
-                _listing(frozenset(bound)), {**bound, "at_most": limit, "first": offset}
-            )
+            rows = connection.execute(statement, {**bound, "at_most": limit, "first": offset})
             return [as_correction(row) for row in rows]
 
     def resolve_key(self, shortened: str) -> str:

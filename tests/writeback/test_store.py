@@ -245,6 +245,9 @@ def test_lists_counts_and_totals(engine: Engine) -> None:
     totals = engine.store.attempt_counts()
     assert (totals.sent, totals.accepted) == (3, 2)
     assert [c.object_id for c in engine.store.list(limit=2)] == ["SO-100003/1", "SO-100002/1"]
+    # All of them by no number: PostgreSQL refused the largest one there is.
+    assert len(engine.store.list(limit=None)) == 3
+    assert len(engine.store.list(limit=None, offset=1)) == 2
     (refused,) = engine.store.list(state="refused", target_system="erp")
     assert engine.store.list(object_id=refused.object_id) == [refused]
 
