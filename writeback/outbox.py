@@ -323,6 +323,28 @@ class Outbox(Brakes):
             newest.update({row.proposal_key: as_correction(row) for row in rows})
         return newest
 
+    def latest_of_drifts(
+        self, connection: Connection, object_ids: Iterable[str]
+    ) -> dict[tuple[str, str, str], list[Correction]]:
+        """(target, object, kind) -> of each drift of these objects the newest correction and the
+        newest rejected one, oldest first. A drift goes by the exceptions that it shows as: its
+        values may move."""
+        c = t.corrections.c
+        is_rejected = c.state == State.REJECTED.value
+        found: dict[tuple[str, str, str], list[Correction]] = {}
+        for chunk in chunks(sorted(set(object_ids))):
+            newest = (
+                sa.select(sa.func.max(c.sequence))
+                .where(c.object_id.in_(chunk))
+                .group_by(c.target_system, c.object_id, c.kind, c.obligation_ids, is_rejected)
+            )
+            rows = connection.execute(
+                sa.select(t.corrections).where(c.sequence.in_(newest)).order_by(c.sequence)
+            )
+            for one in map(as_correction, rows):
+                found.setdefault((one.target_system, one.object_id, one.kind), []).append(one)
+        return found
+
     def in_state(self, connection: Connection, state: State) -> Sequence[Correction]:
         """All corrections in a state, in the order in which they were proposed."""
         rows = connection.execute(

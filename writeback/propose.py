@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from writeback.clock import Clock
 from writeback.kinds import check_payload
 from writeback.model import Correction, content_hash
 from writeback.periods import period_reason
-from writeback.states import Event, State, next_state, sources
+from writeback.states import UNSENT, Event, State, next_state, sources
 from writeback.store import OperationsStore
 
 # An object may be corrected this often in the window; then two systems fight and a person decides.
@@ -38,8 +38,11 @@ HOLD_PERIOD = "period"
 HOLD_BRAKE = "brake"
 HOLD_PING_PONG = "ping_pong"
 HOLD_AFTER_REVERSAL = "after_reversal"
+HOLD_AFTER_REJECTION = "after_rejection"
 HOLD_PERSON = "person"
-_LASTING = frozenset({HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL, HOLD_PERSON})
+_LASTING = frozenset(
+    {HOLD_BRAKE, HOLD_PING_PONG, HOLD_AFTER_REVERSAL, HOLD_AFTER_REJECTION, HOLD_PERSON}
+)
 
 
 class InvalidProposalError(TallymanError):
@@ -120,27 +123,26 @@ def enqueue(
         wanted[proposal.key] = proposal
     with store.write() as connection:
         latest = store.latest_generations(connection, list(wanted))
-        objects = [proposal.object_id for proposal in wanted.values()]
-        recently = store.accepted_since(connection, objects, now - PING_PONG_WINDOW)
-        verified = (one.correction_key for one in latest.values() if one.state is State.VERIFIED)
-        asked_back = store.asked_back(connection, verified)
-        rows: list[dict[str, Any]] = []
+        fresh: list[_Proposal] = []
         for proposal in wanted.values():
             previous = latest.get(proposal.key)
             if previous is not None and previous.state in _CHANGEABLE:
                 _refresh(store, connection, previous, proposal, policy, now, result)
             elif previous is None or _may_follow(previous, proposal):
-                rows.append(_new_row(proposal, previous, asked_back, recently, policy, now))
+                fresh.append(proposal)
             elif previous.state in _REPEATABLE or previous.withdrawn_at is not None:
                 result.stale += 1
             else:
                 result.unchanged += 1
+        known = {*wanted, *invalid}
+        pasts = _pasts(store, connection, fresh, latest, known, now)
+        rows = [_new_row(one, past, policy, now) for one, past in zip(fresh, pasts, strict=True)]
         brake = _brake(store, connection, len(rows), policy)
         if brake is not None:
             result.braked = True
             for row in rows:
-                row["hold_codes"] = sorted([*row["hold_codes"], HOLD_BRAKE])
-                row["state_reason"] = "; ".join(filter(None, [row["state_reason"], brake]))
+                row["hold_codes"] = sorted({*row["hold_codes"], HOLD_BRAKE})
+                row["state_reason"] = "; ".join(filter(None, [brake, row["state_reason"]]))
         for row in rows:
             event = Event.HOLD if row["hold_codes"] else Event.RELEASE
             row["state"] = next_state(State.PROPOSED, event).value
@@ -148,7 +150,12 @@ def enqueue(
         result.new = len(rows)
         result.held = sum(1 for row in rows if row["hold_codes"])
         if complete:
-            result.superseded = _withdraw(store, connection, {*wanted, *invalid}, targets, now)
+            goes_on = {
+                one.correction_key: row["correction_key"]
+                for past, row in zip(pasts, rows, strict=True)
+                for one in past.same_drift
+            }
+            result.superseded = _withdraw(store, connection, known, goes_on, targets, now)
         crash_point("writeback.during_enqueue")
     crash_point("writeback.after_enqueue")
     return result
@@ -170,6 +177,8 @@ def _brake(store: OperationsStore, connection: Any, new: int, policy: Policy) ->
 _CHANGEABLE = frozenset({State.AWAITING_APPROVAL, State.READY})
 # Settled: the same proposal from newer data is a new drift, and gets a new generation.
 _REPEATABLE = frozenset({State.VERIFIED, State.SUPERSEDED, State.MOOT, State.REVERTED})
+# Proposed by the build before, unless that is known to be over.
+_STANDING = (sources(Event.WITHDRAW) - {State.PROPOSED}) | {State.REJECTED}
 # Refused only because the record had changed meanwhile: newer data decide anew.
 _RE_EVALUATED = "version_conflict"
 
@@ -297,28 +306,76 @@ def _holds(proposal: _Proposal, policy: Policy, now: datetime) -> dict[str, str]
     return holds
 
 
-def _new_row(
-    proposal: _Proposal,
-    previous: Correction | None,
-    asked_back: Collection[str],
-    recently: Mapping[tuple[str, str, str], int],
-    policy: Policy,
+@dataclass(frozen=True)
+class _Past:
+    """What came before a new correction. ``previous``: under its very key; ``same_drift``: of its
+    drift, whatever the values were then, the newest last; ``newest``: of its target, object and
+    kind."""
+
+    previous: Correction | None
+    same_drift: Sequence[Correction]
+    newest: Correction | None
+    asked_back: Collection[str]
+    accepted_lately: int
+
+
+def _pasts(
+    store: OperationsStore,
+    connection: Any,
+    fresh: Sequence[_Proposal],
+    latest: Mapping[str, Correction],
+    known: Collection[str],
     now: datetime,
-) -> dict[str, Any]:
-    generation = 1 if previous is None else previous.generation + 1
+) -> list[_Past]:
+    """The past of each new proposal. ``known``: the keys that this build proposes."""
+    objects = [proposal.object_id for proposal in fresh]
+    recently = store.accepted_since(connection, objects, now - PING_PONG_WINDOW)
+    drifts = store.latest_of_drifts(connection, objects)
+    before = [*latest.values(), *(ones[-1] for ones in drifts.values())]
+    verified = (one.correction_key for one in before if one.state is State.VERIFIED)
+    asked_back = store.asked_back(connection, verified)
+    pasts = []
+    for proposal in fresh:
+        place = (proposal.target_system, proposal.object_id, proposal.kind)
+        ones = drifts.get(place, [])
+        pasts.append(
+            _Past(
+                previous=latest.get(proposal.key),
+                same_drift=[one for one in ones if _is_same_drift(one, proposal, known)],
+                newest=ones[-1] if ones else None,
+                asked_back=asked_back,
+                accepted_lately=recently.get(place, 0),
+            )
+        )
+    return pasts
+
+
+def _is_same_drift(one: Correction, proposal: _Proposal, known: Collection[str]) -> bool:
+    """Whether a correction of the same target, object and kind was for what is proposed now.
+
+    Its key is no answer: it holds values, and a balance moves while its drift stays as it is. The
+    exceptions that both resolve are one; where they are cut anew, what stood until this build and
+    is proposed no more has moved on.
+    """
+    if not set(one.obligation_ids).isdisjoint(proposal.columns["obligation_ids"]):
+        return True
+    stood = one.state in _STANDING and one.withdrawn_at is None
+    return stood and one.proposal_key not in known
+
+
+def _new_row(proposal: _Proposal, past: _Past, policy: Policy, now: datetime) -> dict[str, Any]:
+    generation = 1 if past.previous is None else past.previous.generation + 1
     holds = _holds(proposal, policy, now)
-    sent = recently.get((proposal.target_system, proposal.object_id, proposal.kind), 0)
-    if sent >= PING_PONG_LIMIT:
+    if past.accepted_lately >= PING_PONG_LIMIT:
         holds[HOLD_PING_PONG] = (
-            f"corrected {sent} times within 24 hours and it still drifts: something undoes it"
+            f"corrected {past.accepted_lately} times within 24 hours and it still drifts: "
+            "something undoes it"
         )
-    if previous is not None and previous.state in (State.MOOT, State.REVERTED):
-        holds[HOLD_AFTER_REVERSAL] = f"the same correction was {previous.state} before"
-    elif previous is not None and previous.correction_key in asked_back:
-        # Its answer got lost: the drift may be what the person wanted.
-        holds[HOLD_AFTER_REVERSAL] = (
-            f"a person wanted {previous.correction_key} taken back, and no answer said that it was"
-        )
+    reversal = _reversal(past)
+    if reversal is not None:
+        holds[HOLD_AFTER_REVERSAL] = reversal
+    for code, reason in _handed_on(past.same_drift).items():
+        holds.setdefault(code, reason)
     return {
         **proposal.columns,
         **blank_progress(now),
@@ -331,8 +388,52 @@ def _new_row(
         "kind": proposal.kind,
         "needs_approval": HOLD_APPROVAL in holds,
         "hold_codes": sorted(holds),
-        "state_reason": "; ".join(holds.values()),
+        "state_reason": "; ".join(dict.fromkeys(holds.values())),
     }
+
+
+def _reversal(past: _Past) -> str | None:
+    """Why a person must agree to what somebody took back, or what was done for nothing."""
+    for one in filter(None, (past.previous, *past.same_drift)):
+        if one.state in (State.MOOT, State.REVERTED):
+            return f"{one.correction_key} did the same and was {one.state} before"
+    for one in filter(None, (past.previous, past.newest)):
+        # Taking it back began another drift, and its values may have moved since.
+        if one.state is State.REVERTED:
+            return f"{one.correction_key} was {one.state} before"
+        if one.correction_key in past.asked_back:
+            # Its answer got lost: the drift may be what the person wanted.
+            return (
+                f"a person wanted {one.correction_key} taken back, and no answer said that it was"
+            )
+    return None
+
+
+_SAME_DRIFT = "of the same drift "
+
+
+def _handed_on(drift: Sequence[Correction]) -> dict[str, str]:
+    """Hold code -> reason: what holds a drift holds it also when its values have moved.
+
+    An approval ends a hold, but covers no other values: while it is not sent it is asked for anew.
+    """
+    holds: dict[str, str] = {}
+    for one in drift:
+        if one.state is State.REJECTED:
+            reason = f"{_SAME_DRIFT}{one.correction_key} was {one.state_reason}"
+            holds[HOLD_AFTER_REJECTION] = reason
+    newest = next((one for one in reversed(drift) if one.state is not State.REJECTED), None)
+    if newest is None or (newest.state not in UNSENT and newest.withdrawn_at is None):
+        return holds
+    codes = [code for code in newest.hold_codes if code in _LASTING - set(holds)]
+    told, waits = newest.state_reason, newest.state is State.AWAITING_APPROVAL
+    if waits and _SAME_DRIFT in told:
+        # The first one tells why, however often the values have moved since.
+        reason = told[told.rindex(_SAME_DRIFT) :]
+    else:
+        why = told if waits else ", ".join(codes)
+        reason = f"{_SAME_DRIFT}{newest.correction_key} waited for a person: {why}"
+    return holds | dict.fromkeys(codes, reason)
 
 
 def blank_progress(now: datetime) -> dict[str, Any]:
@@ -421,27 +522,26 @@ def _refresh(
 def _withdraw(
     store: OperationsStore,
     connection: Any,
-    wanted: Collection[str],
+    known: Collection[str],
+    goes_on: Mapping[str, str],
     targets: Collection[str] | None,
     now: datetime,
 ) -> int:
-    """Take back what is proposed no more, as long as nothing of it is under way."""
+    """Take back what is proposed no more, as long as nothing of it is under way. ``goes_on``: what
+    is proposed with other values now, and as which correction."""
     gone: list[str] = []
     rejected: list[str] = []
-    states = (sources(Event.WITHDRAW) - {State.PROPOSED}) | {State.REJECTED}
-    for key, proposal, state in store.not_withdrawn(connection, states, targets):
-        if proposal not in wanted:
+    for key, proposal, state in store.not_withdrawn(connection, _STANDING, targets):
+        if proposal not in known:
             # A rejected one stays rejected, but its drift ended: the next one is asked anew.
             (rejected if state is State.REJECTED else gone).append(key)
     store.mark_withdrawn(connection, rejected, now)
     for key in gone:
+        reason = "the drift is gone from the data"
+        if key in goes_on:
+            reason = f"the drift goes on with other values: {goes_on[key]}"
         store.transition(
-            connection,
-            key,
-            Event.WITHDRAW,
-            now,
-            state_reason="the drift is gone from the data",
-            withdrawn_at=now,
+            connection, key, Event.WITHDRAW, now, state_reason=reason, withdrawn_at=now
         )
     return len(gone)
 

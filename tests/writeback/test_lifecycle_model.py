@@ -60,6 +60,8 @@ class Model:
     accepted: dict[int, list[datetime]] = field(
         default_factory=lambda: {number: [] for number in OBJECTS}
     )
+    # What is proposed no more has ended: what drifts after that is another exception.
+    drifts: dict[int, int] = field(default_factory=lambda: dict.fromkeys(OBJECTS, 1))
     rows: int = 0
     gate_open: bool = True
     killed: bool = False
@@ -103,11 +105,20 @@ class Lifecycle(RuleBasedStateMachine):
     def a_build_proposes(self, numbers: set[int]) -> None:
         now = self.later()
         self.engine.propose(
-            *[quantity_change(n, frontier=now, needs_approval=n == NEEDS_APPROVAL) for n in numbers]
+            *[
+                quantity_change(
+                    number,
+                    frontier=now,
+                    needs_approval=number == NEEDS_APPROVAL,
+                    obligation_ids=[f"O04:{number}:{self.model.drifts[number]}"],
+                )
+                for number in numbers
+            ]
         )
         for number in OBJECTS:
             previous = self.model.newest.get(number)
             if number not in numbers:
+                self.model.drifts[number] += 1
                 self._withdrawn(previous, now)
             elif previous is None or self._is_settled(previous):
                 recent = [t for t in self.model.accepted[number] if t >= now - DAY]

@@ -252,6 +252,31 @@ def test_what_a_person_took_back_is_not_proposed_into_sending_again(engine: Engi
     assert "was reverted before" in engine.store.list()[0].state_reason
 
 
+def test_what_was_taken_back_waits_for_a_person_also_when_its_values_moved(
+    engine: Engine,
+) -> None:
+    """Taking it back brought the drift again, as another exception; then both systems shipped."""
+    engine.propose(quantity_change())
+    engine.deliver()
+    first = engine.only().correction_key
+    apply_proofs(engine.store, [proof(first)], engine.clock)
+    take_back(engine)
+    engine.clock.advance(600)
+    again = quantity_change(old=4, new=6, frontier=engine.clock.now(), obligation_ids=["O04:2"])
+    engine.propose(again)
+    newest = engine.store.list()[0]
+    assert (newest.state, newest.hold_codes) == ("awaiting_approval", ["after_reversal"])
+    assert newest.state_reason == f"{first} was reverted before"
+    approve(engine.store, newest.correction_key, "maria", "now it is right")
+    engine.world.set_line("E500001/10", 4)
+    engine.deliver()
+    apply_proofs(engine.store, [proof(newest.correction_key)], engine.clock)
+    engine.clock.advance(86_400)
+    later = quantity_change(old=6, new=9, frontier=engine.clock.now(), obligation_ids=["O04:3"])
+    engine.propose(later)
+    assert engine.states() == ["reverted", "verified", "ready"]
+
+
 def test_above_the_limit_two_different_people_must_agree_to_the_same_content(
     engine: Engine,
 ) -> None:

@@ -14,7 +14,7 @@ from samples import invoice, later, proof, quantity_change
 
 from registry.systems import Policy
 from writeback import tables as t
-from writeback.approval import approve, reject, release_brake, retry
+from writeback.approval import approve, hold, reject, release_brake, retry
 from writeback.propose import idempotency_key, proposal_key
 from writeback.verify import apply_proofs
 
@@ -272,6 +272,116 @@ def test_a_rejected_one_is_not_proposed_again_until_its_drift_has_ended(engine: 
     engine.clock.advance(60)
     engine.propose(quantity_change(needs_approval=True, frontier=engine.clock.now()))
     assert engine.states() == ["rejected", "awaiting_approval"]
+
+
+def moved(number: int, *, by: int, **changes: Any) -> dict[str, Any]:
+    """The drift of quantity_change(number) after both systems booked the same."""
+    return quantity_change(number, old=5 + by, new=7 + by, **changes)
+
+
+def test_what_a_person_said_no_to_is_not_sent_after_its_values_moved(engine: Engine) -> None:
+    """A rejection hung on the key, which holds balances: two pieces shipped, and it was sent."""
+    engine.propose(quantity_change())
+    first = engine.only().correction_key
+    reject(engine.store, first, "maria", "counted, the WMS is wrong")
+    for by in (-2, -3):
+        assert engine.propose(moved(1, by=by)).held == 1
+        newest = engine.store.list()[0]
+        assert (newest.state, newest.hold_codes) == ("awaiting_approval", ["after_rejection"])
+        told = f"of the same drift {first} was rejected by maria: counted, the WMS is wrong"
+        assert newest.state_reason == told
+    assert engine.states() == ["rejected", "superseded", "awaiting_approval"]
+    assert "goes on with other values" in engine.store.list()[1].state_reason
+    # It ended; the next one is another.
+    engine.propose()
+    engine.propose(moved(1, by=-4, obligation_ids=["O04:again"]))
+    assert engine.states()[-1] == "ready"
+
+
+def test_a_hold_goes_on_when_values_move_and_ends_with_an_approval(engine: Engine) -> None:
+    engine.propose(quantity_change())
+    first = engine.only().correction_key
+    hold(engine.store, first, "maria", "counting")
+    for by in (-1, -2):
+        engine.propose(moved(1, by=by))
+        newest = engine.store.list()[0]
+        assert newest.hold_codes == ["person"]
+        told = f"of the same drift {first} waited for a person: held by maria: counting"
+        assert newest.state_reason == told
+    approve(engine.store, newest.correction_key, "maria", "counted")
+    engine.propose(moved(1, by=-2))
+    assert engine.states() == ["superseded", "superseded", "ready"]
+    # What was approved had other values.
+    engine.propose(moved(1, by=-3))
+    assert engine.states()[-1] == "awaiting_approval"
+
+
+def test_a_yes_to_what_was_not_sent_is_no_yes_to_the_drift(engine: Engine) -> None:
+    """One of two wishes was rejected, the other approved and found stale: its values had moved."""
+    rivals = [quantity_change(new=new, conflict=True) for new in (7, 8)]
+    engine.propose(*rivals)
+    approve(engine.store, engine.store.list()[0].correction_key, "maria", "as the customer wrote")
+    engine.world.set_line("E500001/10", 4)
+    engine.deliver()
+    assert engine.states() == ["rejected", "superseded"]
+    engine.propose(moved(1, by=-1))
+    assert engine.store.list()[0].hold_codes == ["after_rejection"]
+
+
+def test_a_hold_outlasts_a_build_that_withheld_the_proposal(engine: Engine) -> None:
+    """It waited for the correction of a cause; its exception stayed open."""
+    engine.propose(quantity_change())
+    hold(engine.store, engine.only().correction_key, "maria", "counting")
+    engine.propose()
+    engine.clock.advance(60)
+    engine.propose(moved(1, by=-2))
+    assert engine.store.list()[0].hold_codes == ["person"]
+    engine.propose()
+    engine.clock.advance(60)
+    engine.propose(quantity_change(frontier=engine.clock.now()))
+    assert engine.store.list()[0].hold_codes == ["person"]
+
+
+def test_a_hold_goes_on_when_the_exception_is_cut_anew(engine: Engine) -> None:
+    """The copy took another wrong value: by that its exception has another name."""
+    engine.propose(quantity_change())
+    hold(engine.store, engine.only().correction_key, "maria", "counting")
+    engine.propose(quantity_change(old=6, obligation_ids=["O04:cut anew"]))
+    assert engine.states() == ["superseded", "awaiting_approval"]
+
+
+def test_what_another_drift_of_the_object_was_refused_holds_nothing(engine: Engine) -> None:
+    """Two invoices of one shipment: one stands by a person's word, the other is voided."""
+    one, other = quantity_change(), quantity_change(old=6, obligation_ids=["O04:other"])
+    engine.propose(one)
+    reject(engine.store, engine.only().correction_key, "maria", "this one is right")
+    engine.propose(one, other)
+    assert engine.states() == ["rejected", "ready"]
+
+
+def test_the_brake_holds_what_moved_until_it_is_released(engine: Engine) -> None:
+    """A bad load: in the next pass some of the positions had moved, too few to be braked."""
+    engine.policy = Policy(max_corrections_per_run=3)
+    engine.propose(*[quantity_change(n) for n in range(1, 6)])
+    still = [quantity_change(n) for n in range(3, 6)]
+    assert engine.propose(moved(1, by=1), moved(2, by=1), *still).braked is False
+    assert engine.states() == ["superseded"] * 2 + ["awaiting_approval"] * 5
+    reason = engine.store.list()[0].state_reason
+    assert "waited for a person: 5 new corrections in one build, the limit is 3" in reason
+    assert release_brake(engine.store, "maria", "a recount, expected") == 5
+    engine.propose(moved(1, by=2), moved(2, by=1), *still)
+    assert engine.states() == ["superseded"] * 2 + ["ready"] * 3 + ["superseded"] + ["ready"] * 2
+
+
+def test_what_was_told_of_a_hold_does_not_grow(engine: Engine) -> None:
+    engine.policy = Policy(max_corrections_per_run=1)
+    for by in range(5):
+        crowd = [moved(n, by=by, value_at_risk=f"{2000 + by}") for n in (1, 2)]
+        engine.propose(*crowd)
+    (newest, *_) = engine.store.list()
+    assert newest.hold_codes == ["approval", "brake"]
+    assert newest.state_reason.count("value at risk") == 2
+    assert newest.state_reason.count("in one build") == 2
 
 
 def test_a_business_refusal_is_not_sent_again_while_the_drift_lasts(engine: Engine) -> None:

@@ -316,6 +316,22 @@ MUTANTS: tuple[Mutant, ...] = (
         "if False:",
     ),
     Mutant(
+        "rejected_until_it_moves",
+        "a rejected drift is sent as soon as its values have moved",
+        "writeback.propose",
+        "        if one.state is State.REJECTED:\n            reason",
+        "        if False:\n            reason",
+        PROPOSE + "test_what_a_person_said_no_to_is_not_sent_after_its_values_moved",
+    ),
+    Mutant(
+        "held_until_it_moves",
+        "a held or braked drift is sent as soon as its values have moved",
+        "writeback.propose",
+        "    return holds | dict.fromkeys(codes, reason)",
+        "    return holds",
+        PROPOSE + "test_a_hold_goes_on_when_values_move_and_ends_with_an_approval",
+    ),
+    Mutant(
         "everything_is_ours",
         "a value that somebody else set counts as our effect",
         "writeback.dispatch",

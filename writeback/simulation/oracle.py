@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from connectors.base import Outcome, Result
@@ -58,6 +59,7 @@ class Oracle:
         self.heard_late: dict[str, tuple[str, float, float]] = {}
         self.failures: dict[str, list[float]] = defaultdict(list)
         self.approved_content: dict[str, set[str]] = defaultdict(set)
+        self.rejected_drifts: dict[str, datetime] = {}
         self.kill_switch: list[tuple[float, bool]] = [(0.0, False)]
         self.gates: dict[str, list[tuple[float, bool]]] = defaultdict(list)
         self.verified: set[str] = set()
@@ -171,6 +173,9 @@ class Oracle:
             return
         if self.story.warehouse.needs_approval(arrival.request):
             self.report("unapproved", f"{key} was sent without approval of its content")
+        rejected = self.rejected_drifts.get(self.story.warehouse.drift_of(item.object_id))
+        if rejected is not None and arrival.request.created_at > rejected:
+            self.report("unapproved", f"{item.object_id}: a person said no to this drift before")
         recent = {
             effect.key
             for effect in target.ledger
@@ -193,6 +198,11 @@ class Oracle:
     def approved(self, correction: Correction) -> None:
         """A person agreed to what this correction holds now."""
         self.approved_content[correction.idempotency_key].add(repr(correction.payload))
+
+    def rejected(self, correction: Correction) -> None:
+        """A person said no; what is proposed of that drift from now on needs their word."""
+        for drift in correction.obligation_ids:
+            self.rejected_drifts.setdefault(drift, self.story.clock.now())
 
     def check_effects(self) -> None:
         """Over the ledgers: once a key, never over another value, no fact twice."""

@@ -90,13 +90,18 @@ class People:
     def _decide(self, correction: Correction, seen: str, actor: str) -> None:
         key = correction.correction_key
         if self.story.rng.random() < 0.12:
-            self._try(lambda: reject(self.story.store, key, actor, "no"))
+            self._reject(correction, actor)
             return
         self.story.tell("operator", f"{actor} approves {key[:12]} as shown ({seen[:8]})")
         if self._try(lambda: approve(self.story.store, key, actor, "yes", payload_hash=seen)):
             approved = self.story.store.get(key).correction
             if approved.payload_hash == seen:
                 self.story.oracle.approved(approved)
+
+    def _reject(self, correction: Correction, actor: str) -> None:
+        key = correction.correction_key
+        if self._try(lambda: reject(self.story.store, key, actor, "no")):
+            self.story.oracle.rejected(correction)
 
     def _retry(self, correction: Correction) -> None:
         new_key = retry(self.story.store, correction.correction_key, OPERATORS[0], "again")
@@ -126,7 +131,7 @@ class People:
             wanted = correction.new_value["value"] == item.authority.value
             key = correction.correction_key
             if not wanted:
-                self._try(partial(reject, story.store, key, "maria", "not this"))
+                self._reject(correction, "maria")
             elif self._try(partial(approve, story.store, key, "maria", "yes")):
                 story.oracle.approved(story.store.get(key).correction)
         for correction in (c for c in work if c.state in REPAIRABLE):

@@ -6,6 +6,7 @@ only through extractions that may be late, partial or old.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -58,6 +59,7 @@ class Warehouse:
         self.complete |= {name: [] for name in story.truth.targets}
         self.opened: dict[str, datetime] = {}
         self.healed: dict[str, datetime] = {}
+        self.drifts: Counter[str] = Counter()  # object -> how often it has begun to drift
         self.builds = 0
         self.wordings: dict[str, int] = {}
         self.costly = {
@@ -118,7 +120,9 @@ class Warehouse:
                     self.healed[item.object_id] = min(hub.started_at, target.started_at)
                 continue
             frontier = min(hub.watermark, target.watermark)
-            self.opened.setdefault(item.object_id, frontier)
+            if item.object_id not in self.opened:
+                self.opened[item.object_id] = frontier
+                self.drifts[item.object_id] += 1
             if item.kind == "create_invoice" and (wanted, held) != (1, 0):
                 continue
             proposals.append(self._proposal(item, held, wanted, frontier))
@@ -132,6 +136,10 @@ class Warehouse:
     def needs_approval(self, request: CorrectionRequest) -> bool:
         """What the policy wants a person for, judged by the request alone."""
         return request.object_id in self.costly
+
+    def drift_of(self, object_id: str) -> str:
+        """The present drift of an object, or its last: it has one name while its values move."""
+        return f"{object_id}#{self.drifts[object_id]}"
 
     def _latest(self, system: str) -> Extraction:
         return self.complete[system][-1]
@@ -158,6 +166,7 @@ class Warehouse:
         return {
             "proposal_key": proposal_key(item.target, object_id, item.kind, new, old),
             "rule_id": "SIM",
+            "obligation_ids": [self.drift_of(object_id)],
             "object_id": object_id,
             "target_system": item.target,
             "kind": item.kind,
