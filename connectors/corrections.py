@@ -188,6 +188,11 @@ def mark_begun() -> None:
     _BEGUN.set(True)
 
 
+def mark_not_begun() -> None:
+    """What succeeded so far only prepared the work, of which it is certain that nothing stands."""
+    _BEGUN.set(False)
+
+
 def _judged(attempt: Callable[[], Outcome]) -> Outcome:
     try:
         return attempt()

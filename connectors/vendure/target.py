@@ -25,6 +25,7 @@ from connectors.corrections import (
     already_undone,
     conflict,
     judge,
+    mark_not_begun,
     missing,
     undo_key,
     whole,
@@ -283,6 +284,7 @@ class VendureTarget(HttpTarget):
             modified = self._mutate(_MODIFY, {"input": content}, key)
             if modified.result in (Result.REFUSED, Result.RETRY):
                 modified = self._given_up(modified, order, before, key)
+                mark_not_begun()
             yield modified
         if state != "ArrangingAdditionalPayment":
             yield self._move_order(identity, "ArrangingAdditionalPayment", key)
