@@ -152,12 +152,14 @@ class Brakes(Audit):
         with self.read() as connection:
             stopped = {stop.target_system: stop.why for stop in self._stops_in(connection)}
             rows = {row.system: row for row in connection.execute(_BREAKERS)}
-            breakers = {name: (row.failures, row.open_until) for name, row in rows.items()}
+            breakers = dict.fromkeys(names, (0, None)) | {
+                name: (row.failures, row.open_until) for name, row in rows.items()
+            }
             return Conditions(
                 stopped.get(None),
                 {gate.system: gate for gate in self.closed_in(connection, names)},
                 {name: stopped[name] for name in names if name in stopped},
-                {name: breakers.get(name, (0, None)) for name in names},
+                breakers,
                 {name: row.allowance_full_at for name, row in rows.items()},
             )
 

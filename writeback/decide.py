@@ -83,11 +83,17 @@ def after_failure(
 
 
 def after_failed_read(
-    reason: str, attempts: int, now: datetime, rng: Rng, schedule: RetrySchedule
+    reason: str,
+    failures: int,
+    now: datetime,
+    rng: Rng,
+    schedule: RetrySchedule,
+    retry_after_seconds: float | None = None,
 ) -> Decision:
-    """Judge a failed look at an unknown one. It stays unknown, however often the read fails:
-    without a read nobody knows that it was not applied, so it may not be called dead."""
-    due = now + timedelta(seconds=schedule.delay(max(attempts, 1), rng))
+    """Judge a failed look at an unknown one. ``failures``: its attempts and its failed looks. It
+    stays unknown, however often the read fails: without a read nobody knows that it was not
+    applied, so it may not be called dead."""
+    due = now + timedelta(seconds=schedule.delay(max(failures, 1), rng, retry_after_seconds))
     return Decision(Event.LOSE, f"could not be read back: {reason}", due)
 
 

@@ -53,6 +53,8 @@ LONGEST_PAUSE = timedelta(hours=1)
 _MEANS_THE_SENDER = frozenset({"rate_limited", "unavailable", "server_error"})
 # Failed looks at a target that say that it is not well, and not that we asked wrongly.
 _FAILED_LOOKS = frozenset({"unreachable", "timeout", "server_error", "rate_limited", "bad_page"})
+# Those of them that may have taken minutes: nothing answered.
+_SILENCE = frozenset({"unreachable", "timeout"})
 # A rehearsed correction is looked at again after this long, in case the write mode was changed.
 DRY_RUN_PAUSE = timedelta(hours=1)
 
@@ -248,11 +250,12 @@ class _Delivery:
                 break
             report.leased += len(leased)
             crash_point("writeback.after_lease")
-            for group in self._requests(leased):
-                if group[0].state is State.UNKNOWN:
-                    self._unless_lost(self._resolve, group[0])
-                else:
-                    self._deliver(group)
+            # A target that hangs may cost a look the whole lease: first what goes to others.
+            for group in self._requests([c for c in leased if c.state is not State.UNKNOWN]):
+                self._deliver(group)
+            for correction in leased:
+                if correction.state is State.UNKNOWN:
+                    self._unless_lost(self._resolve, correction)
         return report
 
     def _unless_lost(self, step: Callable[[Correction], Any], correction: Correction) -> Any:
@@ -275,7 +278,7 @@ class _Delivery:
             most = target.batches.get(correction.kind, 1) if isinstance(target, BatchTarget) else 1
             place = (correction.target_system, correction.kind)
             group = open_groups.get(place)
-            alone = most < 2 or correction.attempts or correction.state is State.UNKNOWN
+            alone = most < 2 or correction.attempts
             if group is not None and not alone and len(group) < most:
                 group.append(correction)
                 continue
@@ -293,24 +296,25 @@ class _Delivery:
         self.left_alone.clear()
         now = self.clock.now()
         limits: dict[str, int] = {}
-        for name in self.writable:
-            if name in conditions.paused:
-                self.report.paused[name] = conditions.paused[name]
-                continue
-            failures, open_until = conditions.breakers[name]
+        readable: list[str] = []
+        self.report.paused |= conditions.paused
+        for name in sorted(self.targets):
+            failures, open_until = conditions.breakers.get(name, (0, None))
             if open_until is not None and now < open_until:
                 self.report.open_breakers[name] = f"{failures} failures in a row"
                 continue
-            if failures < BREAKER_FAILURES:
-                limits[name] = limit
-            elif probes:
-                limits[name] = 1
+            fails = failures >= BREAKER_FAILURES
+            if fails and not probes:
+                continue
+            readable.append(name)
+            if name in self.writable and name not in conditions.paused:
+                limits[name] = 1 if fails else limit
         for name, gate in conditions.closed.items():
             self.report.closed_gates[name] = f"{gate.outcome}: {gate.reason}"
         return list(
             self.store.lease(
                 limits,
-                sorted(self.targets),
+                readable,
                 now,
                 self.deadline.before,
                 new_token(self.rng),
@@ -546,28 +550,37 @@ class _Delivery:
         wish = error.retry_after if isinstance(error, SourceError) else None
         decision = decide.after_failure(reason, number, now, self.rng, self.settings.schedule, wish)
         entry = AttemptEntry("check", "retry", _code(error), started, now, message=_told(error))
-        answer = None
-        if target_failed and _code(error) in _FAILED_LOOKS:
-            answer = Outcome(Result.RETRY, _code(error), retry_after_seconds=wish)
+        answer = _failed_look(error) if target_failed else None
         self._settle(correction, decision, entry=entry, answer=answer)
 
     # ---- resolving -------------------------------------------------------------------------
 
     def _resolve(self, correction: Correction) -> None:
         """Find out by reading what became of an unknown one; nothing is sent here."""
-        target = self.targets[correction.target_system]
+        system = correction.target_system
+        target = self.targets[system]
         started = self.clock.now()
+        failures = correction.attempts + self.store.failed_looks(correction)
+        schedule = self.settings.schedule
+        if started < self.left_alone.get(system, started):
+            reason = f"'{system}' fails"
+            decision = decide.after_failed_read(reason, failures, started, self.rng, schedule)
+            self._settle(correction, decision)
+            return
         crash_point("writeback.before_read_back")
         try:
             state = target.read(correction.request())
         except Exception as error:
             now = self.clock.now()
             told = _told(error)
-            decision = decide.after_failed_read(
-                told, correction.attempts, now, self.rng, self.settings.schedule
-            )
+            answer = _failed_look(error)
+            wish = None if answer is None else answer.retry_after_seconds
+            decision = decide.after_failed_read(told, failures + 1, now, self.rng, schedule, wish)
+            if _code(error) in _SILENCE:
+                # The others of the lease would wait as long for no answer.
+                self.left_alone[system] = self.deadline.before
             entry = AttemptEntry("read", "unknown", _code(error), started, now, message=told)
-            self._settle(correction, decision, entry=entry, counts=False)
+            self._settle(correction, decision, entry=entry, counts=False, answer=answer)
             return
         crash_point("writeback.after_read_back")
         now = self.clock.now()
@@ -580,7 +593,7 @@ class _Delivery:
         else:
             shown = "begun and not finished" if state.begun else "not applied"
             reason = f"a read shows that it is {shown}"
-            decision = decide.after_absent(reason, correction.attempts, now, self.settings.schedule)
+            decision = decide.after_absent(reason, correction.attempts, now, schedule)
         entry = AttemptEntry("read", decision.event.value, "read_back", started, now)
         self._settle(correction, decision, record, entry=entry, counts=False)
 
@@ -676,6 +689,13 @@ class _TargetUnreadError(Exception):
     def __init__(self, cause: SourceError) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+def _failed_look(error: Exception) -> Outcome | None:
+    """What a failed look tells the breaker of the target; None when the target may be well."""
+    if not isinstance(error, SourceError) or error.kind not in _FAILED_LOOKS:
+        return None
+    return Outcome(Result.RETRY, error.kind, retry_after_seconds=error.retry_after)
 
 
 def _code(error: Exception) -> str:

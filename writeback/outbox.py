@@ -301,6 +301,14 @@ class Outbox(Brakes):
             .values(**values)
         )
 
+    def failed_looks(self, correction: Correction) -> int:
+        """How often it could not be read what became of it."""
+        with self.read() as connection:
+            found: int = connection.execute(
+                _FAILED_LOOKS, {"of_key": correction.correction_key}
+            ).scalar_one()
+            return found
+
     def one(self, connection: Connection, correction_key: str) -> Correction:
         row = connection.execute(_ONE, {"of_key": correction_key}).one_or_none()
         if row is None:
@@ -572,6 +580,12 @@ _c = t.corrections.c
 # Built once: building a statement costs more than running it.
 _ONE = sa.select(t.corrections).where(_c.correction_key == sa.bindparam("of_key"))
 _NEW_ATTEMPT = sa.insert(t.attempts)
+_FAILED_LOOKS = (
+    sa.select(sa.func.count())
+    .select_from(t.attempts)
+    .where(t.attempts.c.correction_key == sa.bindparam("of_key"))
+    .where(t.attempts.c.phase == "read", t.attempts.c.result == State.UNKNOWN.value)
+)
 _DUE = (
     sa.select(t.corrections)
     .where(

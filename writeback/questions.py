@@ -51,12 +51,12 @@ def _is_taken(due: sa.Row[Any], conditions: Conditions, now: datetime) -> bool:
         return True  # abandoned: whoever delivers notes that, whatever is stopped
     if conditions.stopped is not None:
         return False
+    _, open_until = conditions.breakers[due.target_system]
+    if open_until is not None and now < open_until:
+        return False
     if due.state == State.UNKNOWN:
         return True  # what may have been sent is read, whatever holds the sending
     if due.target_system in conditions.paused or due.target_system in conditions.closed:
-        return False
-    _, open_until = conditions.breakers[due.target_system]
-    if open_until is not None and now < open_until:
         return False
     closed = [
         conditions.closed[name] for name in due.relied_on_systems if name in conditions.closed

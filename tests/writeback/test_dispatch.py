@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from engine_under_test import Engine
-from fake_target import FakeSource, FakeTarget, World, system
+from fake_target import FakeSource, FakeTarget, ManualClock, World, system
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import invoice, quantity_change
 
 from connectors.base import CorrectionRequest, Outcome, Result, SourceError, TargetState
 from writeback.approval import approve
-from writeback.dispatch import BREAKER_FAILURES, deliver_due
+from writeback.dispatch import BREAKER_FAILURES, DeliveryReport, deliver_due
 
 HOUR = 3600
 
@@ -203,6 +203,76 @@ def test_words_that_no_store_keeps_stop_nobody(engine: Engine) -> None:
     assert first.correction.state_reason.endswith(kept)
     (attempt,) = first.attempts
     assert (attempt.code, attempt.message, attempt.response) == ("x" * 80, kept, kept)
+
+
+class Hanging(FakeTarget):
+    """Takes connections and does not answer: a look costs two minutes."""
+
+    clock: ManualClock
+
+    def read(self, request: CorrectionRequest) -> TargetState:
+        self.reads += 1
+        self.clock.advance(122)
+        raise SourceError("timeout", "no answer in time")
+
+
+def test_a_target_that_hangs_holds_up_nobody_else(engine: Engine) -> None:
+    """Each of its unknown ones was read, one after the other, before what was due elsewhere."""
+    engine.store.set_gates("build-1", {"oms": (True, "")})
+    hanging, healthy = Hanging(engine.world), FakeTarget(engine.world, system("oms"))
+    hanging.clock = engine.clock
+
+    def deliver() -> DeliveryReport:
+        targets, sources = {"erp": hanging, "oms": healthy}, {"erp": engine.source}
+        return deliver_due(engine.store, targets, sources, engine.policy, engine.clock, engine.rng)
+
+    engine.world.inject(*["lost_response"] * 3)
+    engine.propose(*[quantity_change(n) for n in (1, 2, 3)])
+    engine.deliver()
+    engine.clock.advance(HOUR)
+    others = [quantity_change(n, target_system="oms") for n in (4, 5)]
+    engine.propose(*others, complete=False)
+    report = deliver()
+    assert (report.sent, report.accepted, report.postponed) == (2, 2, 0)
+    assert engine.states() == ["unknown"] * 3 + ["accepted"] * 2
+    assert hanging.reads == 1
+
+
+def test_failed_looks_at_unknown_ones_slow_down_and_open_the_breaker(engine: Engine) -> None:
+    engine.world.inject("lost_response")
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.target.unreadable = True
+    waits: list[float] = []
+    for failures in range(1, BREAKER_FAILURES + 1):
+        due = engine.only().next_attempt_at
+        assert due is not None
+        engine.clock.advance((due - engine.clock.now()).total_seconds())
+        engine.deliver()
+        due = engine.only().next_attempt_at
+        assert due is not None
+        waits.append((due - engine.clock.now()).total_seconds())
+        # One is the request without an answer.
+        assert engine.store.breaker("erp")[0] == failures + 1
+    for wait, delay in zip(waits, (30, 120, 600, 1800, 3600), strict=True):
+        assert 0.8 * delay <= wait <= 1.2 * delay
+    assert (engine.only().attempts, engine.target.reads) == (1, 1 + BREAKER_FAILURES)
+
+
+def test_an_unknown_one_is_not_read_while_the_breaker_is_open(engine: Engine) -> None:
+    engine.world.inject("lost_response")
+    engine.propose(quantity_change())
+    engine.deliver()
+    engine.clock.advance(HOUR)
+    now = engine.clock.now()
+    with engine.store.write() as connection:
+        engine.store.set_breaker(connection, "erp", BREAKER_FAILURES, now + timedelta(seconds=60))
+    assert engine.store.waking_count(now) == 0
+    report = engine.deliver()
+    assert (report.leased, list(report.open_breakers)) == (0, ["erp"])
+    engine.clock.advance(60)
+    assert engine.store.waking_count(engine.clock.now()) == 1
+    assert engine.deliver().accepted == 1
 
 
 def test_while_the_target_cannot_be_read_unknown_stays_unknown_for_ever(engine: Engine) -> None:

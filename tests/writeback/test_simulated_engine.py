@@ -98,7 +98,7 @@ def test_the_command_shows_the_events_of_a_broken_seed(
 ) -> None:
     """Without the read of the authority before sending something false leaves."""
     monkeypatch.setattr("writeback.dispatch.first_broken", lambda *_: None)
-    arguments = ["simulate", "--seeds", "4", "--first-seed", "500001", "--workers", "1"]
+    arguments = ["simulate", "--seeds", "4", "--first-seed", "500004", "--workers", "1"]
     result = CliRunner().invoke(app, [*arguments, "--home", str(tmp_path)])
     assert result.exit_code == 1
     assert "VIOLATION" in result.output
