@@ -181,7 +181,8 @@ class Outbox(Brakes):
         ``send_limits``: system -> how many ready ones may be taken now. Systems with a closed gate
         send nothing; a ready correction that relies on one is put off by GATE_HOLD with the reason.
         Ready ones come back as ``sending``; unknown ones stay unknown. An object with a correction
-        in flight yields nothing, and of several ready ones only the first.
+        in flight yields nothing, and of several ready ones only the first of its target; of those
+        for several targets one is taken.
         """
 
         def take(connection: Connection) -> Sequence[Correction]:
@@ -196,7 +197,8 @@ class Outbox(Brakes):
                 room = min(limit - len(taken), system_limit)
                 if room <= 0 or not self.latest_gate(connection, system, gates).is_open:
                     continue
-                taken += self._ready_with_open_gates(connection, system, now, room, gates)
+                objects = {correction.object_id for correction in taken}
+                taken += self._ready_with_open_gates(connection, system, now, room, gates, objects)
             leased: list[Correction] = []
             for correction in taken:
                 change: dict[str, Any] = {"lease_token": token, "lease_until": lease_until}
@@ -510,13 +512,16 @@ class Outbox(Brakes):
         now: datetime,
         room: int,
         gates: dict[str, Gate],
+        objects: set[str],
     ) -> Sequence[Correction]:
+        """``objects``: what other targets get a correction of already. Each of these may be among
+        the first that are due."""
         taken: list[Correction] = []
         while len(taken) < room:
             wanted = room - len(taken)
-            candidates = self._due(connection, system, State.READY, now, room)
-            seen = {correction.correction_key for correction in taken}
-            fresh = [c for c in candidates if c.correction_key not in seen][:wanted]
+            candidates = self._due(connection, system, State.READY, now, room + len(objects))
+            seen = objects | {correction.object_id for correction in taken}
+            fresh = [c for c in candidates if c.object_id not in seen][:wanted]
             held = 0
             for correction in fresh:
                 closed = [
@@ -553,8 +558,8 @@ def is_one_of(column: sa.Column[str], states: Iterable[State]) -> sa.ColumnEleme
 
 @cache
 def first_of_its_object() -> sa.ColumnElement[bool]:
-    """No other correction of the object is in flight or being taken back, nor ready and proposed
-    earlier."""
+    """No other correction of the object is in flight or being taken back, nor ready for the same
+    target and proposed earlier: what another target is not to get yet holds nobody up."""
     c = t.corrections.c
     other = t.corrections.alias("other")
     return ~sa.exists(
@@ -569,6 +574,7 @@ def first_of_its_object() -> sa.ColumnElement[bool]:
                 sa.and_(
                     c.state == State.READY.value,
                     other.c.state == State.READY.value,
+                    other.c.target_system == c.target_system,
                     other.c.sequence < c.sequence,
                 ),
             )

@@ -607,6 +607,38 @@ def test_one_object_has_one_in_flight_and_keeps_its_order(engine: Engine) -> Non
     assert engine.states() == ["accepted", "ready"]
 
 
+def for_the_shop(number: int) -> dict[str, Any]:
+    """The same line, in the customer's system."""
+    return quantity_change(number, target_system="shop", proposal_key=None, preconditions=[])
+
+
+@pytest.mark.parametrize("held", ["off", "dry_run", "pause"])
+def test_what_one_target_does_not_get_holds_up_no_other(engine: Engine, held: str) -> None:
+    """A price for a customer's system in dry run: the cancellation of the line in the ERP waited
+    for as long as the price drifted, without a word."""
+    shop = FakeTarget(engine.world, system("shop", "on" if held == "pause" else held))
+    targets, sources = {"erp": engine.target, "shop": shop}, {"erp": engine.source}
+    engine.store.set_gates("build-1", {"shop": (True, "")})
+    engine.propose(for_the_shop(1), quantity_change(1))
+    if held == "pause":
+        engine.store.pause("shop", "maria", "upgrade")
+    assert engine.store.waking_count(engine.clock.now(), ["erp"]) == 1
+    deliver_due(engine.store, targets, sources, engine.policy, engine.clock, engine.rng)
+    assert engine.states() == ["ready", "accepted"]
+
+
+def test_of_one_object_one_is_taken_also_when_it_is_due_in_several_targets(
+    engine: Engine,
+) -> None:
+    shop = FakeTarget(engine.world, system("shop"))
+    targets, sources = {"erp": engine.target, "shop": shop}, {"erp": engine.source}
+    engine.store.set_gates("build-1", {"shop": (True, "")})
+    for number in (1, 2, 3):
+        engine.propose(quantity_change(number), for_the_shop(number), complete=False)
+    deliver_due(engine.store, targets, sources, engine.policy, engine.clock, engine.rng)
+    assert engine.states() == ["accepted", "ready"] * 3
+
+
 def test_an_approval_that_comes_late_does_not_lock_an_unknown_one(engine: Engine) -> None:
     engine.propose(
         quantity_change(1, old=7, new=8, needs_approval=True), quantity_change(1, old=5, new=7)
