@@ -150,7 +150,8 @@ def deliver_due(
     drawn from by several threads.
     """
     settings = settings or DeliverySettings()
-    report = DeliveryReport(abandoned=len(store.expire_leases(clock.now())))
+    wait = timedelta(seconds=settings.schedule.delays_seconds[0])
+    report = DeliveryReport(abandoned=len(store.expire_leases(clock.now(), wait)))
     crash_point("writeback.after_expiry")
     rooms = _Rooms(batch_limit)
     workers = max((target.system.write_threads for target in targets.values()), default=1)

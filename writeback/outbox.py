@@ -224,8 +224,10 @@ class Outbox(Brakes):
 
         return self.write_together(take)
 
-    def expire_leases(self, now: datetime) -> Sequence[str]:
-        """Turn corrections whose dispatcher is gone into unknown ones: they may have been sent."""
+    def expire_leases(self, now: datetime, wait: timedelta) -> Sequence[str]:
+        """Turn corrections whose dispatcher is gone into unknown ones: they may have been sent, and
+        as late as the lease ended. They are not read before ``wait`` after that: the request may be
+        on its way."""
         with self.read() as connection:
             keys = self._expired(connection, now)
         if not keys:
@@ -234,13 +236,14 @@ class Outbox(Brakes):
             expired = []
             for key in self._expired(connection, now):
                 correction = self.one(connection, key)
+                assert correction.lease_until is not None
                 self.transition(
                     connection,
                     key,
                     Event.LOSE,
                     now,
                     state_reason="the dispatcher stopped while it had this one: read, then decide",
-                    next_attempt_at=now,
+                    next_attempt_at=correction.lease_until + wait,
                     possibly_sent=True,
                     attempts=correction.attempts + 1,
                 )

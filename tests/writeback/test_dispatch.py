@@ -607,6 +607,21 @@ def test_one_object_has_one_in_flight_and_keeps_its_order(engine: Engine) -> Non
     assert engine.states() == ["accepted", "ready"]
 
 
+def test_what_a_dispatcher_let_go_is_not_read_as_soon_as_its_lease_ends(engine: Engine) -> None:
+    """Its request may leave at the end of the lease: a target without a memory of keys was read
+    while it was on its way, and got a second one."""
+    engine.propose(quantity_change())
+    now = engine.clock.now()
+    engine.store.lease({"erp": 1}, [], now, now + timedelta(seconds=180), "gone", 1)
+    engine.clock.advance(180)
+    report = engine.deliver()
+    assert (report.abandoned, report.sent, engine.states()) == (1, 0, ["unknown"])
+    engine.clock.advance(9)
+    assert engine.deliver().leased == 0
+    engine.clock.advance(1)
+    assert engine.deliver().accepted == 1
+
+
 def for_the_shop(number: int) -> dict[str, Any]:
     """The same line, in the customer's system."""
     return quantity_change(number, target_system="shop", proposal_key=None, preconditions=[])

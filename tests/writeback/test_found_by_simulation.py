@@ -116,7 +116,7 @@ def test_who_lost_its_lease_still_heeds_what_the_target_asked_for(engine: Engine
     class Late(Patient):
         def apply(self, request: CorrectionRequest) -> Outcome:
             engine.clock.advance(600)
-            engine.store.expire_leases(engine.clock.now())
+            engine.store.expire_leases(engine.clock.now(), timedelta(0))
             return super().apply(request)
 
     engine.target = Late(engine.world, system())
@@ -256,7 +256,7 @@ def test_a_sleeper_does_not_take_a_correction_from_who_holds_it_now(engine: Engi
     lease = timedelta(seconds=180)
     (slept,) = store.lease({"erp": 1}, [], clock.now(), clock.now() + lease, "first", 1)
     clock.advance(600)
-    store.expire_leases(clock.now())
+    store.expire_leases(clock.now(), timedelta(0))
     key = slept.correction_key
     with store.write() as connection:
         store.transition(

@@ -235,7 +235,7 @@ class Lifecycle(RuleBasedStateMachine):
         """With the requests applied, or before they left; the lease is all that remains."""
         now = self.later(3600)
         store = self.engine.store
-        store.expire_leases(now)
+        store.expire_leases(now, timedelta(0))
         leased = store.lease({"erp": 10}, [], now, now + timedelta(seconds=180), "gone", 10)
         for newest in self.model.newest.values():
             self._expire(newest)

@@ -67,7 +67,7 @@ def test_no_query_of_a_delivery_scans_the_corrections(engine: Engine) -> None:
     with recorded(engine) as statements:
         engine.deliver()
         engine.store.waking_count(engine.clock.now(), ["erp"])
-        engine.store.expire_leases(engine.clock.now())
+        engine.store.expire_leases(engine.clock.now(), timedelta(0))
     connection = sqlite3.connect(path_of(engine))
     planned = 0
     for text, parameters in statements:
@@ -226,7 +226,7 @@ def test_what_may_have_been_sent_is_looked_at_while_its_target_is_held(engine: E
     engine.store.pause("erp", "maria", "stock-taking")
     engine.store.set_gates("build-2", {"erp": (False, "a feed stopped")})
     assert engine.store.waking_count(engine.clock.now()) == 1
-    engine.store.expire_leases(engine.clock.now())
+    engine.store.expire_leases(engine.clock.now(), timedelta(0))
     assert engine.states() == ["unknown"]
     assert engine.store.waking_count(engine.clock.now()) == 1
     # The kill switch stops that look too.

@@ -137,7 +137,7 @@ def test_an_abandoned_lease_of_a_worker_is_read_like_any(engine: Engine) -> None
     engine.propose(quantity_change())
     now = engine.clock.now()
     engine.store.lease({"erp": 5}, [], now, now + timedelta(seconds=60), "gone", 5)
-    engine.clock.advance(61)
+    engine.clock.advance(70)
     report = deliver(engine, 2)
     assert (report.abandoned, report.accepted) == (1, 1)
     phases = [entry.phase for entry in engine.store.get(engine.only().correction_key).attempts]
