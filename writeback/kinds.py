@@ -20,7 +20,9 @@ class Kind:
 
     ``fields`` must be present and not null in the payload; ``line_fields`` in each element of its
     ``lines`` (at least one). ``undo`` says what Target.undo does. ``is_financial``: it posts to the
-    books (goods issued, billed, counted), so that a closed period stops it.
+    books (goods issued, billed, counted), so that a closed period stops it. ``group``: kinds of one
+    group are about one thing of an object, so that two of them contradict each other; the same as
+    in the seed correction_kinds. Without one it has none but itself.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Kind:
     undo: str
     line_fields: tuple[str, ...] = ()
     is_financial: bool = False
+    group: str | None = None
 
 
 KINDS: dict[str, Kind] = {
@@ -38,13 +41,20 @@ KINDS: dict[str, Kind] = {
             ("order_number", "customer_ref", "currency"),
             "cancel the order that it created",
             ("line_no", "target_item", "quantity", "unit_price"),
+            group="order_existence",
         ),
-        Kind("cancel_order", ("order_record",), "reopen the order"),
-        Kind("cancel_line", ("order_record", "line_record"), "reopen the line"),
+        Kind("cancel_order", ("order_record",), "reopen the order", group="order_existence"),
+        Kind(
+            "cancel_line",
+            ("order_record", "line_record"),
+            "reopen the line",
+            group="ordered_quantity",
+        ),
         Kind(
             "update_quantity",
             ("order_record", "line_record", "quantity", "old_quantity"),
             "set the old quantity, if ours is still there",
+            group="ordered_quantity",
         ),
         Kind(
             "update_price",
@@ -63,6 +73,7 @@ KINDS: dict[str, Kind] = {
             "reverse the fulfilment that it created",
             ("line_record", "quantity"),
             is_financial=True,
+            group="fulfilment",
         ),
         Kind(
             "adjust_fulfilment",
@@ -70,12 +81,14 @@ KINDS: dict[str, Kind] = {
             "set the old quantities, if ours are still there",
             ("line_record", "quantity", "old_quantity"),
             is_financial=True,
+            group="fulfilment",
         ),
         Kind(
             "reverse_fulfilment",
             ("fulfilment_record",),
             "post a fulfilment with the same lines and reference again",
             is_financial=True,
+            group="fulfilment",
         ),
         Kind(
             "create_invoice",
@@ -83,12 +96,14 @@ KINDS: dict[str, Kind] = {
             "void the invoice that it created",
             ("line_record", "quantity"),
             is_financial=True,
+            group="invoice",
         ),
         Kind(
             "void_invoice",
             ("invoice_record",),
             "issue an invoice with the same lines and reference again",
             is_financial=True,
+            group="invoice",
         ),
         Kind(
             "create_credit",
@@ -102,6 +117,7 @@ KINDS: dict[str, Kind] = {
             ("target_item", "target_location", "movement_type", "quantity", "document"),
             "post the opposite movement with the same reference",
             is_financial=True,
+            group="stock",
         ),
         Kind(
             "adjust_stock",
@@ -114,6 +130,7 @@ KINDS: dict[str, Kind] = {
             ),
             "post the opposite adjustment, if the new quantity is still there",
             is_financial=True,
+            group="stock",
         ),
         Kind(
             "set_pack",
@@ -130,6 +147,7 @@ KINDS: dict[str, Kind] = {
             ("po_number", "currency"),
             "send a change that cancels the purchase order",
             ("line_no", "target_item", "quantity", "unit_price"),
+            group="purchase_order",
         ),
         Kind(
             "change_purchase_order",
@@ -143,6 +161,7 @@ KINDS: dict[str, Kind] = {
                 "unit_price",
                 "old_unit_price",
             ),
+            group="purchase_order",
         ),
         Kind(
             "send_shipment_notice",
@@ -153,6 +172,13 @@ KINDS: dict[str, Kind] = {
         Kind("add_note", ("order_record", "note"), "delete the note"),
     )
 }
+
+
+def contradicting(kind_name: str) -> list[str]:
+    """The kinds that are about the same thing of an object as this one, itself among them."""
+    group = KINDS[kind_name].group
+    alike = {kind.name for kind in KINDS.values() if group is not None and kind.group == group}
+    return sorted(alike | {kind_name})
 
 
 def check_payload(kind_name: str, payload: Any) -> None:

@@ -18,6 +18,7 @@ from registry.crash_points import crash_point
 from writeback import tables as t
 from writeback.brakes import Brakes, Gate, standing
 from writeback.database import LeaseLostError, UnknownCorrectionError, chunks
+from writeback.kinds import contradicting
 from writeback.model import Correction, DecisionRecord
 from writeback.states import (
     IN_FLIGHT,
@@ -368,12 +369,22 @@ class Outbox(Brakes):
         return [as_correction(row) for row in rows]
 
     def rivals(self, connection: Connection, correction: Correction) -> Sequence[Correction]:
-        """Other unsent corrections of the same object that contradict each other."""
+        """Other unsent corrections that contradict it: different wishes for one thing of the object
+        in one target, or its very wish in another target. ``conflict`` alone does not say that: an
+        object whose price takes turns has it on whatever is proposed there."""
         c = t.corrections.c
+        in_one_place = sa.and_(
+            c.target_system == correction.target_system,
+            c.kind.in_(contradicting(correction.kind)),
+        )
+        same_wish = sa.and_(
+            c.kind == correction.kind, c.obligation_ids == correction.obligation_ids
+        )
         rows = connection.execute(
             sa.select(t.corrections)
             .where(c.object_id == correction.object_id)
             .where(c.conflict)
+            .where(sa.or_(in_one_place, same_wish))
             .where(c.sequence != correction.sequence)
             .where(c.state.in_([state.value for state in UNSENT]))
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 from writeback.decide import RetrySchedule
-from writeback.kinds import KINDS
+from writeback.kinds import KINDS, contradicting
 from writeback.states import TRANSITIONS, State
 
 PAGE = (Path(__file__).parents[2] / "docs" / "corrections.md").read_text(encoding="utf-8")
@@ -37,6 +38,15 @@ def test_the_diagram_is_the_transition_table() -> None:
 def test_every_state_and_kind_is_described() -> None:
     assert set(rows("States")) == {state.value for state in State}
     assert set(rows("Kinds")) == set(KINDS)
+
+
+def test_kinds_contradict_each_other_here_as_in_the_models() -> None:
+    """The models find a conflict by the group of the seed; an approval ends it by ours."""
+    seed = Path(__file__).parents[2] / "dbt_project" / "seeds" / "correction_kinds.csv"
+    with seed.open(encoding="utf-8", newline="") as file:
+        groups = {row["kind"]: row["kind_group"] for row in csv.DictReader(file)}
+    for kind, group in groups.items():
+        assert contradicting(kind) == sorted(k for k, g in groups.items() if g == group)
 
 
 def test_payloads_of_the_page_hold_what_the_engine_asks_for() -> None:

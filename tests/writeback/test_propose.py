@@ -207,6 +207,37 @@ def test_choosing_one_of_a_conflict_rejects_the_others(engine: Engine) -> None:
     assert [effect[3] for effect in engine.world.effects()] == ["8"]
 
 
+def test_choosing_one_rejects_nothing_that_does_not_contradict_it(engine: Engine) -> None:
+    """A price that takes turns puts all that is proposed for the line into conflict."""
+    line = quantity_change(conflict=True)
+    record = {name: line["payload"][name] for name in ("order_record", "line_record")}
+    price = {"unit_price": "2.50", "old_unit_price": "2.00"}
+    of_the_price = {
+        "kind": "update_price",
+        "proposal_key": None,
+        "payload": {**record, **price},
+        "obligation_ids": ["O05:1"],
+        "conflict": True,
+    }
+    engine.propose(
+        line,
+        quantity_change(**of_the_price),
+        quantity_change(**{**of_the_price, "target_system": "oms", "obligation_ids": ["O06:1"]}),
+        quantity_change(
+            conflict=True,
+            kind="cancel_line",
+            proposal_key=None,
+            payload=record,
+            obligation_ids=["O07:1"],
+        ),
+        quantity_change(conflict=True, proposal_key=None, target_system="oms"),
+    )
+    approve(engine.store, engine.store.list()[-1].correction_key, "maria", "as ordered")
+    # The line is not cancelled either, and the quantity goes to one of the two.
+    waits = "awaiting_approval"
+    assert engine.states() == ["ready", waits, waits, "rejected", "rejected"]
+
+
 def test_drift_that_comes_back_after_verified_is_a_new_generation(engine: Engine) -> None:
     engine.propose(quantity_change())
     engine.deliver()
