@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Page, Record, SourceError
-from connectors.cursors import instant
+from connectors.cursors import instant, latest
 from connectors.reading import unknown_entity, unknown_key
 from registry.contracts import Contract, contracts_of
 from registry.systems import System
@@ -19,13 +19,17 @@ from registry.systems import System
 PAGE_ROWS = 1000
 # The store is ours and commits at once; this covers two writers whose commits swap.
 OVERLAP = timedelta(seconds=10)
+# Read whatever their time says: until a pass sees that one is accepted it is never proved, and its
+# object gets no other. A clock that was set back, or another host's, may have dated it too early.
+UNPROVED = ("sending", "unknown", "accepted", "unproven")
 
 
 class TallymanSource:
     """Reads the operations store at ``system.base_url`` (a SQLAlchemy URL).
 
     A store, or a table of it, that does not exist yet is a complete feed without rows. The cursor
-    is the latest time of the contract's cursor column.
+    is the latest time of the contract's cursor column that is not in the future. A cursor in the
+    future says that the clock was set back: since when nobody knows, so that all is read again.
     """
 
     def __init__(self, system: System) -> None:
@@ -42,13 +46,13 @@ class TallymanSource:
 
     def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
         contract = self._contract(entity)
-        reached = instant(cursor)
-        after = reached - OVERLAP if reached else None
+        reached, now = instant(cursor), datetime.now(UTC)
+        after = reached - OVERLAP if reached and reached - OVERLAP <= now else None
         yielded = False
         for rows in self._rows(contract, after=after):
             records = [_record(contract, row) for row in rows]
-            if records:
-                reached = instant(records[-1].fields[str(contract.cursor_column)]) or reached
+            dated = (instant(record.fields[str(contract.cursor_column)]) for record in records)
+            reached = latest([reached, *dated], now)
             yielded = True
             yield Page(entity, records, reached.isoformat() if reached else cursor, 0.0, 0.0)
         if not yielded:
@@ -110,13 +114,20 @@ def _select(
         )
     moment = table.columns[str(contract.cursor_column)]
     query = sa.select(*(table.columns[column.name] for column in contract.columns))
-    query = query.order_by(moment, *(table.columns[name] for name in contract.record_id_columns))
     if after is not None:
         aware = getattr(moment.type, "timezone", False)
-        query = query.where(moment >= (after if aware else after.replace(tzinfo=None)))
+        start = after if aware else after.replace(tzinfo=None)
+        news = query.where(moment >= start)
+        if "state" in table.columns:
+            # Not as one condition: with an "or" SQLite would walk all that was ever corrected.
+            unproved = query.where(moment < start, table.columns["state"].in_(UNPROVED))
+            query = sa.select(sa.union_all(unproved, news).subquery())
+        else:
+            query = news
     for name, value in equal.items():
         query = query.where(sa.cast(table.columns[name], sa.String) == value)
-    return query
+    in_order = (str(contract.cursor_column), *contract.record_id_columns)
+    return query.order_by(*(query.selected_columns[name] for name in in_order))
 
 
 def _record(contract: Contract, row: Mapping[str, Any]) -> Record:

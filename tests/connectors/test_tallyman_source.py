@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from connectors.base import Record, SourceError
 from connectors.factory import make_source
-from connectors.tallyman.source import TallymanSource
+from connectors.tallyman.source import TallymanSource, _select
 from ingestion.typing import BatchTyper, ReceivedRecord
 from registry.contracts import contract_of
 from registry.systems import System
@@ -157,6 +157,49 @@ def test_each_version_is_read_once_it_changes_and_the_cursor_overlaps(source, st
     records, cursor = read(source, "corrections", cursor)
     assert [record.record_id for record in records] == ["c4", "c1"]
     assert read(source, "corrections", cursor)[1] == cursor
+
+
+def test_what_is_not_proved_yet_is_read_whatever_its_time_says(source, store):
+    """A clock was set back ten minutes: what was accepted then was never read, and its object was
+    locked for ever."""
+    rows = [correction(number, NOW) for number in (1, 2)]
+    with store.begin() as connection:
+        connection.execute(sa.insert(corrections), [*rows, correction(3, NOW + timedelta(hours=1))])
+    _, cursor = read(source, "corrections", None)
+    with store.begin() as connection:
+        for number, state in ((1, "refused"), (2, "accepted")):
+            connection.execute(
+                sa.update(corrections)
+                .where(corrections.c.correction_key == f"c{number}")
+                .values(state=state, updated_at=NOW + timedelta(minutes=number))
+            )
+    for _ in range(2):
+        records, cursor = read(source, "corrections", cursor)
+        assert [record.record_id for record in records] == ["c2", "c3"]
+        assert cursor == (NOW + timedelta(hours=1)).isoformat()
+
+
+def test_after_a_clock_was_set_back_all_is_read_once_more(source, store):
+    now = datetime.now(UTC)
+    ahead = now + timedelta(minutes=10)
+    with store.begin() as connection:
+        rows = [correction(1, NOW, state="refused"), correction(2, ahead, state="refused")]
+        connection.execute(sa.insert(corrections), rows)
+    records, cursor = read(source, "corrections", ahead.isoformat())
+    assert [record.record_id for record in records] == ["c1", "c2"]
+    # What is dated in the future hides nothing that comes before it.
+    assert cursor == NOW.isoformat()
+    with store.begin() as connection:
+        connection.execute(sa.insert(corrections), [correction(3, now, state="refused")])
+    assert [one.record_id for one in read(source, "corrections", cursor)[0]] == ["c1", "c3", "c2"]
+
+
+def test_a_read_of_what_is_new_does_not_walk_the_whole_outbox(store):
+    with store.connect() as connection:
+        query = _select(contract_of("tallyman", "corrections"), connection, NOW, {})
+        text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = connection.exec_driver_sql(f"explain query plan {text}").all()
+    assert not [row for row in plan if row[3].startswith("SCAN corrections")]
 
 
 def test_point_reads(source, store):
