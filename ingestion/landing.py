@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ingestion.report import Extracted
 from registry.contracts import SYSTEM_COLUMNS, Contract, arrow_schema, load_contracts
 from registry.crash_points import crash_point
 from registry.systems import OWN_SYSTEM, Registry, System
@@ -332,6 +333,34 @@ def landed_extractions(connection: duckdb.DuckDBPyConnection, system: str) -> se
         """
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def unknown_start(connection: duckdb.DuckDBPyConnection, extracted: Extracted) -> str | None:
+    """An entity of an extraction that went on from a cursor which no finished load has told.
+
+    Then an older copy took the place of the warehouse since it was read: what lies between is not
+    there, and would never be read again.
+    """
+    schema = raw_schema(extracted.system)
+    is_there = bool(_columns_of(connection, schema, "extractions"))
+    for entity in extracted.entities:
+        if not entity.cursor_from:
+            continue
+        told = (
+            is_there
+            and connection.execute(
+                f"""
+            select 1
+            from {schema}.extractions
+            where entity = $entity and cursor_to = $cursor and {_is_finished(schema)}
+            limit 1
+            """,
+                {"entity": entity.entity, "cursor": entity.cursor_from},
+            ).fetchone()
+        )
+        if not told:
+            return entity.entity
+    return None
 
 
 def refused_entities(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:

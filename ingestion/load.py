@@ -30,6 +30,7 @@ from ingestion.landing import (
     last_cursors,
     next_load_order,
     raw_schema,
+    unknown_start,
 )
 from ingestion.report import Clock, EntityReport, Extracted, LoadReport
 from ingestion.warehouse import damage_told, means_damage, warehouse
@@ -83,7 +84,8 @@ def land(
     writes a checkpoint.
 
     An extraction that cannot be landed is tried in ``spool.LANDING_ATTEMPTS`` passes and then set
-    aside; its report says so and the system's other extractions go on.
+    aside; its report says so and the system's other extractions go on. One that does not continue
+    what the warehouse holds is dropped: the next pass reads from where the warehouse is.
     """
     report: LoadReport | None = None
     landed = landed_extractions(connection, extracted.system)
@@ -91,7 +93,11 @@ def land(
         if waiting.extraction_id in landed:
             spool.remove(waiting.folder)
             continue
-        outcome = _land_one(waiting, settings, connection)
+        astray = unknown_start(connection, waiting)
+        if astray is not None:
+            outcome = _dropped(waiting, astray)
+        else:
+            outcome = _land_one(waiting, settings, connection)
         if waiting.extraction_id == extracted.extraction_id:
             report = outcome
     crash_point("ingestion.after_land")
@@ -123,6 +129,16 @@ def _land_one(
     return LoadReport(extracted.system, extracted.extraction_id, load_id, extracted.entities)
 
 
+def _dropped(extracted: Extracted, astray: str) -> LoadReport:
+    spool.remove(extracted.folder)
+    message = (
+        f"{extracted.system} was read from where {astray} had been, and an older copy has taken "
+        "the place of the warehouse since: it was dropped, and the next pass goes on from the copy"
+    )
+    log.warning("%s", message)
+    return _without_landing(extracted, message)
+
+
 def _not_landed(
     extracted: Extracted, settings: Settings, error: Exception, attempt: int
 ) -> LoadReport:
@@ -133,6 +149,10 @@ def _not_landed(
         remedy = "the next pass tries again"
     cause = error.__cause__ or error
     message = f"{extracted.system} was read but could not be landed ({cause}): {remedy}"
+    return _without_landing(extracted, message)
+
+
+def _without_landing(extracted: Extracted, message: str) -> LoadReport:
     entities = tuple(
         EntityReport(
             entity=entity.entity,

@@ -125,6 +125,33 @@ def test_landing_the_same_extraction_twice_lands_it_once(settings, wms, clock, q
     assert query("select count(*) from landing.demo_wms__items") == [(5,)]
 
 
+@pytest.mark.parametrize("copy_is_there", [True, False])
+def test_what_was_read_beyond_a_copy_that_took_the_warehouses_place_is_read_again(
+    settings, wms, clock, query, copy_is_there
+):
+    """It landed: its cursor was that of a load which the copy did not hold, and what lay between
+    was never read again."""
+    source = FakeSource(wms, wms_documents())
+    load_system(wms, source, settings, "run-1", clock)
+    copy = settings.warehouse.read_bytes()
+    source.documents["items"].append(wms_item(6))
+    load_system(wms, source, settings, "run-2", clock)
+    source.documents["items"].append(wms_item(7))
+    extracted = extract_system(wms, source, settings, "run-3", clock)
+    if copy_is_there:
+        settings.warehouse.write_bytes(copy)
+    else:
+        settings.warehouse.unlink()
+
+    report = landed(extracted, settings)
+
+    assert not report.complete
+    assert "an older copy has taken the place" in str(report.entities[0].error)
+    assert list(spool.waiting(settings, "wms")) == []
+    assert load_system(wms, source, settings, "run-4", clock).complete
+    assert query("select count(distinct sku) from landing.demo_wms__items") == [(7,)]
+
+
 def test_a_failed_entity_keeps_its_rows_and_its_old_cursor(settings, wms, clock, query):
     source = FakeSource(wms, wms_documents())
     load_system(wms, source, settings, "run-1", clock)
