@@ -60,10 +60,12 @@ def test_the_page_is_written_from_it(result):
         "first_seed": 5,
         "which_seeds": "5",
         "orders": 120,
+        "code": "2459fad774f66040",
         "cpu_seconds_per_world": 1.0,
     }
     text = page(score)
     assert "| Recall | 1.0000 |" in text
+    assert "of one code, of which the key is `2459fad774f66040`" in text
     assert "Not found, and why" not in text
     assert "What is not as it should be" not in text
     score["by_kind"]["M7"]["reason"] = "no world holds it"
