@@ -151,9 +151,8 @@ def test_the_schedule_goes_on_after_a_pass_whose_process_died(
 
     job = dg.define_asset_job(RECONCILE_JOB, [pallet])
     schedule = build_reconcile_schedule(job, 300, on=False)
+    graph = dg.Definitions([pallet]).resolve_asset_graph()
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        # In here: Dagster asks the last instance that this process opened, which may be gone.
-        graph = dg.Definitions([pallet]).resolve_asset_graph()
         run = instance.create_run_for_job(
             job.resolve(asset_graph=graph), status=dg.DagsterRunStatus.STARTED
         )
