@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
 from connectors.deadlines import Deadline
@@ -69,6 +70,16 @@ class SourceError(TallymanError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def may_not_be_listed(folder: str | PathLike[str], error: OSError) -> SourceError:
+    """What to raise for a folder that a walk would pass over without a word: it must not look like
+    one in which nothing lies."""
+    return SourceError(
+        "unreadable",
+        f"{folder}: {error.strerror or error}; let the user that runs tallyman list this folder, "
+        "what lies in it and below",
+    )
 
 
 class Source(Protocol):

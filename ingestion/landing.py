@@ -341,26 +341,26 @@ def unknown_start(connection: duckdb.DuckDBPyConnection, extracted: Extracted) -
     Then an older copy took the place of the warehouse since it was read: what lies between is not
     there, and would never be read again.
     """
+    went_on = {one.entity: one.cursor_from for one in extracted.entities if one.cursor_from}
+    if not went_on:
+        return None
     schema = raw_schema(extracted.system)
-    is_there = bool(_columns_of(connection, schema, "extractions"))
-    for entity in extracted.entities:
-        if not entity.cursor_from:
-            continue
-        told = (
-            is_there
-            and connection.execute(
-                f"""
-            select 1
-            from {schema}.extractions
-            where entity = $entity and cursor_to = $cursor and {_is_finished(schema)}
-            limit 1
-            """,
-                {"entity": entity.entity, "cursor": entity.cursor_from},
-            ).fetchone()
+    if not _columns_of(connection, schema, "extractions"):
+        return next(iter(went_on))
+    astray = connection.execute(
+        f"""
+        with went_on as (
+            select unnest($entities) as entity, unnest($cursors) as cursor_to
         )
-        if not told:
-            return entity.entity
-    return None
+        select entity
+        from went_on
+        anti join (select * from {schema}.extractions where {_is_finished(schema)}) as told
+            using (entity, cursor_to)
+        limit 1
+        """,
+        {"entities": list(went_on), "cursors": list(went_on.values())},
+    ).fetchone()
+    return astray[0] if astray else None
 
 
 def refused_entities(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:

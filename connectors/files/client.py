@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from connectors.base import SourceError
+from connectors.base import SourceError, may_not_be_listed
 from connectors.files.mapping import FileMapping
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -139,10 +139,7 @@ def _require_listing(place: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise SourceError(
-            "unreadable",
-            f"{place}: {error.strerror or error}; let the user that runs tallyman list this folder",
-        ) from error
+        raise may_not_be_listed(place, error) from error
 
 
 def inspect(path: Path, name: str, mapping: FileMapping, known: FileState | None) -> Drop:

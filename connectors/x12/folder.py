@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from connectors.base import SourceError
+from connectors.base import SourceError, may_not_be_listed
 from connectors.x12.interchange import ISA_BYTES, split_interchanges
 
 INBOUND, OUTBOUND = "inbound", "outbound"
@@ -120,7 +120,7 @@ def partner_files(folder: Path, direction: str) -> Iterator[PartnerFile]:
             # Taken away between the listing and the look, as a transport does.
             continue
         except OSError as error:
-            raise _no_listing(entry.path, error) from error
+            raise may_not_be_listed(entry.path, error) from error
         if stat.S_ISREG(status.st_mode):
             name = entry.path[above:].replace(os.sep, "/")
             seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -134,7 +134,7 @@ def _finished(folder: str) -> Iterator[os.DirEntry[str]]:
         # A subfolder that was taken away since its parent was listed.
         return
     except OSError as error:
-        raise _no_listing(folder, error) from error
+        raise may_not_be_listed(folder, error) from error
     for entry in entries:
         if entry.name.startswith("."):
             continue
@@ -143,14 +143,6 @@ def _finished(folder: str) -> Iterator[os.DirEntry[str]]:
                 yield from _finished(entry.path)
         elif not entry.name.lower().endswith(_UNFINISHED):
             yield entry
-
-
-def _no_listing(path: str, error: OSError) -> SourceError:
-    return SourceError(
-        "unreadable",
-        f"{path}: {error.strerror or error}; let the user that runs tallyman list this folder, "
-        "what lies in it and below",
-    )
 
 
 def identities(payload: bytes) -> list[tuple[str, str, bytes]]:

@@ -163,8 +163,8 @@
                 select
                     links.object_key,
                     coalesce(places.location_id, '*') as location_id,
-                    min(links.target_key) = max(links.target_key) as is_one
-                from {{ ref('int_object_links') }} as links
+                    min(links.order_line_id) = max(links.order_line_id) as is_one
+                from {{ ref('object_links') }} as links
                 left join {{ ref('dim_locations') }} as places
                     on links.system = places.system
                 where links.object_type = 'host_line'
