@@ -6,7 +6,7 @@ import csv
 import math
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,8 @@ from registry.texts import read_text
 Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel", "self"]
 WriteMode = Literal["off", "dry_run", "on"]
 RULES = PROJECT_ROOT / "dbt_project" / "seeds" / "rules.csv"
+LONGEST_DAYS = 36_500
+"""A century: a longer wait is a slip of the pen, and would leave the calendar."""
 
 
 class System(BaseModel):
@@ -56,9 +58,9 @@ class System(BaseModel):
     locations: tuple[str, ...] = ()
     time_zone: str = "UTC"
     entities: tuple[str, ...] = ()
-    cadence_seconds: int = Field(default=300, gt=0)
-    settle_seconds: float = Field(default=60, ge=0)
-    sweep_seconds: float = Field(default=86_400, ge=0)
+    cadence_seconds: int = Field(default=300, gt=0, le=LONGEST_DAYS * 86_400)
+    settle_seconds: float = Field(default=60, ge=0, le=LONGEST_DAYS * 86_400)
+    sweep_seconds: float = Field(default=86_400, ge=0, le=LONGEST_DAYS * 86_400)
     write_mode: WriteMode = "dry_run"
     write_threads: int = Field(default=1, ge=1, le=32)
     requests_per_second: float = Field(default=20, gt=0)
@@ -107,6 +109,16 @@ class System(BaseModel):
                 f"system '{self.name}': options.{option} must be a whole number, not {number:g}"
             )
         return int(number)
+
+    def days(self, option: str, default: float) -> timedelta:
+        """An option that is a number of days. Raises ConfigurationError naming it."""
+        number = self.number(option, default)
+        if number > LONGEST_DAYS:
+            raise ConfigurationError(
+                f"system '{self.name}': options.{option} must be at most {LONGEST_DAYS} days, "
+                f"not {number:g}"
+            )
+        return timedelta(days=number)
 
     def secret(self, role: str, environment: Mapping[str, str]) -> str:
         """The value of a secret; raises ConfigurationError when it is not declared or not set."""

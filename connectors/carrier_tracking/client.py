@@ -124,6 +124,10 @@ def _listed(path: Path) -> list[str]:
             f"no list of tracking numbers at {path} ({error.strerror}): write one number a line, "
             f"or correct options.numbers",
         ) from error
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            "unreadable", f"the list of tracking numbers at {path} is not UTF-8: save it as UTF-8"
+        ) from error
     wanted = (line.strip() for line in lines)
     return list(dict.fromkeys(line for line in wanted if line and not line.startswith("#")))
 

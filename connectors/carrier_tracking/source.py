@@ -16,9 +16,11 @@ from connectors.carrier_tracking import shapes, times
 from connectors.carrier_tracking.client import TrackingClient
 from connectors.carrier_tracking.inbox import InboxFile
 from connectors.files.client import list_drops
+from connectors.files.mapping import below_folder
 from connectors.files.progress import Cursor, FolderPass
 from connectors.reading import clocked_page, unknown_entity, unknown_key
 from registry.contracts import contract_of
+from registry.errors import ConfigurationError
 from registry.systems import System
 
 ENTITY = "tracking_events"
@@ -86,7 +88,10 @@ class InboxSource(_TrackingSource):
     def __init__(self, system: System) -> None:
         super().__init__(system)
         self._folder = system.folder / system.base_url.removeprefix("file://")
-        self._pattern = str(system.options.get("files", "*.*json"))
+        try:
+            self._pattern = below_folder(str(system.options.get("files", "*.*json")))
+        except ValueError as error:
+            raise ConfigurationError(f"system '{system.name}': options.files: {error}") from error
 
     def probe(self) -> None:
         for path in list_drops(self._folder, self._pattern, {})[:1]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import yaml
@@ -131,6 +131,11 @@ class FileMapping(BaseModel):
     trailer: Trailer | None = None
     columns: dict[str, ColumnMapping]
 
+    @field_validator("files")
+    @classmethod
+    def _is_below_the_folder(cls, files: str) -> str:
+        return below_folder(files)
+
     @field_validator("encoding")
     @classmethod
     def _cut_as_bytes(cls, encoding: str) -> str:
@@ -154,6 +159,17 @@ class FileMapping(BaseModel):
             named += [self.trailer.column, self.trailer.rows]
             named += [name for pair in self.trailer.totals.items() for name in pair]
         return tuple(dict.fromkeys(named))
+
+
+def below_folder(pattern: str) -> str:
+    """A pattern of file names as it was told. Raises ValueError where no walk below a folder can
+    follow it."""
+    parts = PurePosixPath(pattern).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise ValueError(f"'{pattern}' must name files below the folder, such as 'orders/*.csv'")
+    if any("**" in part and part != "**" for part in parts):
+        raise ValueError(f"'{pattern}': '**' stands for folders, between two slashes only")
+    return pattern
 
 
 class Mapper:

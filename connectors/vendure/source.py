@@ -81,7 +81,7 @@ class VendureSource:
         contracts = contracts_of("vendure")
         self._readers = {entity: DocumentReader(contracts[entity]) for entity in contracts}
         options = system.options
-        self._look_back = timedelta(days=system.number("look_back_days", LOOK_BACK_DAYS))
+        self._look_back = system.days("look_back_days", LOOK_BACK_DAYS)
         self._final_states = _states(system, options.get("final_states", FINAL_STATES))
         self._precision = system.whole_number("money_precision", MONEY_PRECISION)
         reference = options.get("order_reference_field")

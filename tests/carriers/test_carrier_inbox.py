@@ -18,6 +18,7 @@ from connectors.carrier_tracking import inbox
 from connectors.carrier_tracking.source import ENTITY, InboxSource, make_source
 from connectors.factory import known_connectors
 from connectors.files import client
+from registry.errors import ConfigurationError
 from registry.systems import System
 
 
@@ -145,6 +146,12 @@ def test_an_answer_that_knows_no_package_is_only_told(box: Inbox) -> None:
     box.write("a.json", json.dumps({"response": {"errors": [{"message": "Invalid number"}]}}))
     found, _ = box.read()
     assert found == [] and "Invalid number" in box.notices[0]
+
+
+def test_a_pattern_that_leads_out_of_the_folder_is_named(tmp_path: Path) -> None:
+    box = Inbox(tmp_path, options={"files": "/in/*.json"})
+    with pytest.raises(ConfigurationError, match=r"'carrier': options.files: '/in/\*.json' must"):
+        box.read()
 
 
 def test_what_is_no_utf_8_does_not_keep_the_others_from_being_read(box: Inbox) -> None:

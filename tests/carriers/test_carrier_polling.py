@@ -91,6 +91,13 @@ def test_an_answer_gives_the_same_events_as_a_payload_in_the_inbox(
     assert {record.record_id for record in read(asked)} == set(found)
 
 
+def test_a_list_that_is_not_utf_8_is_named(server: CarrierServer, tmp_path: Path) -> None:
+    asked = source(server, tmp_path, "fedex")
+    (tmp_path / "numbers.txt").write_bytes("# für FedEx\n794800000001\n".encode("cp1252"))
+    with pytest.raises(SourceError, match=r"numbers\.txt is not UTF-8: save it as UTF-8"):
+        read(asked)
+
+
 def test_numbers_are_asked_in_batches(server: CarrierServer, tmp_path: Path) -> None:
     many = [f"7948{n:08d}" for n in range(65)]
     read(source(server, tmp_path, "fedex", [*many, *many[:5]]))

@@ -95,6 +95,7 @@ def test_secrets_may_be_written_as_for_a_shell(tmp_path: Path) -> None:
         ("tryton", "company", '"first"', "options.company must be a number"),
         ("tryton", "company", "1.5", "options.company must be a whole number"),
         ("vendure", "look_back_days", '"a week"', "options.look_back_days must be a number"),
+        ("vendure", "look_back_days", "1e9", "options.look_back_days must be at most 36500 days"),
         ("vendure", "money_precision", "-2", "options.money_precision must be a number"),
     ],
 )

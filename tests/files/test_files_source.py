@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -495,6 +496,14 @@ def test_every_wrong_setting_of_a_mapping_is_named(tmp_path: Path) -> None:
     assert "'YMD' is no date format" in str(raised.value)
     assert "'see (?P<target' is no regular expression" in str(raised.value)
     assert "'utf-16' is not one of" in str(raised.value)
+
+
+@pytest.mark.parametrize("pattern", ["/drops/*.csv", "../*.csv", ".", "orders/**.csv"])
+def test_a_pattern_that_leads_nowhere_below_the_folder_is_named(
+    tmp_path: Path, pattern: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"files: Value error, '{re.escape(pattern)}'"):
+        Folder(tmp_path, files=pattern)
 
 
 def test_a_mapping_that_is_not_utf_8_is_named(folder: Folder) -> None:
