@@ -4,7 +4,7 @@ One story dies at every point in turn, each run taking up what the one before le
 has crash tests of its own beside this one (tests/ingestion, tests/reporting, tests/writeback).
 
 The sandbox lives in this process and outlives the kill, as real systems do; each run is a process
-of its own.
+of its own. Five minutes on a busy machine, so in CI.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def _run(home: Path, systems_file: Path, crash_at: str | None = None) -> int | N
     return run_forked(_run_until_rest, *paths, crash_at=crash_at, timeout=400)
 
 
+@pytest.mark.world
 @pytest.mark.timeout(900)
 def test_kills_at_every_point_and_reruns_leave_what_the_truth_says(tmp_path):
     """Judged by the distributor's truth and its systems' own ledgers, and not by another run."""
