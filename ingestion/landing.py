@@ -356,6 +356,7 @@ def unknown_start(connection: duckdb.DuckDBPyConnection, extracted: Extracted) -
         from went_on
         anti join (select * from {schema}.extractions where {_is_finished(schema)}) as told
             using (entity, cursor_to)
+        order by entity
         limit 1
         """,
         {"entities": list(went_on), "cursors": list(went_on.values())},

@@ -32,6 +32,7 @@ WriteMode = Literal["off", "dry_run", "on"]
 RULES = PROJECT_ROOT / "dbt_project" / "seeds" / "rules.csv"
 LONGEST_DAYS = 36_500
 """A century: a longer wait is a slip of the pen, and would leave the calendar."""
+LONGEST_SECONDS = LONGEST_DAYS * 86_400
 
 
 class System(BaseModel):
@@ -58,9 +59,9 @@ class System(BaseModel):
     locations: tuple[str, ...] = ()
     time_zone: str = "UTC"
     entities: tuple[str, ...] = ()
-    cadence_seconds: int = Field(default=300, gt=0, le=LONGEST_DAYS * 86_400)
-    settle_seconds: float = Field(default=60, ge=0, le=LONGEST_DAYS * 86_400)
-    sweep_seconds: float = Field(default=86_400, ge=0, le=LONGEST_DAYS * 86_400)
+    cadence_seconds: int = Field(default=300, gt=0, le=LONGEST_SECONDS)
+    settle_seconds: float = Field(default=60, ge=0, le=LONGEST_SECONDS)
+    sweep_seconds: float = Field(default=86_400, ge=0, le=LONGEST_SECONDS)
     write_mode: WriteMode = "dry_run"
     write_threads: int = Field(default=1, ge=1, le=32)
     requests_per_second: float = Field(default=20, gt=0)

@@ -15,6 +15,7 @@ from connectors.carrier_tracking.shapes import Poll, catalogue, value_at
 from connectors.http import ClientCredentialsAuth, HeaderAuth, HttpClient
 from registry.errors import ConfigurationError
 from registry.systems import System
+from registry.texts import read_text
 
 
 class TrackingClient:
@@ -116,18 +117,16 @@ def _auth(poll: Poll, system: System, environment: Mapping[str, str]) -> httpx.A
 
 
 def _listed(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    if not path.exists():
         raise SourceError(
             "missing",
-            f"no list of tracking numbers at {path} ({error.strerror}): write one number a line, "
-            f"or correct options.numbers",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            "unreadable", f"the list of tracking numbers at {path} is not UTF-8: save it as UTF-8"
-        ) from error
+            f"no list of tracking numbers at {path}: write one number a line, or correct "
+            f"options.numbers",
+        )
+    try:
+        lines = read_text(path).splitlines()
+    except ConfigurationError as error:
+        raise SourceError("unreadable", f"the list of tracking numbers {error}") from error
     wanted = (line.strip() for line in lines)
     return list(dict.fromkeys(line for line in wanted if line and not line.startswith("#")))
 

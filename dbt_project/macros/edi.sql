@@ -42,6 +42,8 @@
         {{ promised_at }} as promised_at,
         written_from as recorded_from,
         written_to as recorded_to,
+        written_from as updated_from,
+        written_to as updated_to,
         case when not ({{ is_set }}) then written_from end as reversed_from,
         case when not ({{ is_set }}) then written_to end as reversed_to,
         origin,

@@ -200,7 +200,7 @@ class Histories:
         if rule["arises"] == "covers_ordered":
             self._fact(rule["b_role"], "captured", before, **about)
         if rule["requires"]:
-            role, milestone = rule["requires"].split(".")
+            role, milestone = rule["requires"].split(".")[:2]
             short = {}
             if (role, milestone) == (rule["b_role"], b_milestone):
                 # Something like B is there, but not enough of it, or not the right one.

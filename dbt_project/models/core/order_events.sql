@@ -17,7 +17,10 @@ retold as (
             max(version_number) filter (where not is_set)
             > min(version_number) filter (where is_set),
             false
-        ) as is_cleared
+        ) as is_cleared,
+        coalesce(
+            min(quantity) filter (where is_set) <> max(quantity) filter (where is_set), false
+        ) as is_remeasured
     from observations
     group by system, entity, record_id, object_type, milestone
     having count(*) > 1
@@ -26,7 +29,8 @@ retold as (
 versions as (
     select
         observations.*,
-        retold.is_cleared
+        retold.is_cleared,
+        retold.is_remeasured
     from observations
     inner join retold
         on
@@ -122,6 +126,44 @@ runs as (
     group by system, entity, record_id, object_type, milestone, ordinal
 ),
 
+-- How much more or less of it there was from one version on. When the source does not tell when it
+-- wrote that version, between two looks at it; and not before the milestone itself.
+quantity_changes as (
+    select
+        system,
+        entity,
+        record_id,
+        object_type,
+        milestone,
+        ordinal,
+        list(
+            struct_pack(
+                change := cast(quantity - quantity_before as decimal(18, 6)),
+                changed_from := greatest(
+                    coalesce(updated_from, seen_before), first_recorded_from
+                ),
+                changed_to := greatest(coalesce(updated_to, seen_at), first_recorded_to)
+            )
+            order by version_number
+        ) as quantity_changes
+    from (
+        select
+            *,
+            lag(quantity) over run_history as quantity_before,
+            lag(seen_at) over run_history as seen_before,
+            first_value(recorded_from) over run_history as first_recorded_from,
+            first_value(recorded_to) over run_history as first_recorded_to
+        from numbered
+        where is_remeasured and is_set and ordinal > 0
+        window run_history as (
+            partition by system, entity, record_id, object_type, milestone, ordinal
+            order by version_number
+        )
+    ) as told_quantities
+    where quantity <> quantity_before
+    group by system, entity, record_id, object_type, milestone, ordinal
+),
+
 -- Where another date stands than was told first, since when. (The offset of a clock differs from
 -- one measurement to the next: that makes no other date.)
 moved as (
@@ -178,10 +220,19 @@ told as (
         unnest(runs.last_told),
         runs.cleared_from,
         runs.cleared_to,
+        quantity_changes.quantity_changes,
         redated.redated_from,
         redated.redated_to,
         redated.redated_seen_at
     from runs
+    left join quantity_changes
+        on
+            runs.system = quantity_changes.system
+            and runs.entity = quantity_changes.entity
+            and runs.record_id = quantity_changes.record_id
+            and runs.object_type = quantity_changes.object_type
+            and runs.milestone = quantity_changes.milestone
+            and runs.ordinal = quantity_changes.ordinal
     left join redated
         on
             runs.system = redated.system
@@ -192,7 +243,7 @@ told as (
             and runs.ordinal = redated.ordinal
     union all by name
     select
-        observations.* exclude (is_set, version_number),
+        observations.* exclude (is_set, version_number, updated_from, updated_to),
         1 as ordinal
     from observations
     anti join retold
@@ -318,6 +369,7 @@ select
     linked.item_id,
     linked.location_id,
     linked.linked_quantity as quantity,
+    linked.quantity_changes,
     linked.unit_price,
     linked.currency,
     linked.source_status,

@@ -22,6 +22,7 @@ with milestones as not materialized (
         item_id,
         location_id,
         quantity,
+        quantity_changes,
         occurred_from,
         occurred_to,
         redated_from,
@@ -97,7 +98,8 @@ left_to_stock as (
         milestones.* replace (
             milestones.fact_id || '/left_to_stock' as fact_id,
             'left_to_stock' as milestone,
-            cast(greatest(milestones.quantity - bought.quantity, 0) as decimal(18, 6)) as quantity
+            cast(greatest(milestones.quantity - bought.quantity, 0) as decimal(18, 6)) as quantity,
+            null as quantity_changes
         )
     from milestones
     inner join bought
@@ -126,6 +128,7 @@ movements as (
         item_id,
         location_id,
         on_hand_change as quantity,
+        null as quantity_changes,
         coalesce(occurred_at, recorded_from) as occurred_from,
         coalesce(occurred_at, recorded_to) as occurred_to,
         null as redated_from,

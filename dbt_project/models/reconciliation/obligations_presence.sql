@@ -8,7 +8,10 @@ with rules as (
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
         {{ list_of('discharged_by') }} as discharges,
-        requires = b_role || '.' || b_milestone as rests_on_b,
+        split_part(requires, '.', 1) = b_role and split_part(requires, '.', 2) = b_milestone
+            as rests_on_b,
+        split_part(requires, '.', 3) = 'anew' as awaits_b_anew,
+        cover in ('quantity', 'opposite_quantity') as covers_quantity,
         cover in ('quantity', 'opposite_quantity') or arises <> 'each' as counts_amounts
     from {{ ref('rules_in_force') }} as rules
     where family = 'presence'
@@ -52,6 +55,8 @@ a_facts as (
         rules.due_from,
         rules.grace_minutes,
         rules.counts_amounts,
+        rules.covers_quantity,
+        rules.awaits_b_anew,
         facts.fact_id,
         facts.object_type,
         facts.object_id,
@@ -88,6 +93,7 @@ a_facts as (
 b_facts as (
     select
         routes.route,
+        facts.fact_id,
         facts.object_id,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
@@ -102,6 +108,8 @@ b_facts as (
             when 'opposite_quantity' then -facts.quantity
             else 1
         end as weight,
+        case rules.cover when 'quantity' then 1 when 'opposite_quantity' then -1 else 0 end
+            as direction,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
     inner join b_rules as rules
@@ -134,14 +142,47 @@ unrecognised as (
     where lacks_part
 ),
 
+-- What was changed while it stood. Later changes are as old as its end.
+remeasured as (
+    select
+        fact_id,
+        unnested.one.change,
+        least(unnested.one.changed_from, facts.reversed_from) as changed_from,
+        least(unnested.one.changed_to, facts.reversed_to) as changed_to
+    from facts
+    inner join lateral unnest(facts.quantity_changes) as unnested (one) on true
+    where facts.quantity_changes is not null
+),
+
+first_told as (
+    select
+        fact_id,
+        sum(change) as changed_by
+    from remeasured
+    group by fact_id
+),
+
 b_changes as (
     select
-        route,
-        match_key,
-        recorded_from as changed_from,
-        recorded_to as changed_to,
-        weight as change
+        b_facts.route,
+        b_facts.match_key,
+        b_facts.recorded_from as changed_from,
+        b_facts.recorded_to as changed_to,
+        b_facts.weight - b_facts.direction * coalesce(first_told.changed_by, 0) as change
     from b_facts
+    left join first_told
+        on b_facts.fact_id = first_told.fact_id
+    union all
+    select
+        b_facts.route,
+        b_facts.match_key,
+        remeasured.changed_from,
+        remeasured.changed_to,
+        b_facts.direction * remeasured.change
+    from b_facts
+    inner join remeasured
+        on b_facts.fact_id = remeasured.fact_id
+    where b_facts.direction <> 0
     union all
     select
         route,
@@ -153,19 +194,130 @@ b_changes as (
     where reversed_to is not null
 ),
 
+-- The first word of B after A was changed.
+b_anew as (
+    select
+        a_facts.route,
+        a_facts.fact_id,
+        remeasured.changed_to as asked_to,
+        min(b_changes.changed_from) as told_from,
+        min(b_changes.changed_to) as told_to
+    from a_facts
+    inner join remeasured
+        on a_facts.fact_id = remeasured.fact_id
+    inner join b_changes
+        on
+            a_facts.route = b_changes.route
+            and a_facts.match_key = b_changes.match_key
+            and remeasured.changed_to < b_changes.changed_to
+    where a_facts.awaits_b_anew
+    group by a_facts.route, a_facts.fact_id, remeasured.changed_to
+),
+
+-- An A that was changed is owed as it was told first until then; or, where B is asked to say it
+-- anew, until B does.
+a_remeasured as (
+    select
+        a_facts.route,
+        a_facts.match_key,
+        a_facts.fact_id,
+        a_facts.claims_at,
+        a_facts.recorded_from,
+        a_facts.recorded_to,
+        a_facts.reversed_to,
+        remeasured.change,
+        case when a_facts.awaits_b_anew then b_anew.told_from else remeasured.changed_from end
+            as changed_from,
+        case when a_facts.awaits_b_anew then b_anew.told_to else remeasured.changed_to end
+            as changed_to
+    from a_facts
+    inner join remeasured
+        on a_facts.fact_id = remeasured.fact_id
+    left join b_anew
+        on
+            a_facts.route = b_anew.route
+            and a_facts.fact_id = b_anew.fact_id
+            and remeasured.changed_to = b_anew.asked_to
+    where a_facts.covers_quantity
+),
+
+-- What stands is then seen by each A of its own: its changes and those of whoever claims before it.
+claimants as (
+    select
+        a_facts.*,
+        a_facts.match_key || '#' || a_facts.fact_id as claim_key
+    from a_facts
+    semi join a_remeasured
+        on a_facts.route = a_remeasured.route and a_facts.match_key = a_remeasured.match_key
+),
+
+-- What is not owed yet counts as if it were there, and what is owed no more is lacking until then.
+provisos as (
+    select
+        claimants.route,
+        claimants.claim_key,
+        a_remeasured.recorded_from,
+        a_remeasured.recorded_to,
+        a_remeasured.change,
+        a_remeasured.changed_from,
+        a_remeasured.changed_to
+    from claimants
+    inner join a_remeasured
+        on
+            claimants.route = a_remeasured.route
+            and claimants.match_key = a_remeasured.match_key
+            and (
+                claimants.fact_id = a_remeasured.fact_id
+                or (
+                    a_remeasured.reversed_to is null
+                    and (a_remeasured.claims_at, a_remeasured.recorded_to, a_remeasured.fact_id)
+                    < (claimants.claims_at, claimants.recorded_to, claimants.fact_id)
+                )
+            )
+),
+
+standing_changes as (
+    select
+        b_changes.route,
+        coalesce(claimants.claim_key, b_changes.match_key) as claim_key,
+        b_changes.changed_from,
+        b_changes.changed_to,
+        b_changes.change
+    from b_changes
+    left join claimants
+        on b_changes.route = claimants.route and b_changes.match_key = claimants.match_key
+    union all
+    select
+        route,
+        claim_key,
+        recorded_from,
+        recorded_to,
+        change
+    from provisos
+    union all
+    select
+        route,
+        claim_key,
+        changed_from,
+        changed_to,
+        -change
+    from provisos
+    where changed_to is not null
+),
+
 -- How much of B stands, from each change to the next.
 b_states as (
     select
         route,
-        match_key,
+        claim_key,
         changed_from,
         changed_to,
         change,
         sum(change) over key_history as standing,
         lead(changed_to) over key_history as until
-    from b_changes
+    from standing_changes
     window key_history as (
-        partition by route, match_key
+        partition by route, claim_key
         order by changed_to asc, changed_from asc, change desc
         rows between unbounded preceding and current row
     )
@@ -278,6 +430,7 @@ required as (
 first_triggers as (
     select
         arisen.*,
+        coalesce(claimants.claim_key, arisen.match_key) as claim_key,
         0 as rearmed,
         greatest(arisen.recorded_from, required.required_from) as trigger_from,
         greatest(arisen.recorded_to, required.required_to) as trigger_to,
@@ -287,6 +440,8 @@ first_triggers as (
     from arisen
     left join required
         on arisen.rule_id = required.rule_id and arisen.object_id = required.object_id
+    left join claimants
+        on arisen.route = claimants.route and arisen.fact_id = claimants.fact_id
     where arisen.requires is null or required.object_id is not null
 ),
 
@@ -304,7 +459,7 @@ later_triggers as (
     inner join b_states
         on
             first_triggers.route = b_states.route
-            and first_triggers.match_key = b_states.match_key
+            and first_triggers.claim_key = b_states.claim_key
     where
         -- Nearly no change is one against what stands.
         (b_states.change < 0) <> (b_states.standing < b_states.change)
@@ -344,7 +499,7 @@ covered as (
     inner join b_states
         on
             triggers.route = b_states.route
-            and triggers.match_key = b_states.match_key
+            and triggers.claim_key = b_states.claim_key
     where
         b_states.standing * sign(triggers.needed) >= abs(triggers.needed)
         and (b_states.until is null or b_states.until > triggers.trigger_to)

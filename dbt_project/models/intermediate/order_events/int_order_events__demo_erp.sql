@@ -116,6 +116,8 @@ orders as (
         cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,
+        updated_from,
+        updated_to,
         case when occurred_at is null then updated_from end as reversed_from,
         case when occurred_at is null then updated_to end as reversed_to,
         origin,
@@ -162,6 +164,8 @@ fulfilments as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
+        updated_from,
+        updated_to,
         case
             when canonical_status = 'reversed' then coalesce(reversed_from, updated_from)
             when quantity = 0 then updated_from
@@ -201,6 +205,8 @@ invoices as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
+        updated_from,
+        updated_to,
         case
             when canonical_status = 'reversed' then coalesce(voided_from, updated_from)
             when quantity = 0 then updated_from
@@ -280,6 +286,8 @@ settlements as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
+        updated_from,
+        updated_to,
         case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
             as reversed_from,
         case when canonical_status = 'reversed' then coalesce(voided_to, updated_to) end

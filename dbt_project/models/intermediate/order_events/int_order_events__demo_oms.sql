@@ -193,6 +193,8 @@ select
     case when milestone = 'delivery_promised' then promised_at end as promised_at,
     recorded_from,
     recorded_to,
+    updated_from,
+    updated_to,
     case when occurred_at is null then updated_from end as reversed_from,
     case when occurred_at is null then updated_to end as reversed_to,
     cast(null as varchar) as origin,

@@ -60,6 +60,8 @@ orders as (
         cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,
+        updated_from,
+        updated_to,
         case when occurred_at is null or canonical_status = 'cancelled' then updated_from end
             as reversed_from,
         case when occurred_at is null or canonical_status = 'cancelled' then updated_to end
@@ -103,6 +105,8 @@ shipments as (
         lines.shipped_at as occurred_at,
         lines.shipped_from as recorded_from,
         lines.shipped_to as recorded_to,
+        lines.updated_from,
+        lines.updated_to,
         case
             when lines.canonical_status = 'reversed' or lines.quantity = 0
                 then lines.updated_from
@@ -169,6 +173,8 @@ receipts as (
         lines.received_at as occurred_at,
         lines.received_from as recorded_from,
         lines.received_to as recorded_to,
+        lines.updated_from,
+        lines.updated_to,
         case when lines.received_quantity = 0 then lines.updated_from end as reversed_from,
         case when lines.received_quantity = 0 then lines.updated_to end as reversed_to,
         lines.seen_at,
@@ -220,6 +226,8 @@ returns as (
         milestones.occurred_at,
         milestones.recorded_from,
         milestones.recorded_to,
+        milestones.updated_from,
+        milestones.updated_to,
         case when milestones.occurred_at is null then milestones.updated_from end as reversed_from,
         case when milestones.occurred_at is null then milestones.updated_to end as reversed_to,
         milestones.seen_at,

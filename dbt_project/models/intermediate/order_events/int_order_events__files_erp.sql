@@ -62,6 +62,8 @@ sales as (
         cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,
+        updated_from,
+        updated_to,
         case when occurred_at is null then updated_from end as reversed_from,
         case when occurred_at is null then updated_to end as reversed_to,
         cast(null as varchar) as origin,
@@ -106,6 +108,8 @@ postings as (
         cast(null as timestamptz) as promised_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
+        updated_from,
+        updated_to,
         case
             when canonical_status = 'reversed' then coalesce(reversed_from, updated_from)
             when is_for_nothing then updated_from

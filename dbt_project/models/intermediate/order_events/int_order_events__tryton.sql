@@ -46,6 +46,8 @@ sales as (
         cast(null as timestamptz) as promised_at,
         recorded_from,
         recorded_to,
+        updated_from,
+        updated_to,
         case when occurred_at is null then updated_from end as reversed_from,
         case when occurred_at is null then updated_to end as reversed_to,
         origin,
@@ -79,6 +81,8 @@ fulfilments as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
+        updated_from,
+        updated_to,
         case
             when canonical_status = 'reversed' then reversed_from
             when quantity = 0 then updated_from
@@ -118,6 +122,8 @@ invoices as (
         posted_at as occurred_at,
         posted_from as recorded_from,
         posted_to as recorded_to,
+        updated_from,
+        updated_to,
         case when canonical_status = 'reversed' then coalesce(voided_from, updated_from) end
             as reversed_from,
         case when canonical_status = 'reversed' then coalesce(voided_to, updated_to) end
@@ -169,6 +175,8 @@ warehouse_orders as (
         occurred_at,
         recorded_from,
         recorded_to,
+        updated_from,
+        updated_to,
         case
             when canonical_status = 'cancelled' then coalesce(cancelled_from, updated_from)
             when occurred_at is null then updated_from
@@ -214,6 +222,8 @@ shipments as (
         shipped_at as occurred_at,
         shipped_from as recorded_from,
         shipped_to as recorded_to,
+        updated_from,
+        updated_to,
         case when quantity = 0 then updated_from end as reversed_from,
         case when quantity = 0 then updated_to end as reversed_to,
         seen_at,
@@ -268,6 +278,8 @@ receipts as (
         received_at as occurred_at,
         received_from as recorded_from,
         received_to as recorded_to,
+        updated_from,
+        updated_to,
         case when canonical_status = 'reversed' then coalesce(cancelled_from, updated_from) end
             as reversed_from,
         case when canonical_status = 'reversed' then coalesce(cancelled_to, updated_to) end
@@ -276,9 +288,7 @@ receipts as (
         is_first_load,
         raw_key,
         canonical_status,
-        updated_at,
-        updated_from,
-        updated_to
+        updated_at
     from {{ ref('stg_tryton__receipt_lines') }}
     where po_number is not null
 ),
@@ -308,6 +318,6 @@ select * exclude (tracking_number, is_first_line) from shipments
 union all by name
 select * exclude (tracking_number, is_first_line) from packages
 union all by name
-select * exclude (canonical_status, updated_at, updated_from, updated_to) from receipts
+select * exclude (canonical_status, updated_at) from receipts
 union all by name
-select * exclude (canonical_status, updated_at, updated_from, updated_to) from put_away
+select * exclude (canonical_status, updated_at) from put_away

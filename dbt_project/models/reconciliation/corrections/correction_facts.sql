@@ -21,7 +21,7 @@ touched as (
 
 select
     touched.* exclude (
-        occurred_from, occurred_to, redated_from, redated_to, redated_seen_at
+        quantity_changes, occurred_from, occurred_to, redated_from, redated_to, redated_seen_at
     ),
     touched.reversed_to is null as is_standing,
     {{ must_equal(
