@@ -25,11 +25,36 @@ a_rules as (
     from rules
 ),
 
+discharge_events as (
+    select
+        rule_id,
+        discharge,
+        split_part(discharge, '.', 1) as role,
+        split_part(discharge, '.', 2) as milestone,
+        split_part(discharge, '.', 3) as extent
+    from (
+        select
+            rule_id,
+            unnest(discharges) as discharge
+        from rules
+    ) as listed
+),
+
+-- What discharges in part counts beside B: what was credited need not come.
 b_rules as (
     select
         *,
+        b_role as role,
         unnest(b_milestones) as milestone
     from rules
+    union all by name
+    select
+        rules.*,
+        discharge_events.role,
+        discharge_events.milestone
+    from rules
+    inner join discharge_events
+        on rules.rule_id = discharge_events.rule_id and discharge_events.extent = 'in_part'
 ),
 
 facts as (
@@ -114,13 +139,13 @@ b_facts as (
     from facts
     inner join b_rules as rules
         on
-            facts.role = rules.b_role
+            facts.role = rules.role
             and facts.object_type = rules.object_type
             and facts.milestone = rules.milestone
     inner join routes
         on
             rules.rule_id = routes.rule_id
-            and rules.b_role = routes.role
+            and rules.role = routes.role
             and facts.system = routes.system
 ),
 
@@ -519,28 +544,13 @@ unneeded as (
 
 -- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
 -- duty is about, which is what it rests on, if that was a quantity.
-discharge_events as (
-    select
-        rule_id,
-        discharge,
-        split_part(discharge, '.', 1) as role,
-        split_part(discharge, '.', 2) as milestone,
-        split_part(discharge, '.', 3) = 'in_full' as is_in_full
-    from (
-        select
-            rule_id,
-            unnest(discharges) as discharge
-        from rules
-    ) as listed
-),
-
 discharging as (
     select
         triggers.trigger_number,
         facts.recorded_from,
         facts.recorded_to,
         case
-            when discharge_events.is_in_full
+            when discharge_events.extent = 'in_full'
                 then sum(facts.quantity) over one_kind
                     >= coalesce(triggers.required_quantity, triggers.quantity)
             else true
@@ -548,7 +558,7 @@ discharging as (
         facts.quantity is null as is_unmeasured
     from triggers
     inner join discharge_events
-        on triggers.rule_id = discharge_events.rule_id
+        on triggers.rule_id = discharge_events.rule_id and discharge_events.extent <> 'in_part'
     inner join facts
         on
             discharge_events.role = facts.role
