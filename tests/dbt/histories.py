@@ -163,7 +163,7 @@ class Histories:
         discharge = (rule["discharged_by"] or "").split("|")[0].split(".")
         if rule["discharged_by"]:
             names.append(DISCHARGED)
-        if {"in_full", "in_part"} & set(discharge):
+        if "in_full" in discharge:
             names.append(PARTLY_DISCHARGED)
         for name in names:
             order = f"{rule['rule_id']}-{name}"

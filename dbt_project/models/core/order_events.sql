@@ -126,8 +126,28 @@ runs as (
     group by system, entity, record_id, object_type, milestone, ordinal
 ),
 
--- How much more or less of it there was from one version on. When the source does not tell when it
--- wrote that version, between two looks at it; and not before the milestone itself.
+-- When each version was written. A source that does not tell wrote it between two looks.
+written as (
+    select
+        numbered.*,
+        case
+            when version_number = min(version_number) over run_history then recorded_from
+            else coalesce(updated_from, lag(seen_at) over run_history)
+        end as written_from,
+        case
+            when version_number = min(version_number) over run_history then recorded_to
+            else coalesce(updated_to, seen_at)
+        end as written_to
+    from numbered
+    where is_remeasured and is_set and ordinal > 0
+    window run_history as (
+        partition by system, entity, record_id, object_type, milestone, ordinal
+        order by version_number
+    )
+),
+
+-- How much more or less of it there was from one version on: not before the milestone itself, nor
+-- before the version before, whatever a clock said that was set back.
 quantity_changes as (
     select
         system,
@@ -139,10 +159,8 @@ quantity_changes as (
         list(
             struct_pack(
                 change := cast(quantity - quantity_before as decimal(18, 6)),
-                changed_from := greatest(
-                    coalesce(updated_from, seen_before), first_recorded_from
-                ),
-                changed_to := greatest(coalesce(updated_to, seen_at), first_recorded_to)
+                changed_from := least(changed_from, changed_to),
+                changed_to := changed_to
             )
             order by version_number
         ) as quantity_changes
@@ -150,11 +168,9 @@ quantity_changes as (
         select
             *,
             lag(quantity) over run_history as quantity_before,
-            lag(seen_at) over run_history as seen_before,
-            first_value(recorded_from) over run_history as first_recorded_from,
-            first_value(recorded_to) over run_history as first_recorded_to
-        from numbered
-        where is_remeasured and is_set and ordinal > 0
+            max(written_from) over run_history as changed_from,
+            max(written_to) over run_history as changed_to
+        from written
         window run_history as (
             partition by system, entity, record_id, object_type, milestone, ordinal
             order by version_number

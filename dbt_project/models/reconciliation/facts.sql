@@ -92,19 +92,67 @@ bought as (
     group by links.order_line_id
 ),
 
--- Nobody tells how much of a drop-shipped line our own stock still has to give.
-left_to_stock as (
+drop_shipped as (
     select
         milestones.* replace (
-            milestones.fact_id || '/left_to_stock' as fact_id,
-            'left_to_stock' as milestone,
-            cast(greatest(milestones.quantity - bought.quantity, 0) as decimal(18, 6)) as quantity,
-            null as quantity_changes
+            milestones.quantity - bought.quantity as quantity
         )
     from milestones
     inner join bought
         on milestones.object_id = bought.order_line_id
     where milestones.milestone = 'drop_ship_ordered' and milestones.object_type = 'order_line'
+),
+
+-- What was left when the line was changed: no less than nothing.
+left_changes as (
+    select
+        fact_id,
+        list(
+            struct_pack(
+                change := cast(
+                    greatest(quantity - changed_later, 0)
+                    - greatest(quantity - changed_later - one.change, 0) as decimal(18, 6)
+                ),
+                changed_from := one.changed_from,
+                changed_to := one.changed_to
+            )
+            order by nth
+        ) as quantity_changes
+    from (
+        select
+            *,
+            coalesce(
+                sum(one.change) over (
+                    partition by fact_id order by nth
+                    rows between 1 following and unbounded following
+                ),
+                0
+            ) as changed_later
+        from (
+            select
+                fact_id,
+                quantity,
+                unnest(quantity_changes) as one,
+                generate_subscripts(quantity_changes, 1) as nth
+            from drop_shipped
+            where quantity_changes is not null
+        ) as unnested
+    ) as counted
+    group by fact_id
+),
+
+-- Nobody tells how much of a drop-shipped line our own stock still has to give.
+left_to_stock as (
+    select
+        drop_shipped.* replace (
+            drop_shipped.fact_id || '/left_to_stock' as fact_id,
+            'left_to_stock' as milestone,
+            cast(greatest(drop_shipped.quantity, 0) as decimal(18, 6)) as quantity,
+            left_changes.quantity_changes as quantity_changes
+        )
+    from drop_shipped
+    left join left_changes
+        on drop_shipped.fact_id = left_changes.fact_id
 ),
 
 movements as (

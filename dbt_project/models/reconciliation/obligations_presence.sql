@@ -25,36 +25,11 @@ a_rules as (
     from rules
 ),
 
-discharge_events as (
-    select
-        rule_id,
-        discharge,
-        split_part(discharge, '.', 1) as role,
-        split_part(discharge, '.', 2) as milestone,
-        split_part(discharge, '.', 3) as extent
-    from (
-        select
-            rule_id,
-            unnest(discharges) as discharge
-        from rules
-    ) as listed
-),
-
--- What discharges in part counts beside B: what was credited need not come.
 b_rules as (
     select
         *,
-        b_role as role,
         unnest(b_milestones) as milestone
     from rules
-    union all by name
-    select
-        rules.*,
-        discharge_events.role,
-        discharge_events.milestone
-    from rules
-    inner join discharge_events
-        on rules.rule_id = discharge_events.rule_id and discharge_events.extent = 'in_part'
 ),
 
 facts as (
@@ -139,13 +114,13 @@ b_facts as (
     from facts
     inner join b_rules as rules
         on
-            facts.role = rules.role
+            facts.role = rules.b_role
             and facts.object_type = rules.object_type
             and facts.milestone = rules.milestone
     inner join routes
         on
             rules.rule_id = routes.rule_id
-            and rules.role = routes.role
+            and rules.b_role = routes.role
             and facts.system = routes.system
 ),
 
@@ -167,22 +142,66 @@ unrecognised as (
     where lacks_part
 ),
 
+-- A duty may rest on something else being there first: no cancelling of what never arrived. What
+-- was withdrawn bears no duty any more, but B itself does: B that is taken back is owed again.
+requirements as (
+    select
+        rules.rule_id,
+        facts.object_id,
+        facts.quantity,
+        facts.recorded_from,
+        facts.recorded_to,
+        case when not rules.rests_on_b then facts.reversed_from end as withdrawn_from,
+        case when not rules.rests_on_b then facts.reversed_to end as withdrawn_to
+    from facts
+    inner join rules
+        on
+            facts.role = split_part(rules.requires, '.', 1)
+            and facts.milestone = split_part(rules.requires, '.', 2)
+            and facts.object_type = rules.object_type
+    where rules.requires is not null
+),
+
+required as (
+    select
+        rule_id,
+        object_id,
+        coalesce(max(quantity) filter (where withdrawn_to is null), max(quantity))
+            as required_quantity,
+        coalesce(
+            min(recorded_from) filter (where withdrawn_to is null), max(recorded_from)
+        ) as required_from,
+        coalesce(
+            min(recorded_to) filter (where withdrawn_to is null), max(recorded_to)
+        ) as required_to,
+        case when count(*) = count(withdrawn_to) then max(withdrawn_from) end as withdrawn_from,
+        case when count(*) = count(withdrawn_to) then max(withdrawn_to) end as withdrawn_to
+    from requirements
+    group by rule_id, object_id
+),
+
 -- What was changed while it stood. Later changes are as old as its end.
 remeasured as (
     select
         fact_id,
-        unnested.one.change,
-        least(unnested.one.changed_from, facts.reversed_from) as changed_from,
-        least(unnested.one.changed_to, facts.reversed_to) as changed_to
-    from facts
-    inner join lateral unnest(facts.quantity_changes) as unnested (one) on true
-    where facts.quantity_changes is not null
+        one.change,
+        least(one.changed_from, reversed_from) as changed_from,
+        least(one.changed_to, reversed_to) as changed_to
+    from (
+        select
+            fact_id,
+            reversed_from,
+            reversed_to,
+            unnest(quantity_changes) as one
+        from facts
+        where quantity_changes is not null
+    ) as unnested
 ),
 
 first_told as (
     select
         fact_id,
-        sum(change) as changed_by
+        cast(sum(change) as decimal(18, 6)) as changed_by
     from remeasured
     group by fact_id
 ),
@@ -193,7 +212,11 @@ b_changes as (
         b_facts.match_key,
         b_facts.recorded_from as changed_from,
         b_facts.recorded_to as changed_to,
-        b_facts.weight - b_facts.direction * coalesce(first_told.changed_by, 0) as change
+        b_facts.weight - case b_facts.direction
+            when 1 then coalesce(first_told.changed_by, 0)
+            when -1 then -coalesce(first_told.changed_by, 0)
+            else 0
+        end as change
     from b_facts
     left join first_told
         on b_facts.fact_id = first_told.fact_id
@@ -203,7 +226,7 @@ b_changes as (
         b_facts.match_key,
         remeasured.changed_from,
         remeasured.changed_to,
-        b_facts.direction * remeasured.change
+        case b_facts.direction when 1 then remeasured.change else -remeasured.change end
     from b_facts
     inner join remeasured
         on b_facts.fact_id = remeasured.fact_id
@@ -219,51 +242,78 @@ b_changes as (
     where reversed_to is not null
 ),
 
--- The first word of B after A was changed.
-b_anew as (
+-- Changes of A, from when they count: once there is what the duty rests on.
+a_changes as (
     select
-        a_facts.route,
-        a_facts.fact_id,
-        remeasured.changed_to as asked_to,
-        min(b_changes.changed_from) as told_from,
-        min(b_changes.changed_to) as told_to
+        a_facts.*,
+        remeasured.change,
+        case when a_facts.quantity < 0 then -remeasured.change else remeasured.change end > 0
+            as is_raised,
+        greatest(remeasured.changed_from, required.required_from) as changed_from,
+        greatest(remeasured.changed_to, required.required_to) as changed_to
     from a_facts
     inner join remeasured
         on a_facts.fact_id = remeasured.fact_id
-    inner join b_changes
-        on
-            a_facts.route = b_changes.route
-            and a_facts.match_key = b_changes.match_key
-            and remeasured.changed_to < b_changes.changed_to
-    where a_facts.awaits_b_anew
-    group by a_facts.route, a_facts.fact_id, remeasured.changed_to
+    left join required
+        on a_facts.rule_id = required.rule_id and a_facts.object_id = required.object_id
+    where a_facts.covers_quantity
 ),
 
--- An A that was changed is owed as it was told first until then; or, where B is asked to say it
--- anew, until B does.
-a_remeasured as (
+-- Where B is asked to say it anew: the first that was told of B after A was raised.
+b_anew as (
     select
-        a_facts.route,
-        a_facts.match_key,
-        a_facts.fact_id,
-        a_facts.claims_at,
-        a_facts.recorded_from,
-        a_facts.recorded_to,
-        a_facts.reversed_to,
-        remeasured.change,
-        case when a_facts.awaits_b_anew then b_anew.told_from else remeasured.changed_from end
-            as changed_from,
-        case when a_facts.awaits_b_anew then b_anew.told_to else remeasured.changed_to end
-            as changed_to
-    from a_facts
-    inner join remeasured
-        on a_facts.fact_id = remeasured.fact_id
+        a_changes.route,
+        a_changes.fact_id,
+        a_changes.changed_to as asked_to,
+        min(b_changes.changed_from) as told_from,
+        min(b_changes.changed_to) as told_to
+    from a_changes
+    inner join b_changes
+        on
+            a_changes.route = b_changes.route
+            and a_changes.match_key = b_changes.match_key
+            and a_changes.changed_to < b_changes.changed_to
+    where a_changes.awaits_b_anew
+    group by a_changes.route, a_changes.fact_id, a_changes.changed_to
+),
+
+asked_changes as (
+    select
+        a_changes.* replace (
+            case when a_changes.awaits_b_anew and a_changes.is_raised
+                    then b_anew.told_from
+                else a_changes.changed_from
+            end as changed_from,
+            case when a_changes.awaits_b_anew and a_changes.is_raised
+                    then b_anew.told_to
+                else a_changes.changed_to
+            end as changed_to
+        )
+    from a_changes
     left join b_anew
         on
-            a_facts.route = b_anew.route
-            and a_facts.fact_id = b_anew.fact_id
-            and remeasured.changed_to = b_anew.asked_to
-    where a_facts.covers_quantity
+            a_changes.route = b_anew.route
+            and a_changes.fact_id = b_anew.fact_id
+            and a_changes.changed_to = b_anew.asked_to
+),
+
+-- More of A is owed by the end of the grace, and less of it at once.
+owed_changes as (
+    select
+        *,
+        case
+            when not is_raised then changed_from
+            when due_from = 'promised'
+                then greatest(promised_at, changed_from) + to_minutes(grace_minutes)
+            else changed_from + to_minutes(grace_minutes)
+        end as owed_from,
+        case
+            when not is_raised then changed_to
+            when due_from = 'promised'
+                then greatest(promised_at, changed_to) + to_minutes(grace_minutes)
+            else changed_to + to_minutes(grace_minutes)
+        end as owed_to
+    from asked_changes
 ),
 
 -- What stands is then seen by each A of its own: its changes and those of whoever claims before it.
@@ -272,8 +322,8 @@ claimants as (
         a_facts.*,
         a_facts.match_key || '#' || a_facts.fact_id as claim_key
     from a_facts
-    semi join a_remeasured
-        on a_facts.route = a_remeasured.route and a_facts.match_key = a_remeasured.match_key
+    semi join owed_changes
+        on a_facts.route = owed_changes.route and a_facts.match_key = owed_changes.match_key
 ),
 
 -- What is not owed yet counts as if it were there, and what is owed no more is lacking until then.
@@ -281,53 +331,81 @@ provisos as (
     select
         claimants.route,
         claimants.claim_key,
-        a_remeasured.recorded_from,
-        a_remeasured.recorded_to,
-        a_remeasured.change,
-        a_remeasured.changed_from,
-        a_remeasured.changed_to
+        least(owed_changes.recorded_from, claimants.recorded_from) as began_from,
+        least(owed_changes.recorded_to, claimants.recorded_to) as began_to,
+        owed_changes.change,
+        owed_changes.is_raised,
+        owed_changes.owed_from,
+        owed_changes.owed_to
     from claimants
-    inner join a_remeasured
+    inner join owed_changes
         on
-            claimants.route = a_remeasured.route
-            and claimants.match_key = a_remeasured.match_key
+            claimants.route = owed_changes.route
+            and claimants.match_key = owed_changes.match_key
             and (
-                claimants.fact_id = a_remeasured.fact_id
+                claimants.fact_id = owed_changes.fact_id
                 or (
-                    a_remeasured.reversed_to is null
-                    and (a_remeasured.claims_at, a_remeasured.recorded_to, a_remeasured.fact_id)
+                    owed_changes.reversed_to is null
+                    and (owed_changes.claims_at, owed_changes.recorded_to, owed_changes.fact_id)
                     < (claimants.claims_at, claimants.recorded_to, claimants.fact_id)
                 )
             )
 ),
 
-standing_changes as (
+claimed_changes as (
     select
         b_changes.route,
-        coalesce(claimants.claim_key, b_changes.match_key) as claim_key,
+        claimants.claim_key,
         b_changes.changed_from,
         b_changes.changed_to,
-        b_changes.change
+        b_changes.change,
+        false as is_due
     from b_changes
-    left join claimants
+    inner join claimants
         on b_changes.route = claimants.route and b_changes.match_key = claimants.match_key
     union all
     select
         route,
         claim_key,
-        recorded_from,
-        recorded_to,
-        change
+        began_from,
+        began_to,
+        change,
+        false as is_due
     from provisos
     union all
     select
         route,
         claim_key,
+        owed_from,
+        owed_to,
+        -change,
+        is_raised
+    from provisos
+    where owed_to is not null
+),
+
+-- What both sides change at one moment is one change of what stands.
+standing_changes as (
+    select
+        route,
+        match_key as claim_key,
         changed_from,
         changed_to,
-        -change
-    from provisos
-    where changed_to is not null
+        change,
+        false as is_due
+    from b_changes
+    anti join claimants
+        on b_changes.route = claimants.route and b_changes.match_key = claimants.match_key
+    union all
+    select
+        route,
+        claim_key,
+        min(changed_from) as changed_from,
+        changed_to,
+        cast(sum(change) as decimal(18, 6)) as change,
+        bool_and(is_due or change >= 0) as is_due
+    from claimed_changes
+    group by route, claim_key, changed_to
 ),
 
 -- How much of B stands, from each change to the next.
@@ -338,6 +416,7 @@ b_states as (
         changed_from,
         changed_to,
         change,
+        is_due,
         sum(change) over key_history as standing,
         lead(changed_to) over key_history as until
     from standing_changes
@@ -414,49 +493,13 @@ arisen as (
     where not counts_amounts and not is_echo
 ),
 
--- A duty may rest on something else being there first: no cancelling of what never arrived. What
--- was withdrawn bears no duty any more, but B itself does: B that is taken back is owed again.
-requirements as (
-    select
-        rules.rule_id,
-        facts.object_id,
-        facts.quantity,
-        facts.recorded_from,
-        facts.recorded_to,
-        case when not rules.rests_on_b then facts.reversed_from end as withdrawn_from,
-        case when not rules.rests_on_b then facts.reversed_to end as withdrawn_to
-    from facts
-    inner join rules
-        on
-            facts.role = split_part(rules.requires, '.', 1)
-            and facts.milestone = split_part(rules.requires, '.', 2)
-            and facts.object_type = rules.object_type
-    where rules.requires is not null
-),
-
-required as (
-    select
-        rule_id,
-        object_id,
-        coalesce(max(quantity) filter (where withdrawn_to is null), max(quantity))
-            as required_quantity,
-        coalesce(
-            min(recorded_from) filter (where withdrawn_to is null), max(recorded_from)
-        ) as required_from,
-        coalesce(
-            min(recorded_to) filter (where withdrawn_to is null), max(recorded_to)
-        ) as required_to,
-        case when count(*) = count(withdrawn_to) then max(withdrawn_from) end as withdrawn_from,
-        case when count(*) = count(withdrawn_to) then max(withdrawn_to) end as withdrawn_to
-    from requirements
-    group by rule_id, object_id
-),
-
 first_triggers as (
     select
         arisen.*,
         coalesce(claimants.claim_key, arisen.match_key) as claim_key,
+        cast(case when arisen.needed < 0 then -1 else 1 end as tinyint) as needed_sign,
         0 as rearmed,
+        false as is_due,
         greatest(arisen.recorded_from, required.required_from) as trigger_from,
         greatest(arisen.recorded_to, required.required_to) as trigger_to,
         required.required_quantity,
@@ -473,11 +516,12 @@ first_triggers as (
 -- When B is taken back while A stands, the duty is there again.
 later_triggers as (
     select
-        first_triggers.* exclude (rearmed, trigger_from, trigger_to),
+        first_triggers.* exclude (rearmed, is_due, trigger_from, trigger_to),
         row_number() over (
             partition by first_triggers.rule_id, first_triggers.fact_id
             order by b_states.changed_to
         ) as rearmed,
+        b_states.is_due,
         b_states.changed_from as trigger_from,
         b_states.changed_to as trigger_to
     from first_triggers
@@ -488,9 +532,9 @@ later_triggers as (
     where
         -- Nearly no change is one against what stands.
         (b_states.change < 0) <> (b_states.standing < b_states.change)
-        and b_states.change * sign(first_triggers.needed) < 0
-        and b_states.standing * sign(first_triggers.needed) < abs(first_triggers.needed)
-        and (b_states.standing - b_states.change) * sign(first_triggers.needed)
+        and b_states.change * first_triggers.needed_sign < 0
+        and b_states.standing * first_triggers.needed_sign < abs(first_triggers.needed)
+        and (b_states.standing - b_states.change) * first_triggers.needed_sign
         >= abs(first_triggers.needed)
         and b_states.changed_to > first_triggers.trigger_to
         and (
@@ -503,10 +547,12 @@ triggers as materialized (
     select
         *,
         row_number() over () as trigger_number,
-        case due_from
-            when 'promised' then greatest(promised_at, trigger_from)
-            else trigger_to
-        end + to_minutes(grace_minutes) as due_at
+        case
+            when is_due then trigger_to
+            when due_from = 'promised'
+                then greatest(promised_at, trigger_from) + to_minutes(grace_minutes)
+            else trigger_to + to_minutes(grace_minutes)
+        end as due_at
     from (
         select * from first_triggers
         union all by name
@@ -526,12 +572,12 @@ covered as (
             triggers.route = b_states.route
             and triggers.claim_key = b_states.claim_key
     where
-        b_states.standing * sign(triggers.needed) >= abs(triggers.needed)
+        b_states.standing * triggers.needed_sign >= abs(triggers.needed)
         and (b_states.until is null or b_states.until > triggers.trigger_to)
     group by triggers.trigger_number
 ),
 
--- What is about nothing wants nothing.
+-- What is about nothing wants nothing, unless it was about something first.
 unneeded as (
     select
         trigger_number,
@@ -539,18 +585,33 @@ unneeded as (
         trigger_to as end_to,
         'covered' as end_reason
     from triggers
-    where needed = 0
+    where needed = 0 and claim_key = match_key
 ),
 
 -- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
 -- duty is about, which is what it rests on, if that was a quantity.
+discharge_events as (
+    select
+        rule_id,
+        discharge,
+        split_part(discharge, '.', 1) as role,
+        split_part(discharge, '.', 2) as milestone,
+        split_part(discharge, '.', 3) = 'in_full' as is_in_full
+    from (
+        select
+            rule_id,
+            unnest(discharges) as discharge
+        from rules
+    ) as listed
+),
+
 discharging as (
     select
         triggers.trigger_number,
         facts.recorded_from,
         facts.recorded_to,
         case
-            when discharge_events.extent = 'in_full'
+            when discharge_events.is_in_full
                 then sum(facts.quantity) over one_kind
                     >= coalesce(triggers.required_quantity, triggers.quantity)
             else true
@@ -558,7 +619,7 @@ discharging as (
         facts.quantity is null as is_unmeasured
     from triggers
     inner join discharge_events
-        on triggers.rule_id = discharge_events.rule_id and discharge_events.extent <> 'in_part'
+        on triggers.rule_id = discharge_events.rule_id
     inner join facts
         on
             discharge_events.role = facts.role

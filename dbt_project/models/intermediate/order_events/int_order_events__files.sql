@@ -76,6 +76,9 @@ select
     promised_to as promised_at,
     recorded_from,
     recorded_to,
+    -- What else a line says than before was written between two looks.
+    unseen_until as updated_from,
+    seen_at as updated_to,
     case when not is_set then unseen_until end as reversed_from,
     case when not is_set then seen_at end as reversed_to,
     cast(null as varchar) as origin,

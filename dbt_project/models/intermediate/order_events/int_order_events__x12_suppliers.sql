@@ -24,14 +24,8 @@ notice_lines as (
     from {{ ref('stg_x12__shipment_notice_lines') }}
 ),
 
--- Some tell what they credit below nothing, others don't.
 invoices as (
-    select
-        * replace (
-            case when canonical_status = 'credited' then abs(base_quantity) else base_quantity end
-                as base_quantity
-        )
-    from {{ ref('stg_x12__invoice_lines') }}
+    select * from {{ ref('stg_x12__invoice_lines') }}
 ),
 
 order_answers as (
