@@ -167,7 +167,7 @@ quantity_changes as (
     from (
         select
             *,
-            lag(quantity) over run_history as quantity_before,
+            lag(quantity ignore nulls) over run_history as quantity_before,
             max(written_from) over run_history as changed_from,
             max(written_to) over run_history as changed_to
         from written
@@ -385,7 +385,7 @@ select
     linked.item_id,
     linked.location_id,
     linked.linked_quantity as quantity,
-    linked.quantity_changes,
+    case when linked.quantity is not null then linked.quantity_changes end as quantity_changes,
     linked.unit_price,
     linked.currency,
     linked.source_status,

@@ -184,6 +184,7 @@ required as (
 remeasured as (
     select
         fact_id,
+        nth,
         one.change,
         least(one.changed_from, reversed_from) as changed_from,
         least(one.changed_to, reversed_to) as changed_to
@@ -192,7 +193,8 @@ remeasured as (
             fact_id,
             reversed_from,
             reversed_to,
-            unnest(quantity_changes) as one
+            unnest(quantity_changes) as one,
+            generate_subscripts(quantity_changes, 1) as nth
         from facts
         where quantity_changes is not null
     ) as unnested
@@ -242,29 +244,37 @@ b_changes as (
     where reversed_to is not null
 ),
 
--- Changes of A, from when they count: once there is what the duty rests on.
+-- Changes of A while its duty is there. What was changed before never was another duty.
 a_changes as (
     select
-        a_facts.*,
+        a_facts.route,
+        a_facts.match_key,
+        a_facts.fact_id,
+        a_facts.quantity,
+        a_facts.due_from,
+        a_facts.promised_at,
+        a_facts.grace_minutes,
+        a_facts.awaits_b_anew,
+        remeasured.nth,
         remeasured.change,
-        case when a_facts.quantity < 0 then -remeasured.change else remeasured.change end > 0
-            as is_raised,
-        greatest(remeasured.changed_from, required.required_from) as changed_from,
-        greatest(remeasured.changed_to, required.required_to) as changed_to
+        remeasured.changed_from,
+        remeasured.changed_to
     from a_facts
     inner join remeasured
         on a_facts.fact_id = remeasured.fact_id
     left join required
         on a_facts.rule_id = required.rule_id and a_facts.object_id = required.object_id
-    where a_facts.covers_quantity
+    where
+        a_facts.covers_quantity
+        and remeasured.changed_to > greatest(a_facts.recorded_to, required.required_to)
 ),
 
--- Where B is asked to say it anew: the first that was told of B after A was raised.
+-- Where B is asked to say it anew: the first that was told of B after a change.
 b_anew as (
     select
         a_changes.route,
         a_changes.fact_id,
-        a_changes.changed_to as asked_to,
+        a_changes.nth,
         min(b_changes.changed_from) as told_from,
         min(b_changes.changed_to) as told_to
     from a_changes
@@ -274,46 +284,154 @@ b_anew as (
             and a_changes.match_key = b_changes.match_key
             and a_changes.changed_to < b_changes.changed_to
     where a_changes.awaits_b_anew
-    group by a_changes.route, a_changes.fact_id, a_changes.changed_to
+    group by a_changes.route, a_changes.fact_id, a_changes.nth
 ),
 
+-- B can't be asked for more before that, nor before it was promised.
 asked_changes as (
     select
-        a_changes.* replace (
-            case when a_changes.awaits_b_anew and a_changes.is_raised
-                    then b_anew.told_from
-                else a_changes.changed_from
-            end as changed_from,
-            case when a_changes.awaits_b_anew and a_changes.is_raised
-                    then b_anew.told_to
-                else a_changes.changed_to
-            end as changed_to
-        )
+        a_changes.*,
+        case when a_changes.awaits_b_anew then b_anew.told_from else a_changes.changed_from end
+            as asked_from,
+        case when a_changes.awaits_b_anew then b_anew.told_to else a_changes.changed_to end
+            as asked_to,
+        case when a_changes.due_from = 'promised' then a_changes.promised_at end as not_before
     from a_changes
     left join b_anew
         on
             a_changes.route = b_anew.route
             and a_changes.fact_id = b_anew.fact_id
-            and a_changes.changed_to = b_anew.asked_to
+            and a_changes.nth = b_anew.nth
 ),
 
--- More of A is owed by the end of the grace, and less of it at once.
+-- Each quantity that A had, since when, and until when nothing more is owed: until the grace of the
+-- next one is over.
+a_levels as (
+    select
+        route,
+        fact_id,
+        quantity - sum(change) over (
+            partition by route, fact_id order by nth
+            rows between current row and unbounded following
+        ) as level,
+        lag(changed_to) over (partition by route, fact_id order by nth) as since,
+        asked_to is null as lasts,
+        greatest(not_before, asked_from) + to_minutes(grace_minutes) as lasts_from,
+        greatest(not_before, asked_to) + to_minutes(grace_minutes) as lasts_to
+    from asked_changes
+    union all
+    select
+        route,
+        fact_id,
+        any_value(quantity),
+        max(changed_to),
+        true as lasts,
+        null as lasts_from,
+        null as lasts_to
+    from asked_changes
+    group by route, fact_id
+),
+
+owed_moments as (
+    select
+        route,
+        fact_id,
+        min(owed_from) as owed_from,
+        owed_to
+    from (
+        select
+            route,
+            fact_id,
+            changed_from as owed_from,
+            changed_to as owed_to
+        from a_changes
+        union all
+        select
+            route,
+            fact_id,
+            lasts_from,
+            lasts_to
+        from a_levels
+        where not lasts
+    ) as told
+    group by route, fact_id, owed_to
+),
+
+-- The least that A was within a grace is what is owed at its end.
+owed as (
+    select
+        owed_moments.*,
+        arg_min(a_levels.level, abs(a_levels.level)) as owed_quantity
+    from owed_moments
+    inner join a_levels
+        on
+            owed_moments.route = a_levels.route
+            and owed_moments.fact_id = a_levels.fact_id
+            and coalesce(owed_moments.owed_to >= a_levels.since, true)
+            and (a_levels.lasts or owed_moments.owed_to < a_levels.lasts_to)
+    group by all
+),
+
+-- What is never owed, because B was not told anew, has no moment.
+owed_steps as (
+    select
+        route,
+        fact_id,
+        owed_from,
+        owed_to,
+        owed_quantity
+    from owed
+    union all
+    select
+        route,
+        fact_id,
+        null as owed_from,
+        null as owed_to,
+        any_value(quantity) as owed_quantity
+    from a_changes
+    group by route, fact_id
+),
+
+first_levels as (
+    select
+        route,
+        fact_id,
+        level
+    from a_levels
+    where since is null
+),
+
 owed_changes as (
     select
-        *,
-        case
-            when not is_raised then changed_from
-            when due_from = 'promised'
-                then greatest(promised_at, changed_from) + to_minutes(grace_minutes)
-            else changed_from + to_minutes(grace_minutes)
-        end as owed_from,
-        case
-            when not is_raised then changed_to
-            when due_from = 'promised'
-                then greatest(promised_at, changed_to) + to_minutes(grace_minutes)
-            else changed_to + to_minutes(grace_minutes)
-        end as owed_to
-    from asked_changes
+        a_facts.route,
+        a_facts.match_key,
+        a_facts.fact_id,
+        a_facts.claims_at,
+        a_facts.recorded_from,
+        a_facts.recorded_to,
+        a_facts.reversed_to,
+        steps.owed_from,
+        steps.owed_to,
+        cast(steps.owed_quantity - steps.owed_before as decimal(18, 6)) as change
+    from (
+        select
+            owed_steps.*,
+            coalesce(
+                lag(owed_steps.owed_quantity) over (
+                    partition by owed_steps.route, owed_steps.fact_id
+                    order by owed_steps.owed_to nulls last
+                ),
+                first_levels.level
+            ) as owed_before
+        from owed_steps
+        inner join first_levels
+            on
+                owed_steps.route = first_levels.route
+                and owed_steps.fact_id = first_levels.fact_id
+    ) as steps
+    inner join a_facts
+        on steps.route = a_facts.route and steps.fact_id = a_facts.fact_id
+    where steps.owed_quantity <> steps.owed_before
 ),
 
 -- What stands is then seen by each A of its own: its changes and those of whoever claims before it.
@@ -334,7 +452,6 @@ provisos as (
         least(owed_changes.recorded_from, claimants.recorded_from) as began_from,
         least(owed_changes.recorded_to, claimants.recorded_to) as began_to,
         owed_changes.change,
-        owed_changes.is_raised,
         owed_changes.owed_from,
         owed_changes.owed_to
     from claimants
@@ -359,7 +476,7 @@ claimed_changes as (
         b_changes.changed_from,
         b_changes.changed_to,
         b_changes.change,
-        false as is_due
+        0 as proviso
     from b_changes
     inner join claimants
         on b_changes.route = claimants.route and b_changes.match_key = claimants.match_key
@@ -369,8 +486,8 @@ claimed_changes as (
         claim_key,
         began_from,
         began_to,
-        change,
-        false as is_due
+        0 as change,
+        change as proviso
     from provisos
     union all
     select
@@ -378,21 +495,43 @@ claimed_changes as (
         claim_key,
         owed_from,
         owed_to,
-        -change,
-        is_raised
+        0 as change,
+        -change as proviso
     from provisos
     where owed_to is not null
 ),
 
 -- What both sides change at one moment is one change of what stands.
+claim_states as (
+    select
+        *,
+        sum(change) over claim_history as standing,
+        sum(proviso) over claim_history as provided,
+        lead(changed_to) over claim_history as until
+    from (
+        select
+            route,
+            claim_key,
+            min(changed_from) as changed_from,
+            changed_to,
+            sum(change) as change,
+            sum(proviso) as proviso
+        from claimed_changes
+        group by route, claim_key, changed_to
+    ) as moments
+    window claim_history as (
+        partition by route, claim_key order by changed_to
+        rows between unbounded preceding and current row
+    )
+),
+
 standing_changes as (
     select
         route,
         match_key as claim_key,
         changed_from,
         changed_to,
-        change,
-        false as is_due
+        change
     from b_changes
     anti join claimants
         on b_changes.route = claimants.route and b_changes.match_key = claimants.match_key
@@ -400,12 +539,10 @@ standing_changes as (
     select
         route,
         claim_key,
-        min(changed_from) as changed_from,
+        changed_from,
         changed_to,
-        cast(sum(change) as decimal(18, 6)) as change,
-        bool_and(is_due or change >= 0) as is_due
-    from claimed_changes
-    group by route, claim_key, changed_to
+        cast(change + proviso as decimal(18, 6)) as change
+    from claim_states
 ),
 
 -- How much of B stands, from each change to the next.
@@ -416,7 +553,6 @@ b_states as (
         changed_from,
         changed_to,
         change,
-        is_due,
         sum(change) over key_history as standing,
         lead(changed_to) over key_history as until
     from standing_changes
@@ -497,9 +633,9 @@ first_triggers as (
     select
         arisen.*,
         coalesce(claimants.claim_key, arisen.match_key) as claim_key,
+        claimants.fact_id is not null as is_claimed,
         cast(case when arisen.needed < 0 then -1 else 1 end as tinyint) as needed_sign,
         0 as rearmed,
-        false as is_due,
         greatest(arisen.recorded_from, required.required_from) as trigger_from,
         greatest(arisen.recorded_to, required.required_to) as trigger_to,
         required.required_quantity,
@@ -516,12 +652,11 @@ first_triggers as (
 -- When B is taken back while A stands, the duty is there again.
 later_triggers as (
     select
-        first_triggers.* exclude (rearmed, is_due, trigger_from, trigger_to),
+        first_triggers.* exclude (rearmed, trigger_from, trigger_to),
         row_number() over (
             partition by first_triggers.rule_id, first_triggers.fact_id
             order by b_states.changed_to
         ) as rearmed,
-        b_states.is_due,
         b_states.changed_from as trigger_from,
         b_states.changed_to as trigger_to
     from first_triggers
@@ -543,21 +678,103 @@ later_triggers as (
         )
 ),
 
-triggers as materialized (
+all_triggers as (
     select
         *,
-        row_number() over () as trigger_number,
-        case
-            when is_due then trigger_to
-            when due_from = 'promised'
-                then greatest(promised_at, trigger_from) + to_minutes(grace_minutes)
-            else trigger_to + to_minutes(grace_minutes)
-        end as due_at
+        case when due_from = 'promised' then greatest(promised_at, trigger_from) else trigger_to end
+        + to_minutes(grace_minutes) as usually_due_at
     from (
         select * from first_triggers
         union all by name
         select * from later_triggers
-    ) as all_triggers
+    ) as listed
+),
+
+claimed_triggers as (
+    select
+        *,
+        min(usually_due_at) filter (where rearmed = 0) over claim as first_due_at
+    from all_triggers
+    where is_claimed
+    window claim as (partition by route, claim_key)
+),
+
+claim_moments as (
+    select distinct
+        triggers.route,
+        triggers.claim_key,
+        triggers.needed * triggers.needed_sign as needed,
+        triggers.needed_sign,
+        triggers.grace_minutes,
+        unnest([
+            triggers.usually_due_at,
+            claim_states.changed_to,
+            claim_states.changed_to + to_minutes(triggers.grace_minutes)
+        ]) as moment
+    from claimed_triggers as triggers
+    left join claim_states
+        on
+            triggers.route = claim_states.route
+            and triggers.claim_key = claim_states.claim_key
+),
+
+-- Such a claim is broken once the most that B was within a grace is less than what is owed by then.
+broken_moments as (
+    select
+        moments.route,
+        moments.claim_key,
+        moments.moment
+    from claim_moments as moments
+    left join claim_states
+        on
+            moments.route = claim_states.route
+            and moments.claim_key = claim_states.claim_key
+            and moments.moment >= claim_states.changed_to
+            and coalesce(
+                moments.moment - to_minutes(moments.grace_minutes) < claim_states.until, true
+            )
+    where moments.moment is not null
+    group by
+        moments.route, moments.claim_key, moments.needed, moments.needed_sign, moments.moment
+    having
+        coalesce(max(claim_states.standing * moments.needed_sign), 0)
+        < moments.needed
+        - coalesce(arg_max(claim_states.provided, claim_states.changed_to), 0)
+        * moments.needed_sign
+),
+
+claims_due as (
+    select
+        triggers.route,
+        triggers.claim_key,
+        triggers.rearmed,
+        min(broken_moments.moment) as due_at
+    from broken_moments
+    asof inner join claimed_triggers as triggers
+        on
+            broken_moments.route = triggers.route
+            and broken_moments.claim_key = triggers.claim_key
+            and broken_moments.moment >= triggers.trigger_to
+    where broken_moments.moment >= triggers.first_due_at
+    group by triggers.route, triggers.claim_key, triggers.rearmed
+),
+
+triggers as materialized (
+    select
+        all_triggers.*,
+        row_number() over () as trigger_number,
+        coalesce(claims_due.due_at, all_triggers.usually_due_at) as due_at
+    from all_triggers
+    left join claims_due
+        on
+            all_triggers.route = claims_due.route
+            and all_triggers.claim_key = claims_due.claim_key
+            and all_triggers.rearmed = claims_due.rearmed
+    -- What nobody can measure isn't met either.
+    where
+        not all_triggers.is_claimed
+        or claims_due.due_at is not null
+        or all_triggers.needed is null
 ),
 
 covered as (
@@ -585,7 +802,7 @@ unneeded as (
         trigger_to as end_to,
         'covered' as end_reason
     from triggers
-    where needed = 0 and claim_key = match_key
+    where needed = 0 and not is_claimed
 ),
 
 -- Any of what discharges will do, but for what is marked in_full: that must add up to all that the
