@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ LATER = NOW + timedelta(hours=2)
 RAISED, LOWERED = ago(minutes=30), ago(minutes=20)
 HOUR = timedelta(hours=1)
 
-Judged = Callable[..., dict[tuple[str, str], tuple[str, datetime]]]
+Judged = dict[tuple[str, str], tuple[str, datetime]]
 
 
 def _told_first(scenario: Scenario) -> tuple[Order, Order]:
@@ -35,33 +34,36 @@ def _changed(given: Order, gone: Order) -> None:
     gone.oms(updated=LOWERED, version=2)
 
 
-@pytest.fixture
-def told(tmp_path: Path, artefacts: Path) -> Judged:
-    """What is judged after readings at some moments, the first of which told all as it was."""
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> tuple[Judged, Judged]:
+    """What is judged half an hour after the changes, and two hours later."""
+    scenario = Scenario()
+    masters(scenario)
+    orders = _told_first(scenario)
+    scenario.read(ago(hours=2))
+    _changed(*orders)
+    warehouse = Warehouse(tmp_path_factory.mktemp("changed"), artefacts)
 
-    def judged(*readings: datetime) -> dict[tuple[str, str], tuple[str, datetime]]:
-        scenario = Scenario()
-        masters(scenario)
-        orders = _told_first(scenario)
-        scenario.read(ago(hours=2))
-        _changed(*orders)
-        for at in readings:
-            scenario.read(at)
-        built = Warehouse(tmp_path / f"{len(readings)}", artefacts)
-        scenario.write(built.path)
-        found = built.build().rows(
+    def after(at: datetime) -> Judged:
+        scenario.read(at)
+        scenario.write(warehouse.path)
+        found = warehouse.build().rows(
             "select rule_id, object_id, status, date_trunc('minute', due_at) from marts.exceptions "
             "where rule_id in ('O06Q', 'S07')"
         )
         return {(rule, thing): (status, due) for rule, thing, status, due in found}
 
-    return judged
+    return after(NOW), after(LATER)
 
 
-def test_what_is_raised_is_owed_an_hour_after_it_was(told: Judged) -> None:
-    assert told(NOW)["O06Q", "SO-500001/1"] == ("pending", RAISED + HOUR)
-    assert told(NOW, LATER)["O06Q", "SO-500001/1"] == ("open", RAISED + HOUR)
+def test_what_is_raised_is_owed_an_hour_after_it_was(judged: tuple[Judged, Judged]) -> None:
+    soon, later = judged
+    assert soon["O06Q", "SO-500001/1"] == ("pending", RAISED + HOUR)
+    assert later["O06Q", "SO-500001/1"] == ("open", RAISED + HOUR)
 
 
-def test_what_is_lowered_after_it_shipped_was_shipped_too_much_from_then_on(told: Judged) -> None:
-    assert told(NOW)["S07", "SO-500002/1"] == ("open", LOWERED)
+def test_what_is_lowered_after_it_shipped_was_shipped_too_much_from_then_on(
+    judged: tuple[Judged, Judged],
+) -> None:
+    for one in judged:
+        assert one["S07", "SO-500002/1"] == ("open", LOWERED)
