@@ -117,15 +117,15 @@ def _auth(poll: Poll, system: System, environment: Mapping[str, str]) -> httpx.A
 
 
 def _listed(path: Path) -> list[str]:
-    if not path.exists():
-        raise SourceError(
-            "missing",
-            f"no list of tracking numbers at {path}: write one number a line, or correct "
-            f"options.numbers",
-        )
     try:
         lines = read_text(path).splitlines()
     except ConfigurationError as error:
+        if isinstance(error.__cause__, OSError):
+            raise SourceError(
+                "missing",
+                f"no list of tracking numbers at {path} ({error.__cause__.strerror}): write one "
+                f"number a line, or correct options.numbers",
+            ) from error
         raise SourceError("unreadable", f"the list of tracking numbers {error}") from error
     wanted = (line.strip() for line in lines)
     return list(dict.fromkeys(line for line in wanted if line and not line.startswith("#")))

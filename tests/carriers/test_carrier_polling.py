@@ -91,6 +91,20 @@ def test_an_answer_gives_the_same_events_as_a_payload_in_the_inbox(
     assert {record.record_id for record in read(asked)} == set(found)
 
 
+def test_a_list_that_cannot_be_opened_is_named(
+    server: CarrierServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    asked = source(server, tmp_path, "fedex")
+    monkeypatch.setattr(Path, "stat", forbidden)
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    with pytest.raises(SourceError, match=r"numbers\.txt \(Permission denied\)") as refused:
+        read(asked)
+    assert refused.value.kind == "missing"
+
+
 def test_a_list_that_is_not_utf_8_is_named(server: CarrierServer, tmp_path: Path) -> None:
     asked = source(server, tmp_path, "fedex")
     (tmp_path / "numbers.txt").write_bytes("# für FedEx\n794800000001\n".encode("cp1252"))
