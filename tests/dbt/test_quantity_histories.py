@@ -15,7 +15,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from build import Warehouse
 
@@ -138,12 +137,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Ware
 
 def judged(warehouse: Warehouse, rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[tuple]]:
     """By rule and history: ordinal, minute at which it broke and at which it ended, of each."""
+    warehouse.tell("reconciliation.facts", rows)
     with warehouse.opened() as connection:
-        connection.register("told_rows", pa.Table.from_pylist(rows))
-        connection.execute("create schema told")
-        connection.execute("create table told.facts as from reconciliation.facts limit 0")
-        connection.execute("insert into told.facts by name from told_rows")
-        connection.execute("create or replace view reconciliation.facts as from told.facts")
         connection.execute(
             "delete from reconciliation.rule_routes; "
             "insert into reconciliation.rule_routes (rule_id, a_system, role, system) "

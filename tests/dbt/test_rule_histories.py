@@ -7,10 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pytest
-from build import Warehouse
+from build import Warehouse, insert
 from histories import BROKEN, CLOSED, IN_FLIGHT, KEPT, LATE_IN_TIME, NOT_DUE, Histories
 from scenario import NOW, Scenario
 
@@ -100,14 +98,10 @@ def test_every_rule_is_tried_in_every_case(told: Any) -> None:
 def _tell(warehouse: Warehouse, histories: Histories) -> None:
     """Put the rows of the histories where the models look for them."""
     rows = dict(histories.rows)
-    connection = duckdb.connect(str(warehouse.path))
-    try:
-        connection.execute("set TimeZone = 'UTC'")
+    for name, relation in REPLACED.items():
+        warehouse.tell(relation, rows.pop(name))
+    with warehouse.opened() as connection:
         connection.execute("create schema histories")
-        for name, relation in REPLACED.items():
-            connection.execute(f"create table histories.{name} as from {relation} limit 0")
-            _insert(connection, f"histories.{name}", rows.pop(name))
-            connection.execute(f"create or replace view {relation} as from histories.{name}")
         snapshots = {
             (system, nth): connection.execute(
                 "select extraction_id, watermark_at from staging.stg_log__extractions "
@@ -123,15 +117,15 @@ def _tell(warehouse: Warehouse, histories: Histories) -> None:
             extraction_id, taken = snapshots[row["system"], row.pop("snapshot")]
             row |= {"extraction_id": extraction_id}
             row |= dict.fromkeys(("as_of", "as_of_from", "as_of_to", "seen_at"), taken)
-        _insert(connection, "core.inventory_positions", rows.pop("positions"))
+        insert(connection, "core.inventory_positions", rows.pop("positions"))
         for row in rows["links"]:
             order = row["order_line_id"].split("/")[0]
             row |= {"link_id": f"{row['object_key']} {order}", "order_id": order}
             row |= {"object_type": "package", "system": "wms", "raw_key": "raw"}
             row |= {"method": "told", "certainty": "certain"}
-        _insert(connection, "core.object_links", rows.pop("links"))
+        insert(connection, "core.object_links", rows.pop("links"))
         for name, relation in FILLED.items():
-            _insert(connection, relation, rows.pop(name))
+            insert(connection, relation, rows.pop(name))
         assert not rows, f"rows that nothing reads: {sorted(rows)}"
         connection.execute(
             "create or replace table histories.entities as "
@@ -148,13 +142,3 @@ def _tell(warehouse: Warehouse, histories: Histories) -> None:
             "from seeds.rules as rules cross join histories.entities as troubles "
             "where rules.family = 'feed'"
         )
-    finally:
-        connection.close()
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: list[dict]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    table = pa.table({name: [row.get(name) for row in rows] for name in names})
-    connection.register("told_rows", table)
-    connection.execute(f"insert into {relation} by name from told_rows")
-    connection.unregister("told_rows")

@@ -8,11 +8,12 @@ with rules as (
         {{ list_of('b_milestone') }} as b_milestones,
         {{ list_of('match_on') }} as matched_on,
         {{ list_of('discharged_by') }} as discharges,
-        split_part(requires, '.', 1) = b_role and split_part(requires, '.', 2) = b_milestone
-            as rests_on_b,
+        split_part(requires, '.', 1) as required_role,
+        split_part(requires, '.', 2) as required_milestone,
+        required_role = b_role and required_milestone = b_milestone as rests_on_b,
         split_part(requires, '.', 3) = 'anew' as awaits_b_anew,
         cover in ('quantity', 'opposite_quantity') as covers_quantity,
-        cover in ('quantity', 'opposite_quantity') or arises <> 'each' as counts_amounts
+        covers_quantity or arises <> 'each' as counts_amounts
     from {{ ref('rules_in_force') }} as rules
     where family = 'presence'
 ),
@@ -156,8 +157,8 @@ requirements as (
     from facts
     inner join rules
         on
-            facts.role = split_part(rules.requires, '.', 1)
-            and facts.milestone = split_part(rules.requires, '.', 2)
+            facts.role = rules.required_role
+            and facts.milestone = rules.required_milestone
             and facts.object_type = rules.object_type
     where rules.requires is not null
 ),
