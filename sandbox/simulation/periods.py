@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sandbox.clock import HOUR, NEW_YORK
+from sandbox.clock import HOUR, MINUTE, NEW_YORK
 from sandbox.events import Event
 from sandbox.simulation.engine import Engine, Process, Timeline
 from sandbox.simulation.purchasing import Purchasing
@@ -14,8 +14,9 @@ _CLOSES_AFTER = 30 * HOUR
 
 
 def last_closed_day(moment: float) -> date:
-    """The last day of the period that was closed last before a moment."""
-    month = datetime.fromtimestamp(moment - _CLOSES_AFTER, NEW_YORK).date().replace(day=1)
+    """The last day of the latest period that had been closed for a minute: no clock disputes it."""
+    certain = moment - _CLOSES_AFTER - MINUTE
+    month = datetime.fromtimestamp(certain, NEW_YORK).date().replace(day=1)
     return month - timedelta(days=1)
 
 

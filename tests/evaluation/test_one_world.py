@@ -68,6 +68,8 @@ def test_the_page_is_written_from_it(result):
     assert "of one code, of which the key is `2459fad774f66040`" in text
     assert "Not found, and why" not in text
     assert "What is not as it should be" not in text
+    score["totals"]["recall"] = 44_328 / 44_330
+    assert "| Recall | 0.9999 |" in page(score), "what was missed is not rounded away"
     score["by_kind"]["M7"]["reason"] = "no world holds it"
     assert "| M7 | Two ERPs with the same document number | no world holds it |" in page(score)
 

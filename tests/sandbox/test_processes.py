@@ -18,6 +18,7 @@ from sandbox.distributor import Distributor
 from sandbox.events import Event
 from sandbox.server import running_sandbox
 from sandbox.settings import PROCESSES, Settings
+from sandbox.simulation.periods import last_closed_day
 from sandbox.world import build_history
 
 NOW = 1_795_000_000.0
@@ -214,6 +215,12 @@ def test_a_month_is_closed_with_what_was_received_and_not_billed() -> None:
         found.append(closings[0].data["accrued"])
         assert found[-1] == accrued_at(events, end)
     assert max(found) > 0
+
+
+def test_a_period_that_was_closed_this_minute_may_be_disputed() -> None:
+    closed = datetime(2026, 7, 2, 6, tzinfo=NEW_YORK).timestamp()
+    assert f"{last_closed_day(closed + 1)}" == "2026-05-31"
+    assert f"{last_closed_day(closed + 61)}" == "2026-06-30"
 
 
 def test_prices_change_and_orders_follow(events: list[Event], opened: Distributor) -> None:
