@@ -89,7 +89,8 @@ def _rates(score: Mapping[str, Any]) -> str:
     grouped = f"{group['adjusted_rand_index']:.3f}" if group else "not measured"
     return (
         f"precision {_share(totals['precision'])}   recall {_share(totals['recall'])}   "
-        f"F1 {_share(totals['f1'])}\ndecoys reported {_share(totals['decoy_rate'])}   "
+        f"F1 {_share(totals['f1'])}\n"
+        f"decoys reported {totals['decoys_reported']}/{totals['decoys']}   "
         f"exact corrections {_share(totals['correction_exactness'])}   "
         f"at rest in time {totals['converged']}/{totals['worlds']}   grouping {grouped}"
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ingestion.warehouse import warehouse
 from orchestration.dbt_build import build
@@ -15,7 +17,7 @@ from orchestration.evaluation.one_world import WorldChoices, make_template, run_
 from orchestration.evaluation.totals import add_up
 from reporting.backtest import backtest
 from reporting.publish import published_connection
-from reporting.score import page
+from reporting.score import page, print_score
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(900)]
 
@@ -72,6 +74,14 @@ def test_the_page_is_written_from_it(result):
     assert "| Recall | 0.9999 |" in page(score), "what was missed is not rounded away"
     score["by_kind"]["M7"]["reason"] = "no world holds it"
     assert "| M7 | Two ERPs with the same document number | no world holds it |" in page(score)
+
+
+def test_one_decoy_of_many_is_not_rounded_away_on_the_terminal(result):
+    score = summarise([result], {})
+    score["totals"] |= {"decoys": 37_310, "decoys_reported": 1, "decoy_rate": 1 / 37_310}
+    console = Console(file=StringIO(), width=120)
+    print_score(score, console)
+    assert "decoys reported 1/37310" in console.file.getvalue()
 
 
 def test_dbt_itself_comes_to_the_same_as_what_it_compiled(home, result):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -219,8 +219,8 @@ def test_a_month_is_closed_with_what_was_received_and_not_billed() -> None:
 
 def test_a_period_that_was_closed_this_minute_may_be_disputed() -> None:
     closed = datetime(2026, 7, 2, 6, tzinfo=NEW_YORK).timestamp()
-    assert f"{last_closed_day(closed + 1)}" == "2026-05-31"
-    assert f"{last_closed_day(closed + 61)}" == "2026-06-30"
+    assert last_closed_day(closed + 1) == date(2026, 5, 31)
+    assert last_closed_day(closed + 61) == date(2026, 6, 30)
 
 
 def test_prices_change_and_orders_follow(events: list[Event], opened: Distributor) -> None:
