@@ -67,13 +67,15 @@ lint-python:
 lint-sql:
 	@$(BIN)/sqlfluff lint dbt_project/models dbt_project/macros --processes 2
 
-docs: setup ## Regenerate the pages of docs/ that are generated
+docs: setup ## Regenerate docs/data-dictionary.md from the contracts and the dbt project
 	@$(BIN)/tallyman prepare --dictionary
 
 clean: ## Remove all state of the demo (not .venv)
-	@if [ -e .tallyman/warehouse.duckdb ] && \
-		! grep -qs '^# The pretend distributor' .tallyman/systems.toml; then \
-		echo ".tallyman is an installation of its own: remove it by hand if you mean to" >&2; \
-		exit 1; \
-	fi
+	@for file in systems.toml secrets.env warehouse.duckdb operations.sqlite; do \
+		if [ -e ".tallyman/$$file" ] && \
+			! head -n 1 .tallyman/systems.toml 2>/dev/null | grep -q '^# The pretend distributor'; then \
+			echo ".tallyman is an installation of its own: remove it by hand if you mean to" >&2; \
+			exit 1; \
+		fi; \
+	done
 	@rm -rf .tallyman dbt_project/target dbt_project/logs

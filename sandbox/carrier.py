@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import Annotated
@@ -42,9 +41,15 @@ def basic_credentials(header: str | None) -> tuple[str, str] | None:
         return None
     try:
         user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also where it is no base64, or no text
         return None
     return user, password
+
+
+def bearer_token(header: str | None) -> str:
+    """The token of an Authorization header, if it is a bearer's; else nothing."""
+    scheme, _, token = (header or "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
 
 
 def build_app(distributor: Distributor) -> FastAPI:

@@ -15,6 +15,8 @@ MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86400.0
 
+_LOCAL_NAIVE = "%Y-%m-%d %H:%M:%S"
+
 
 TICK = 0.025
 """How far a time of its own goes on whenever somebody looks at it: about what one request takes."""
@@ -88,10 +90,15 @@ def is_shown_twice(moment: float) -> bool:
     return first != second
 
 
+def parse_local_naive(text: str) -> float:
+    """The earlier moment that the ERP writes so. Raises ValueError."""
+    return datetime.strptime(text, _LOCAL_NAIVE).replace(tzinfo=NEW_YORK).timestamp()
+
+
 def is_local_naive(text: str) -> bool:
     """Whether a text is written as the ERP writes times."""
     try:
-        datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+        parse_local_naive(text)
     except ValueError:
         return False
     return True

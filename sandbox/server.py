@@ -105,8 +105,7 @@ def build_apps(distributor: Distributor) -> dict[str, ASGIApp]:
     misbehaviour = Misbehaviour()
 
     def bearer(headers: Headers) -> str:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return token if scheme.lower() == "bearer" else ""
+        return carrier.bearer_token(headers.get("authorization"))
 
     def oms_access(headers: Headers) -> bool:
         return compare_digest(bearer(headers).encode(), given.oms_token.encode())

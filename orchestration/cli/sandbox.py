@@ -60,25 +60,30 @@ def sandbox_scale(
     seed: Seed = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the folder over HTTP.")] = False,
     port: Annotated[
-        int, typer.Option("--port", help="Port to serve on; 0 takes a free one.")
+        int, typer.Option("--port", help="Port to serve on (systems.toml names 8790).")
     ] = 8790,
 ) -> None:
     """Write data of the same kinds by the million, for benchmarks, and serve them."""
+    from shlex import quote
     from threading import Event
 
     from orchestration.pretend import served_scale, write_scale
+    from sandbox.scale.feed_files import HOME as SCALE_HOME
 
     if events is None and not serve:
         raise typer.BadParameter("say --events N to write, --serve to serve, or both")
     if events is not None:
         written = write_scale(out, events, seed)
         for name, count in written["counts"].items():
-            say(f"{name:14} {count:>12,}")
+            say(f"{name:18} {count:>12,}")
         rate = written["counts"]["order_events"] / written["seconds"]
         size = written["bytes"] / 1e6
         say(f"{size:,.0f} MB in {written['seconds']:.1f} s, {rate:,.0f} order events a second")
-        say(f"read them: .venv/bin/tallyman sync --systems {out / 'systems.toml'}")
+        if not serve:
+            say(f"serve them: .venv/bin/tallyman sandbox scale --serve --out {quote(str(out))}")
+        home, systems = quote(str(out / SCALE_HOME)), quote(str(out / "systems.toml"))
+        say(f"meanwhile read them: .venv/bin/tallyman sync --home {home} --systems {systems}")
     if serve:
         with served_scale(out, port) as url:
-            say(f"OMS and WMS dialects at {url}   (Ctrl-C stops)")
+            say(f"OMS, ERP, WMS and carrier dialects at {url}   (Ctrl-C stops)")
             Event().wait()

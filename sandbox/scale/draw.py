@@ -92,8 +92,7 @@ class Block:
     """Orders ``first`` + 1 to ``first`` + size.
 
     ``happened`` and ``heard`` by system are moments in milliseconds since 1970, a row an order and
-    a column a step; NEVER where there is none. ``shipment``: number of the parcel, for those
-    delivered equal to the order's own.
+    a column a step; NEVER where there is none.
     """
 
     first: int

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sandbox.scale.documents import order_numbers, shipment_numbers
 from sandbox.scale.draw import NEVER, STEPS, SYSTEMS, Block
-from sandbox.scale.text import chosen, column, digits, join
+from sandbox.scale.names import invoice_numbers, order_numbers, shipment_numbers
+from sandbox.scale.text import chosen, column
 
 _ROOM = 16
 """Event ids an order may use: more than it has steps, so ids need no counting over blocks."""
@@ -31,13 +31,13 @@ def event_table(block: Block) -> pa.Table:
     document = pc.case_when(
         pc.make_struct(parcel, invoice),
         shipment_numbers(number),
-        join("I", digits(number + 900_000_000)),
+        invoice_numbers(number),
     )
     lines = np.diff(block.lines.first)[order]
     return pa.table(
         {
             "event_id": number * _ROOM + step,
-            "order_number": order_numbers(block).take(pa.array(order)),
+            "order_number": order_numbers(block.number).take(pa.array(order)),
             "kind": kind,
             "occurred_at": column(block.happened[order, step]).cast(_MOMENT),
             "scan_code": pa.array(_CODES, type=pa.string()).take(pa.array(step)),

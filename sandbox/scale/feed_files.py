@@ -1,13 +1,19 @@
-"""The files that let the product read a scale folder: a contract, a mapping and a systems file.
+"""The files that let the product read a scale folder: contract, mapping, systems and secrets.
 
 They are written as the product's own documentation describes them; the sandbox imports none of it.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
+from sandbox.clock import NEW_YORK
+from sandbox.settings import Credentials
+
 SERVE_PORT = 8790
+HOME = "home"
+"""The folder, below that of the data, in which the product is to keep what it made of them."""
 
 _COLUMNS = (
     ("event_id", "integer", "BIGINT", "Number of the event.", True),
@@ -24,8 +30,8 @@ _COLUMNS = (
 )
 
 _SYSTEMS = f"""\
-# Scale data of the pretend distributor (tallyman sandbox scale). The two systems below the files
-# need `tallyman sandbox scale --out . --serve` to run.
+# Scale data of the pretend distributor (tallyman sandbox scale). The systems below the files need
+# `tallyman sandbox scale --out . --serve` to run.
 
 [[systems]]
 name = "scale_files"
@@ -50,6 +56,20 @@ write_mode = "off"
 secrets.token = "TALLYMAN_DEMO_OMS_TOKEN"
 
 [[systems]]
+name = "scale_erp"
+role = "erp"
+connector = "demo_erp"
+entities = [
+  "items", "sales_order_lines", "fulfilment_lines", "invoice_lines", "stock_movements", "stock",
+]
+base_url = "http://127.0.0.1:{SERVE_PORT}"
+time_zone = "{NEW_YORK.key}"
+page_size = 1000
+requests_per_second = 1000
+write_mode = "off"
+secrets.api_key = "TALLYMAN_DEMO_ERP_API_KEY"
+
+[[systems]]
 name = "scale_wms"
 role = "wms"
 connector = "demo_wms"
@@ -60,11 +80,22 @@ requests_per_second = 1000
 write_mode = "off"
 secrets.user = "TALLYMAN_DEMO_WMS_USER"
 secrets.password = "TALLYMAN_DEMO_WMS_PASSWORD"
+
+[[systems]]
+name = "scale_carrier"
+role = "carrier"
+connector = "demo_carrier"
+base_url = "http://127.0.0.1:{SERVE_PORT}"
+page_size = 1000
+requests_per_second = 1000
+write_mode = "off"
+secrets.client_id = "TALLYMAN_DEMO_CARRIER_CLIENT_ID"
+secrets.client_secret = "TALLYMAN_DEMO_CARRIER_CLIENT_SECRET"
 """
 
 
 def write_feed(out: Path) -> None:
-    """Write the three files."""
+    """Write the four files."""
     folder = out / "contracts" / "files"
     folder.mkdir(parents=True)
     (folder / "order_events.yaml").write_text(_contract(), encoding="utf-8")
@@ -79,6 +110,14 @@ def write_feed(out: Path) -> None:
     ]
     (out / "order_events.mapping.yaml").write_text("\n".join(mapping) + "\n", encoding="utf-8")
     (out / "systems.toml").write_text(_SYSTEMS, encoding="utf-8")
+    (out / HOME).mkdir()
+    secrets = out / HOME / "secrets.env"
+    given = asdict(Credentials()).items()
+    secrets.write_text(
+        "".join(f"TALLYMAN_DEMO_{name.upper()}={value}\n" for name, value in given),
+        encoding="utf-8",
+    )
+    secrets.chmod(0o600)
 
 
 def _contract() -> str:

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sandbox.clock import NEW_YORK
 from sandbox.scale.draw import NEVER
 
 Text: TypeAlias = pa.Array
+_SECONDS = pa.timestamp("s")
 
 
 def column(values: Any) -> pa.Array:
@@ -28,8 +30,28 @@ def digits(values: Any, width: int = 1) -> Text:
 
 def iso(moments: Any) -> Text:
     """``2026-01-01T05:22:33.123Z`` of milliseconds; null for NEVER."""
-    text = column(moments).cast(pa.timestamp("ms")).cast(pa.string())
-    return join(pc.replace_substring(text, " ", "T", max_replacements=1), "Z")
+    return join(_with_a_t(column(moments).cast(pa.timestamp("ms")).cast(pa.string())), "Z")
+
+
+def local(moments: Any) -> Text:
+    """``2026-01-01 00:22:33`` on New York's clocks, of milliseconds; null for NEVER."""
+    return _new_york(moments).cast(_SECONDS, safe=False).cast(pa.string())
+
+
+def local_with_offset(moments: Any) -> Text:
+    """``2026-01-01T00:22:33-05:00`` on New York's clocks, of milliseconds; null for NEVER."""
+    shown = _new_york(moments)
+    behind = pc.subtract(column(moments), shown.cast(pa.int64()))
+    offset = join("-0", pc.divide(behind, 3_600_000).cast(pa.string()), ":00")
+    return join(_with_a_t(shown.cast(_SECONDS, safe=False).cast(pa.string())), offset)
+
+
+def _with_a_t(texts: Text) -> Text:
+    return pc.replace_substring(texts, " ", "T", max_replacements=1)
+
+
+def _new_york(moments: Any) -> pa.Array:
+    return pc.local_timestamp(column(moments).cast(pa.timestamp("ms", tz=NEW_YORK.key)))
 
 
 def money(cents: NDArray[np.int64]) -> Text:

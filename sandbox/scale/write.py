@@ -4,8 +4,8 @@ manifest.json                        what it is and how much of it; written last
 order_events/part-00000.parquet      the events, as connector `files` reads them
 oms/orders/part-00000.ndjson         documents of the dialect, in the order of its list or feed
 oms/orders/part-00000.npy            where each document ends, and the key to go on from
-oms/products, wms/items, wms/orders, wms/shipments
-systems.toml, order_events.mapping.yaml, contracts/files/order_events.yaml
+and so for what else OMS, ERP, WMS and carrier have
+systems.toml, order_events.mapping.yaml, contracts/files/order_events.yaml, home/secrets.env
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.errors import SandboxError
-from sandbox.scale.documents import Documents, block_documents, master_data
+from sandbox.scale.dialects import block_documents, master_data
+from sandbox.scale.documents import Documents
 from sandbox.scale.draw import draw_block
 from sandbox.scale.event_log import event_table
 from sandbox.scale.feed_files import write_feed
@@ -35,7 +36,7 @@ from sandbox.scale.plan import STATES, ScalePlan
 from sandbox.scale.text import content
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 def write_scale(plan: ScalePlan, out: Path, workers: int | None = None) -> dict[str, Any]:

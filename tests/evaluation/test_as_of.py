@@ -46,13 +46,11 @@ def everything(connection) -> dict[str, list[tuple]]:
 
 
 class History(NamedTuple):
-    """``between``: a moment between the passes, by the clock of the loads; ``in_the_world``:
-    the same by the world's own, which our log of extractions goes by; ``then``: what the first one
-    said."""
+    """``between``: a moment between the passes, by the clock of the loads; ``then``: what the
+    first one said."""
 
     settings: Settings
     between: datetime
-    in_the_world: datetime
     then: dict[str, list[tuple]]
 
 
@@ -69,13 +67,13 @@ def history(tmp_path_factory) -> Iterator[History]:
         models = kept(home / "template" / "models.json")
         try:
             run_direct_pass(installation, "first", models)
-            between, in_the_world = datetime.now(UTC), world.clock.now()
+            between = datetime.now(UTC)
             with published_connection(world.settings) as connection:
                 then = everything(connection)
             world.inject("H2", 1)
             world.skip(3600)
             run_direct_pass(installation, "second", models)
-            yield History(world.settings, between, in_the_world, then)
+            yield History(world.settings, between, then)
         finally:
             installation.store.close()
 
@@ -101,7 +99,7 @@ def test_the_documented_query_tells_what_a_system_held(history) -> None:
     text = (PROJECT_ROOT / "docs" / "as-of.md").read_text(encoding="utf-8")
     query = text.split("```sql\n")[1].split("```")[0]
     assert "2026-11-26 01:30:00+00" in query
-    query = query.replace("2026-11-26 01:30:00+00", history.in_the_world.isoformat())
+    query = query.replace("2026-11-26 01:30:00+00", between.isoformat())
     with published_connection(settings) as connection:
         held = connection.execute(query).fetchall()
     past = as_of(settings, between)

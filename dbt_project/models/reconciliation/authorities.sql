@@ -15,8 +15,13 @@ cross join frontier
 where
     coalesce(authority.valid_from <= frontier.known_until, true)
     and coalesce(authority.valid_to > frontier.known_until, true)
--- A row for the region beats the row for all.
+-- A row for the region beats the row for all, a later one the earlier, and one that ends the one
+-- that holds for ever: who names a date means what it says until then.
 qualify row_number() over (
         partition by authority.object_type, authority.field, systems.system
-        order by authority.region = '*', authority.valid_from desc nulls last
+        order by
+            authority.region = '*' asc,
+            authority.valid_from desc nulls last,
+            authority.valid_to asc nulls last,
+            authority.authoritative_role asc
     ) = 1
