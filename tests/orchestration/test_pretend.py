@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from orchestration.pretend import pretend_distributor
+from orchestration.pretend import MARK, OF_AN_INSTALLATION, pretend_distributor
 from registry.errors import ConfigurationError
+from registry.settings import PROJECT_ROOT
 
 
 def up(home: Path) -> Path:
@@ -30,6 +33,22 @@ def test_an_installation_is_left_as_it_is(tmp_path: Path, name: str) -> None:
         up(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "somebody's"
+
+
+@pytest.mark.parametrize("name", OF_AN_INSTALLATION)
+def test_make_clean_removes_the_demo_and_leaves_an_installation(tmp_path: Path, name: str) -> None:
+    shutil.copyfile(PROJECT_ROOT / "Makefile", tmp_path / "Makefile")
+    home = tmp_path / ".tallyman"
+    home.mkdir()
+    (home / "systems.toml").write_text(f"# Copied from an example.\n{MARK}\n")
+    (home / name).touch()
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert ".tallyman is an installation of its own" in done.stderr
+    assert (home / name).exists()
+    (home / "systems.toml").write_text(f"{MARK}\n")
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert not home.exists()
 
 
 def test_a_store_elsewhere_gets_no_pretend_corrections(
