@@ -195,7 +195,8 @@ class ClientCredentialsAuth(httpx.Auth):
 
 class TokenRefusedError(Exception):
     """For an ``httpx.Auth``: the call that was to log us in got this answer. HttpClient judges it
-    as if the request itself had got it; a success is none without a token."""
+    as if the request itself had got it; but a success is none without a token, and a 404 says
+    nothing of what we ask for."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"no token: {response.status_code}")
@@ -337,7 +338,7 @@ class HttpClient:
             raise NotSentError("unreachable", self._unreachable(request, error)) from error
         except TokenRefusedError as error:
             # The write waits for a token that never came, so it was not sent.
-            failure = self._failure(error.response)
+            failure = self._no_token(error.response)
             raise NotSentError(failure.kind, str(failure)) from None
         except SourceError as error:
             # Of the authentication, which comes before the write, too.
@@ -387,7 +388,7 @@ class HttpClient:
         try:
             response = self._exchange(request)
         except TokenRefusedError as error:
-            raise self._failure(error.response) from None
+            raise self._no_token(error.response) from None
         except httpx.TimeoutException as error:
             kind = "unreachable" if isinstance(error, httpx.ConnectTimeout) else "timeout"
             raise TransientError(kind, self._unreachable(request, error)) from error
@@ -471,25 +472,34 @@ class HttpClient:
             f"runs and that base_url '{self.system.base_url}' is right"
         )
 
+    @property
+    def _variables(self) -> str:
+        return ", ".join(sorted(self.system.secrets.values())) or "none are configured"
+
+    def _no_token(self, response: httpx.Response) -> SourceError:
+        """Of the call that was to log us in. Who takes ``not_found`` for the absence of what was
+        asked for must not get it of a wrong address: a carrier would have lost all its packages."""
+        status = response.status_code
+        if not response.is_success and status != httpx.codes.NOT_FOUND:
+            return self._failure(response)
+        # Its words are not repeated: they may hold a token under another name.
+        return SourceError(
+            "unauthorised",
+            f"{self.system.name} gave no token (its answer of {status} at {response.request.url} "
+            f"has no good access_token): check that base_url leads to its interface, and the "
+            f"environment variables {self._variables}",
+        )
+
     def _failure(self, response: httpx.Response) -> SourceError:
         name, url = self.system.name, response.request.url
         status = response.status_code
         said = problem_text(response)
         said = f" and said: {said}" if said else ""
-        variables = ", ".join(sorted(self.system.secrets.values())) or "none are configured"
-        if response.is_success:
-            # Its words are not repeated: they may hold a token under another name.
-            return SourceError(
-                "unauthorised",
-                f"{name} gave no token (its answer of {status} at {url} has no good access_token): "
-                f"check that base_url leads to its interface, and the environment variables "
-                f"{variables}",
-            )
         if status == httpx.codes.UNAUTHORIZED:
             return SourceError(
                 "unauthorised",
                 f"{name} does not accept our credentials (401 at {url}){said}: check the "
-                f"environment variables {variables}",
+                f"environment variables {self._variables}",
             )
         if status == httpx.codes.FORBIDDEN:
             return SourceError(

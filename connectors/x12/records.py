@@ -50,6 +50,8 @@ ENTITIES_OF_SET = {
     "ORDERS": ("purchase_order_lines", "purchase_orders"),
     "ORDRSP": ("acknowledgement_lines", "acknowledgements"),
 }
+ANSWERS = frozenset({"997", "CONTRL"})
+"""Sets that acknowledge others, and are not acknowledged."""
 _READERS = {**x12_sets.READERS, **edifact_messages.READERS}
 # The form of DECIMAL(18,6): twelve digits before the point and six after it.
 _DECIMAL = re.compile(r"-?0*\d{1,12}(\.\d{1,6}0*)?")
@@ -86,6 +88,17 @@ class Told:
     verdicts: list[Verdict] = field(default_factory=list)
 
 
+def filled_entities(profile: PartnerProfile) -> tuple[str, ...]:
+    """Entities that the profile's sets fill, by name after the envelopes."""
+    sets = profile.sets
+    filled = {
+        entity for code in (*sets.inbound, *sets.outbound) for entity in ENTITIES_OF_SET[code]
+    }
+    if any(code not in ANSWERS for code in sets.outbound):
+        filled |= {GROUPS, ACKNOWLEDGEMENTS}
+    return (INTERCHANGES, *sorted(filled))
+
+
 class Translator:
     """Turns interchanges of one partner into records."""
 
@@ -93,6 +106,7 @@ class Translator:
         self, profile: PartnerProfile, contracts: Mapping[str, Contract], zone: ZoneInfo
     ) -> None:
         self._profile = profile
+        self._filled = frozenset(filled_entities(profile))
         self._contracts = contracts
         self._zone = zone
 
@@ -175,7 +189,7 @@ class Translator:
                 f"set {transaction.code} {transaction.control_number} of interchange "
                 f"{interchange.interchange_id} is refused: {words}"
             )
-            records = self._refused(interchange, group, transaction, records, reason, bool(read))
+            records = self._refused(interchange, group, transaction, records, reason)
         for entity, record in records:
             self._add(told, entity, [record])
         return Verdict(group, transaction, tuple(problems), is_expected)
@@ -187,22 +201,23 @@ class Translator:
         transaction: Transaction,
         records: list[tuple[str, Record]],
         reason: str,
-        is_read: bool,
     ) -> list[tuple[str, Record]]:
         """All lines of a set go to quarantine with it, under their own identities, so that a good
-        version settles them. A set that does not even say which order it is about is kept with the
-        interchanges, where taking its file away settles it."""
+        version settles them. A set that does not even say which order it is about, or whose lines
+        belong to no entity of this partner, is kept with the interchanges, where taking its file
+        away settles it."""
         named = [
             (entity, replace(record, problem=reason))
             for entity, record in records
-            if record.reference and all(record.record_id.split("/"))
+            if entity in self._filled and record.reference and all(record.record_id.split("/"))
         ]
         if named:
             return named
         number = f"{group.control_number}/{transaction.control_number}"
         raw = _raw(interchange, transaction, range(len(transaction.texts)))
-        # What we have no reader for can't be what a rule waits for.
-        reference = None if is_read else number
+        # What fills no entity of this partner can't be what a rule waits for.
+        is_awaited = not self._filled.isdisjoint(ENTITIES_OF_SET.get(transaction.code, ()))
+        reference = None if is_awaited else number
         record_id = f"{interchange.interchange_id}#{number}"
         return [(INTERCHANGES, Record(record_id, {}, raw, reference, reason))]
 

@@ -29,13 +29,14 @@ from connectors.x12.interchange import BadInterchangeError, Interchange, read_x1
 from connectors.x12.ledger import Ledger
 from connectors.x12.profile import PartnerProfile, load_profile
 from connectors.x12.records import (
-    ACKNOWLEDGEMENTS,
+    ANSWERS,
     ENTITIES_OF_SET,
     GROUPS,
     INTERCHANGES,
     INVENTORY,
     Told,
     Translator,
+    filled_entities,
     references_of,
 )
 from connectors.x12.writing import NewSet, write_x12
@@ -72,15 +73,8 @@ class X12Source:
 
     @property
     def entities(self) -> tuple[str, ...]:
-        """Those that the profile's sets fill; inventory last, after what explains it."""
-        sets = self.profile.sets
-        filled = {
-            entity for code in (*sets.inbound, *sets.outbound) for entity in ENTITIES_OF_SET[code]
-        }
-        if any(code not in ("997", "CONTRL") for code in sets.outbound):
-            filled |= {GROUPS, ACKNOWLEDGEMENTS}
-        rest = sorted(filled - {INVENTORY})
-        return (INTERCHANGES, *rest, *([INVENTORY] if INVENTORY in filled else []))
+        """Inventory last, after what explains it."""
+        return tuple(sorted(filled_entities(self.profile), key=lambda entity: entity == INVENTORY))
 
     def probe(self) -> None:
         """List both folders. Raises SourceError."""
@@ -365,7 +359,7 @@ def _digest_of(profile: PartnerProfile, contracts: Mapping[str, Contract]) -> st
 def _sets_of(entity: str) -> frozenset[str]:
     """The sets that fill an entity; groups are told by every set that is no acknowledgement."""
     if entity == GROUPS:
-        return frozenset(set(ENTITIES_OF_SET) - {"997", "CONTRL"})
+        return frozenset(ENTITIES_OF_SET.keys() - ANSWERS)
     return frozenset(code for code, filled in ENTITIES_OF_SET.items() if entity in filled)
 
 

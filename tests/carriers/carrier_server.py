@@ -30,6 +30,7 @@ class CarrierServer:
         self._routes = _ROUTES if routes is None else routes
         self.requests: list[tuple[str, str, dict[str, list[str]], Any]] = []
         self.faults: list[tuple[int, dict[str, str]]] = []
+        self.gives_tokens = True
         self.token_requests: list[tuple[str | None, dict[str, list[str]]]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -64,10 +65,12 @@ class CarrierServer:
                 parts = urlsplit(self.path)
                 query = parse_qs(parts.query)
                 extra: dict[str, str] = {}
-                if "token" in parts.path:
+                if "token" in parts.path and server.gives_tokens:
                     form = parse_qs((body or b"").decode())
                     server.token_requests.append((self.headers["Authorization"], form))
                     status, content = _token(self.headers["Authorization"], form)
+                elif "token" in parts.path:
+                    status, content = 404, {"errors": [{"message": "no such path"}]}
                 elif server.faults:
                     status, extra = server.faults.pop(0)
                     content = {"errors": [{"message": "made for the test"}]}

@@ -202,6 +202,18 @@ def test_a_missing_path_is_no_unknown_number_where_the_carrier_never_says_404(
     assert raised.value.kind == "not_found"
 
 
+@pytest.mark.parametrize("carrier", ["ups", "usps"])
+def test_a_missing_place_of_tokens_is_no_unknown_number(
+    server: CarrierServer, tmp_path: Path, carrier: str
+) -> None:
+    """A wrong base_url made a whole pass of unknown packages: nothing had been asked."""
+    server.gives_tokens = False
+    with pytest.raises(SourceError, match=r"gave no token.*404.*base_url") as raised:
+        read(source(server, tmp_path, carrier))
+    assert raised.value.kind == "unauthorised"
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(("carrier", "in_form"), [("fedex", True), ("ups", False)])
 def test_the_token_is_asked_for_as_the_issuer_wants_it_and_once(
     server: CarrierServer, tmp_path: Path, carrier: str, in_form: bool

@@ -295,10 +295,12 @@ def test_a_refused_token_is_wrong_credentials_and_a_write_was_not_sent():
         httpx.Response(200, json={"access_token": "t", "expires_in": "soon"}),
         httpx.Response(200, text="<html>Please log in</html>"),
         httpx.Response(204),
+        httpx.Response(404, text="no such page"),
     ],
 )
 def test_a_token_endpoint_that_gives_no_token_is_named_with_what_to_check(answer):
-    """A success without a token is no page of the source, and no reason to ask again."""
+    """A success without a token is no page of the source, and no reason to ask again; nor is an
+    address where nothing is the absence of what was to be asked for."""
     asked: list[str] = []
 
     def serve(request: httpx.Request) -> httpx.Response:

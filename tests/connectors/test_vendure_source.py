@@ -474,7 +474,7 @@ LOGIN_ANSWERS = [
     (httpx.Response(429), "rate_limited"),
     (httpx.Response(502), "server_error"),
     (httpx.Response(503), "server_error"),
-    (httpx.Response(404), "not_found"),
+    (httpx.Response(404), "unauthorised"),
     (httpx.Response(401), "unauthorised"),
     (failed("INTERNAL_SERVER_ERROR"), "server_error"),
     (httpx.Response(200, content=b"<html>"), "bad_page"),

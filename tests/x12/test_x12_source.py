@@ -350,6 +350,19 @@ def test_a_set_that_is_not_expected_is_refused(supplier: Partner) -> None:
     assert "AK5*R*1~" in supplier.written("997")[0]
 
 
+def test_a_set_of_an_entity_that_nobody_reads_is_kept_with_the_interchanges(
+    supplier: Partner,
+) -> None:
+    """Its lines have no feed of this partner to be in quarantine of: it would be seen nowhere."""
+    supplier.send("inbound", "it", document("214", TRACKING))
+    assert "tracking_events" not in supplier.source().entities
+    (refused,) = Reader(supplier).refused("interchanges")
+    assert "set 214 is not expected inbound" in (refused.problem or "")
+    assert "B10*PRO1*SHP-1*UPSN" in str(refused.raw)
+    # No rule waits for what this partner is not to send: it holds nothing but itself.
+    assert refused.reference is not None
+
+
 def test_a_control_number_is_used_once(supplier: Partner) -> None:
     supplier.send("inbound", "a", document("855", ANSWER), number=7)
     reader = Reader(supplier)
