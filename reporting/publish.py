@@ -101,13 +101,29 @@ def _publish(settings: Settings, build_id: str) -> PublishedBuild:
     shutil.rmtree(folder, ignore_errors=True)
 
     partial = published / f"{build_id}{_PARTIAL}"
-    (partial / MARTS_SCHEMA).mkdir(parents=True)
-    database = partial / DATABASE
+    try:
+        marts = _fill(settings, partial, build_id)
+    except BaseException:
+        # What stopped at a full disk must not keep it full: the next pass loads before it cleans.
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+    partial.replace(folder)
+    crash_point("reporting.before_swap")
+    _swap_link(published, build_id)
+    _remove_old_builds(settings)
+    return PublishedBuild(build_id, folder, marts)
+
+
+def _fill(settings: Settings, folder: Path, build_id: str) -> dict[str, int]:
+    """Put the whole build into a folder; returns its marts with their rows."""
+    (folder / MARTS_SCHEMA).mkdir(parents=True)
+    database = folder / DATABASE
     _copy_live_file(settings, database)
     crash_point("reporting.after_copy")
     try:
         with opened_to_read(settings, database) as connection:
-            tables = _export_marts(connection, partial / MARTS_SCHEMA)
+            tables = _export_marts(connection, folder / MARTS_SCHEMA)
             newest = _newest_extraction(connection)
     except (duckdb.Error, OSError) as error:
         raise PublishError(
@@ -126,14 +142,9 @@ def _publish(settings: Settings, build_id: str) -> PublishedBuild:
         },
         "rows": {f"{table.schema}.{table.name}": table.rows for table in tables},
     }
-    (partial / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    _make_read_only(partial)
-
-    partial.replace(folder)
-    crash_point("reporting.before_swap")
-    _swap_link(published, build_id)
-    _remove_old_builds(settings)
-    return PublishedBuild(build_id, folder, marts)
+    (folder / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    _make_read_only(folder)
+    return marts
 
 
 @contextlib.contextmanager

@@ -51,8 +51,13 @@ BREAKER_PAUSE = timedelta(seconds=60)
 # to the target, up to this long: a typing error there must not stop it for a day.
 LONGEST_PAUSE = timedelta(hours=1)
 _MEANS_THE_SENDER = frozenset({"rate_limited", "unavailable", "server_error"})
-# Failed looks at a target that say that it is not well, and not that we asked wrongly.
-_FAILED_LOOKS = frozenset({"unreachable", "timeout", "server_error", "rate_limited", "bad_page"})
+# It does not know us: each further try is a failed log-in, and a few of those lock the account.
+_STRANGERS = "unauthorised"
+# Failed looks at a target that say that it is not well, or wants none of us, and not that we asked
+# wrongly.
+_FAILED_LOOKS = frozenset(
+    {"unreachable", "timeout", "server_error", "rate_limited", "bad_page", _STRANGERS}
+)
 # Those of them that may have taken minutes: nothing answered.
 _SILENCE = frozenset({"unreachable", "timeout"})
 # A rehearsed correction is looked at again after this long, in case the write mode was changed.
@@ -546,13 +551,16 @@ class _Delivery:
     ) -> None:
         """``target_failed``: the target could not be read; else a source, or the code is wrong."""
         now = self.clock.now()
-        number = correction.attempts + 1
+        answer = _failed_look(error) if target_failed else None
+        # While it does not know us nothing can come of any correction: that spends no attempt.
+        counts = answer is None or answer.code != _STRANGERS
+        number = correction.attempts + counts
         reason = f"not sent, because it could not be checked: {_told(error)}"
         wish = error.retry_after if isinstance(error, SourceError) else None
-        decision = decide.after_failure(reason, number, now, self.rng, self.settings.schedule, wish)
+        schedule = self.settings.schedule
+        decision = decide.after_failure(reason, max(number, 1), now, self.rng, schedule, wish)
         entry = AttemptEntry("check", "retry", _code(error), started, now, message=_told(error))
-        answer = _failed_look(error) if target_failed else None
-        self._settle(correction, decision, entry=entry, answer=answer)
+        self._settle(correction, decision, entry=entry, counts=counts, answer=answer)
 
     # ---- resolving -------------------------------------------------------------------------
 
@@ -654,12 +662,15 @@ class _Delivery:
     ) -> None:
         """The state is the store's: other dispatchers ask the same target, and restarts forget."""
         failures, open_until = self.store.breaker_in(connection, system)
-        if answer.is_an_answer:
+        strangers = answer.code == _STRANGERS
+        if answer.is_an_answer and not strangers:
             if failures:
                 self.store.set_breaker(connection, system, 0, None)
             return
-        failures += 1
+        failures = max(failures + 1, BREAKER_FAILURES if strangers else 0)
         pauses = [] if open_until is None else [open_until]
+        if strangers:
+            pauses.append(now + LONGEST_PAUSE)
         if failures >= BREAKER_FAILURES:
             pauses.append(now + BREAKER_PAUSE)
         if answer.code in _MEANS_THE_SENDER and answer.retry_after_seconds:

@@ -184,7 +184,8 @@ class X12Source:
         # A file without the entity's sets is checked all the same: only what is good takes its
         # number, else the partner could not send a refused interchange again under it.
         is_told = entity == INTERCHANGES or mentions(payload, _sets_of(entity))
-        is_young = time.time_ns() - file.seen[1] < SETTLING_SECONDS * 1_000_000_000
+        # What is dated ahead has the clock of somebody else: it tells nothing of its age.
+        is_young = 0 <= time.time_ns() - file.seen[1] < SETTLING_SECONDS * 1_000_000_000
         records: list[Record] = []
         good: dict[str, str] = {}
         refused: list[str] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -150,6 +152,23 @@ def test_a_kill_leaves_the_old_build_current_and_the_next_publish_cleans_up(
     publish(live, "build-2")
     assert orders(live) == 2
     assert builds(live) == ["build-1", "build-2", "current"]
+
+
+def test_a_full_disk_is_not_kept_full_by_what_was_begun(
+    live: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next pass needs room to load, long before it publishes and would clean up."""
+    publish(live, "build-1")
+
+    def fill(source: Path, destination: Path) -> None:
+        Path(destination).write_bytes(b"as far as there was room")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fill)
+    with pytest.raises(OSError, match="No space left"):
+        publish(live, "build-2")
+    assert builds(live) == ["build-1", "current"]
+    assert orders(live) == 1
 
 
 def test_a_link_left_half_swapped_is_no_obstacle(live: Settings) -> None:

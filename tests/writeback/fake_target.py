@@ -174,6 +174,7 @@ BEFORE_EFFECT = {
     "status_503": Outcome(Result.RETRY, "unavailable"),
     "unreachable": Outcome(Result.RETRY, "unreachable"),
     "status_422": Outcome(Result.REFUSED, "http_422", "credit limit"),
+    "status_401": Outcome(Result.REFUSED, "unauthorised", "who are you?"),
     "status_412": Outcome(Result.REFUSED, "version_conflict", "stale"),
     "status_500": Outcome(Result.UNKNOWN, "http_500"),
     "lying_ok": Outcome(Result.OK, "http_200", "not true"),

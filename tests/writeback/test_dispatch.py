@@ -712,6 +712,45 @@ def test_a_target_that_can_not_be_read_is_left_alone_too(engine: Engine) -> None
     assert engine.store.breaker("erp") == (0, None)
 
 
+def test_a_target_that_does_not_know_us_is_asked_once_an_hour(engine: Engine) -> None:
+    """A password that was changed there: each look is a failed log-in, and the account is locked
+    after a few. Meanwhile nothing may spend its attempts."""
+
+    class Stranger(FakeTarget):
+        def read(self, request: CorrectionRequest) -> TargetState:
+            self.reads += 1
+            raise SourceError("unauthorised", "does not accept our credentials")
+
+    known = engine.target
+    stranger = engine.target = Stranger(engine.world, known.system)
+    engine.propose(*[quantity_change(n) for n in range(1, 21)])
+    for asked in (1, 2, 3):
+        assert engine.deliver().sent == 0
+        assert "erp" in engine.deliver().open_breakers
+        engine.clock.advance(HOUR - 60)
+        engine.deliver()
+        assert stranger.reads == asked
+        engine.clock.advance(61)
+    assert {correction.attempts for correction in engine.store.list()} == {0}
+    engine.target = known
+    assert engine.deliver().accepted + engine.deliver().accepted == 20
+    assert engine.store.breaker("erp") == (0, None)
+
+
+def test_a_write_by_somebody_unknown_keeps_the_others_from_being_refused_too(
+    engine: Engine,
+) -> None:
+    engine.world.inject(*["status_401"] * 100)
+    engine.propose(*[quantity_change(n) for n in range(1, 21)])
+    report = engine.deliver()
+    assert (report.sent, report.refused) == (1, 1)
+    assert engine.deliver().sent == 0
+    with engine.world.transaction() as connection:
+        connection.execute("delete from fault")
+    engine.clock.advance(HOUR + 1)
+    assert engine.deliver().accepted + engine.deliver().accepted == 19
+
+
 def test_a_source_that_can_not_be_read_is_no_failure_of_the_target(engine: Engine) -> None:
     engine.source.unreadable = True
     engine.propose(*[quantity_change(n) for n in range(1, 8)])

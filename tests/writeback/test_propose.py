@@ -114,6 +114,22 @@ def test_what_may_have_been_begun_is_looked_at_and_not_withdrawn(engine: Engine)
     assert "the target holds another value" in engine.only().state_reason
 
 
+def test_what_may_have_been_begun_waits_for_a_person_and_is_not_withdrawn(engine: Engine) -> None:
+    """Nobody would be told of what stands half done."""
+    engine.policy = Policy(approval_above=10)
+    engine.propose(quantity_change(1))
+    approve(engine.store, engine.only().correction_key, "maria", "", engine.clock)
+    engine.world.inject("lost_request", "status_503")
+    engine.deliver()
+    engine.clock.advance(3600)
+    engine.deliver()
+    engine.clock.advance(2 * 86_400)
+    engine.deliver()
+    assert engine.states() == ["awaiting_approval"] and engine.only().possibly_sent
+    assert engine.propose().superseded == 0
+    assert engine.states() == ["awaiting_approval"]
+
+
 def test_the_brake_holds_all_new_ones_of_an_abnormal_build(engine: Engine) -> None:
     engine.policy = Policy(max_corrections_per_run=3)
     assert not engine.propose(*[quantity_change(n) for n in (1, 2, 3)]).braked

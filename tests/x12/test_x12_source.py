@@ -326,6 +326,20 @@ def test_an_interchange_that_first_came_cut_lands_when_it_comes_whole(
     assert files() == [{"inbound/b.edi"}] * 3
 
 
+def test_a_cut_file_that_is_dated_ahead_is_not_still_being_written(supplier: Partner) -> None:
+    """A transport may keep the time of a clock hours ahead: till then nobody had been told."""
+    text = supplier.text("inbound", document("855", ANSWER))
+    path = supplier.put("inbound", "a.edi", text[:-40])
+    ahead = time.time() + 5 * 3600
+    os.utime(path, (ahead, ahead))
+    (refused,) = Reader(supplier).refused("interchanges")
+    assert "cut" in (refused.problem or "")
+    now = time.time()
+    os.utime(path, (now, now))
+    reader = Reader(supplier)
+    assert reader.refused("interchanges") == [] and "still being written" in reader.notices[0]
+
+
 def test_a_reused_number_is_refused_in_every_entity(supplier: Partner) -> None:
     supplier.send("inbound", "a", document("856", NOTICE), number=7)
     supplier.send("inbound", "b", document("855", ANSWER), number=7)
