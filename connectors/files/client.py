@@ -26,6 +26,8 @@ from connectors.files.mapping import FileMapping
 CHUNK_BYTES = 8 * 1024 * 1024
 # A record longer than this means a quotation mark that never closes, not a long text.
 _LONGEST_RECORD_BYTES = 1024 * 1024
+_BLANKS = b" \t\r\n\x1a"
+"""No record, though no line feed comes after them: the last one ends files of old systems."""
 NOT_SEEN = (0, 0, 0)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -108,6 +110,27 @@ class Drop:
             self.state = replace(self.state, seen=self.seen)
         except OSError as error:
             raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
+
+    def refuse_half_a_record(self) -> None:
+        """Raise SourceError where the rest of the last record did not come since the pass before.
+
+        It is not taken for whole: a number may be cut in its middle.
+        """
+        if self.change != "unchanged" or self.seen[0] <= self.state.size:
+            return
+        try:
+            with self.path.open("rb") as handle:
+                handle.seek(self.state.size)
+                rest = handle.read(CHUNK_BYTES)
+        except OSError as error:
+            raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
+        if rest.strip(_BLANKS):
+            raise SourceError(
+                "cut",
+                f"{self.name} ends in half a record after row {self.state.rows:,}, and no more has "
+                "come since the pass before: have it sent again, close its quotation mark, or set "
+                "final_newline: optional in the mapping if its last line never ends in a line feed",
+            )
 
 
 def list_drops(folder: Path, pattern: str, known: dict[str, FileState]) -> list[Path]:
@@ -229,7 +252,7 @@ def _complete_records(drop: Drop, handle: BinaryIO, quote: bytes) -> Iterator[by
                 "closed; repair the file, or set quote: '' in the mapping if marks mean nothing",
             )
         if not block:
-            drop.waiting_bytes = len(rest)
+            drop.waiting_bytes = len(rest.strip(_BLANKS))
             return
 
 

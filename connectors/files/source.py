@@ -113,6 +113,7 @@ class FilesSource:
         drop = inspect(path, name, mapper.mapping, progress.begin(name))
         if drop.change == "rewritten":
             self._notice(f"{name} was rewritten: all of it is read again")
+        drop.refuse_half_a_record()
         if overtaken and drop.state.rows:
             yield from self._told_again(path, name, mapper, progress, overtaken)
         if drop.change != "unchanged":

@@ -174,6 +174,35 @@ def test_a_half_written_last_line_waits(folder: Folder) -> None:
     assert folder.read(cursor)[0] == ["P2/1"]
 
 
+@pytest.mark.parametrize("beginning", [HEADER + row(1) + "P2,1,Ac", HEADER + 'P2,1,"Ac\n', "PO,Li"])
+def test_what_is_still_half_written_a_pass_later_is_named_until_it_is_whole(
+    folder: Folder, beginning: str
+) -> None:
+    """It had waited for ever, with one notice: a row that nobody ever saw."""
+    folder.write("a.csv", beginning)
+    folder.write("b.csv", HEADER + row(3))
+    _, cursor = folder.read()
+    for _ in range(2):
+        pages = folder.source.pages(ENTITY, cursor)
+        with pytest.raises(
+            SourceError, match=r"a\.csv ends in half a record.*final_newline"
+        ) as told:
+            for page in pages:
+                cursor = page.cursor
+        assert told.value.kind == "cut"
+    folder.write("a.csv", HEADER + row(1) + row(2))
+    found, cursor = folder.read(cursor)
+    assert "P2/1" in found
+    assert folder.read(cursor)[0] == []
+
+
+def test_the_end_of_file_that_old_systems_write_is_no_record(folder: Folder) -> None:
+    folder.write("a.csv", HEADER + row(1) + "\x1a")
+    first, cursor = folder.read()
+    assert first == ["P1/1"] and folder.source.notices == []
+    assert folder.read(cursor)[0] == []
+
+
 def test_half_a_header_waits(folder: Folder) -> None:
     folder.write("a.csv", "PO,Li")
     first, cursor = folder.read()
