@@ -95,7 +95,7 @@ class Scenario:
                 "record_id": record_id,
                 "reference": reference,
                 "content_hash": "broken",
-                "extraction_id": "broken",
+                "extraction_id": Extraction(system, entity, NOW).extraction_id,
                 "quarantined_at": NOW,
                 "reason_code": "future_time",
                 "field": "shipped_ms",

@@ -247,6 +247,22 @@ def test_an_old_incomplete_extraction_is_history(built, registry) -> None:
     assert judge(built, registry).failures == ()
 
 
+def test_a_clock_that_was_ahead_is_history_once_the_feed_was_read_again(built, registry) -> None:
+    """A year ahead for one pass: the log keeps that row, and nothing was sent for a year."""
+    ahead = {"started_at": "2027-03-09 00:00:00+00", "ended_at": "2027-03-09 00:00:01+00"}
+    add(built, "landing.extractions", extraction_id="x2", load_order=2, **ahead)
+    assert [f.expectation for f in judge(built, registry).failures] == ["none_starts_in_the_future"]
+    add(
+        built,
+        "landing.extractions",
+        extraction_id="x3",
+        load_order=3,
+        started_at=T2,
+        ended_at=T3,
+    )
+    assert judge(built, registry).failures == ()
+
+
 def test_a_clock_that_once_stepped_back_is_history(built, registry) -> None:
     """Two milliseconds back, once: the log keeps that row for ever, the gate must not."""
     add(

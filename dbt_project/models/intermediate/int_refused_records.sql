@@ -1,6 +1,52 @@
 -- Rows that broke their contract, each with what settled it: a good version of the record that came
 -- after it, a later reading that told its file anew or found it gone, or the row itself, when a
--- changed contract let it land in its place after all.
+-- changed contract let it land in its place after all. What came after what is told by the order in
+-- which readings landed: our own clock may have been wrong, and set right since.
+with readings as (
+    select
+        system,
+        entity,
+        extraction_id,
+        struct_pack(load_order, extraction_started_at) as landed
+    from {{ ref('stg_log__extractions') }}
+),
+
+refusals as (
+    select
+        quarantined.*,
+        readings.landed
+    from {{ ref('stg_log__quarantine') }} as quarantined
+    left join readings
+        on
+            quarantined.system = readings.system
+            and quarantined.entity = readings.entity
+            and quarantined.extraction_id = readings.extraction_id
+),
+
+good_ones as (
+    select
+        sightings.*,
+        readings.landed
+    from {{ ref('int_doubted_sightings') }} as sightings
+    inner join readings
+        on
+            sightings.system = readings.system
+            and sightings.entity = readings.entity
+            and sightings.extraction_id = readings.extraction_id
+),
+
+withdrawals as (
+    select
+        withdrawn.*,
+        readings.landed
+    from {{ ref('stg_log__withdrawn_containers') }} as withdrawn
+    inner join readings
+        on
+            withdrawn.system = readings.system
+            and withdrawn.entity = readings.entity
+            and withdrawn.extraction_id = readings.extraction_id
+)
+
 select
     refused.system,
     refused.entity,
@@ -9,25 +55,25 @@ select
     refused.reason_code,
     refused.reason,
     refused.quarantined_at,
-    least(min(good.seen_at), min(withdrawals.withdrawn_at)) as settled_at,
+    least(min(good_ones.seen_at), min(withdrawals.withdrawn_at)) as settled_at,
     refused.raw_key
-from {{ ref('stg_log__quarantine') }} as refused
-left join {{ ref('int_doubted_sightings') }} as good
+from refusals as refused
+left join good_ones
     on
-        refused.system = good.system
-        and refused.entity = good.entity
-        and refused.record_id = good.record_id
+        refused.system = good_ones.system
+        and refused.entity = good_ones.entity
+        and refused.record_id = good_ones.record_id
         -- One reading may tell both; then the order in which it told them decides.
         and case
-            when refused.extraction_id = good.extraction_id and refused.sequence is not null
-                then refused.sequence <= good.sequence
-            else refused.quarantined_at <= good.seen_at
+            when refused.extraction_id = good_ones.extraction_id and refused.sequence is not null
+                then refused.sequence <= good_ones.sequence
+            else refused.landed <= good_ones.landed
         end
-left join {{ ref('stg_log__withdrawn_containers') }} as withdrawals
+left join withdrawals
     on
         refused.system = withdrawals.system
         and refused.entity = withdrawals.entity
         and refused.container = withdrawals.container
-        -- What that reading refused again stays. Ids of readings begin with when they began.
-        and refused.extraction_id < withdrawals.extraction_id
+        -- What that reading refused again stays.
+        and refused.landed < withdrawals.landed
 group by all

@@ -5,22 +5,32 @@ with drifted as (
     {{ correctable('adjust_stock', 'erp') }}
 ),
 
--- What each system holds now; what is sent must still find both unchanged.
+-- What each system holds now, by the order in which it was told; what is sent must still find both
+-- unchanged.
 balances as (
     select
-        system,
-        entity,
-        item_id,
-        location_id,
-        source_item,
-        source_location,
-        quantity,
-        record_count
-    from {{ ref('position_balances') }}
-    where state = 'on_hand'
+        balances.system,
+        balances.entity,
+        balances.item_id,
+        balances.location_id,
+        balances.source_item,
+        balances.source_location,
+        balances.quantity,
+        balances.record_count
+    from {{ ref('position_balances') }} as balances
+    inner join {{ ref('stg_log__extractions') }} as readings
+        on
+            balances.system = readings.system
+            and balances.entity = readings.entity
+            and balances.extraction_id = readings.extraction_id
+    where balances.state = 'on_hand'
     qualify
         row_number() over (
-            partition by system, item_id, location_id order by seen_at desc, extraction_id asc
+            partition by balances.system, balances.item_id, balances.location_id
+            order by
+                readings.load_order desc,
+                readings.extraction_started_at desc,
+                balances.extraction_id asc
         ) = 1
 ),
 
