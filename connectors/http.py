@@ -26,7 +26,7 @@ from connectors.base import ODD_ENCODING, SourceError
 from connectors.deadlines import TooLateError, leave
 from connectors.in_process import hosted
 from connectors.looks import seen
-from connectors.wire import KeptConnections
+from connectors.wire import AT_MOST, DrippingError, KeptConnections
 from registry.errors import ConfigurationError
 from registry.systems import System
 
@@ -389,6 +389,14 @@ class HttpClient:
             response = self._exchange(request)
         except TokenRefusedError as error:
             raise self._no_token(error.response) from None
+        except DrippingError as error:
+            # Not to be repeated: it took long enough.
+            raise SourceError(
+                "timeout",
+                f"{self.system.name} began to answer {request.url.copy_with(query=None)}, and its "
+                f"answer was {error}: nothing of it was used; a smaller page_size makes it "
+                f"shorter, options.timeout_seconds lets it take {AT_MOST} times as long",
+            ) from error
         except httpx.TimeoutException as error:
             kind = "unreachable" if isinstance(error, httpx.ConnectTimeout) else "timeout"
             raise TransientError(kind, self._unreachable(request, error)) from error

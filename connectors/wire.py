@@ -7,18 +7,53 @@ Proxies and HTTP/2 are left to that one.
 from __future__ import annotations
 
 import http.client
+import io
 import select
+import socket
 import ssl
 import threading
 import time
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import httpx
 
 from connectors.deadlines import leave
 
 Origin = tuple[str, str, int]
+AT_MOST = 4
+"""How many times as long as the longest silence in it a whole answer may take."""
 _PORTS = {"http": 80, "https": 443}
+
+
+class DrippingError(httpx.ReadTimeout):
+    """There was always something to receive, and never the end of it."""
+
+
+class _Patient(io.RawIOBase):
+    """What a socket receives, up to a time: somebody who sends a byte now and then would be waited
+    for without end. It is the socket itself for whoever wants only a file of it."""
+
+    def __init__(self, receiving: socket.socket, seconds: float | None) -> None:
+        self._receiving = receiving.makefile("rb", buffering=0)
+        self._seconds = seconds
+        self._ends_at = None if seconds is None else time.monotonic() + seconds
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+        if self._ends_at is not None and time.monotonic() > self._ends_at:
+            raise DrippingError(f"not whole after {self._seconds:g} s")
+        return self._receiving.readinto(buffer)
+
+    def close(self) -> None:
+        self._receiving.close()
+        super().close()
 
 
 class _Connection(http.client.HTTPConnection):
@@ -117,6 +152,12 @@ class KeptConnections(httpx.BaseTransport):
         return connection
 
 
+def _answer(
+    receiving: socket.socket, *, seconds: float | None, method: str | None = None, **how: Any
+) -> http.client.HTTPResponse:
+    return http.client.HTTPResponse(_Patient(receiving, seconds), method=method, **how)  # type: ignore[arg-type]
+
+
 def _asked(
     connection: _Connection, request: httpx.Request, body: bytes
 ) -> tuple[http.client.HTTPResponse, bytes]:
@@ -136,6 +177,9 @@ def _asked(
         # Who does not want to hear it to its end may have answered already.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.endheaders(body or None)
+        silence = request.extensions.get("timeout", {}).get("read")
+        seconds = None if silence is None else AT_MOST * silence
+        connection.response_class = partial(_answer, seconds=seconds)  # type: ignore[assignment]
         answer = connection.getresponse()
         if answer.status < httpx.codes.OK:
             raise http.client.BadStatusLine(f"an answer of {answer.status} is not the last one")

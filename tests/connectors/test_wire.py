@@ -6,8 +6,9 @@ import gzip
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from connectors import http as connectors_http
 from connectors import wire
+from connectors.base import SourceError
 from connectors.deadlines import Deadline, TooLateError, leaving_before
 from connectors.http import HttpClient, NoAnswerError, NotSentError
 from connectors.wire import KeptConnections
@@ -203,6 +205,48 @@ def test_silence_and_nobody_there():
         asked(transport, server)
     with pytest.raises(httpx.UnsupportedProtocol):
         transport.handle_request(httpx.Request("GET", "ftp://a.test/"))
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"]
+)
+def test_an_answer_that_drips_is_given_up(beginning: bytes):
+    """A byte now and then had been waited for without end, and the pass and its lock with it."""
+    asked_for = []
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            asked_for.append(_whole(connection))
+            connection.sendall(beginning)
+            while True:
+                time.sleep(0.05)
+                connection.sendall(b"x")
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=drip, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        system = System(
+            name="slow",
+            role="erp",
+            connector="demo_erp",
+            base_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            options={"timeout_seconds": 0.2},
+        )
+        client = HttpClient(system, transport=KeptConnections(5))
+        started = time.monotonic()
+        with pytest.raises(SourceError, match=r"not whole after 0\.8 s") as told:
+            client.get("x")
+        assert told.value.kind == "timeout"
+        # Not asked again: that would be as long once more.
+        assert len(asked_for) == 1
+        with pytest.raises(NoAnswerError):
+            client.send("POST", "x", json={})
+        assert time.monotonic() - started < 10
 
 
 def test_a_value_with_a_line_break_never_leaves():
