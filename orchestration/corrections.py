@@ -11,7 +11,9 @@ import dagster as dg
 import duckdb
 from pydantic import Field
 
+from orchestration.dead_runs import end_dead_deliveries
 from orchestration.decisions import LOOKS, ON_ONE, decide, decide_for_target, look, revert
+from orchestration.delivery_lock import delivery_lock
 from orchestration.installation import Installation
 from orchestration.names import DECISION_JOB, DELIVERY_JOB, DELIVERY_TAG, OPERATIONS_TEAM, QUIET_RUN
 from registry.errors import ConfigurationError
@@ -108,7 +110,8 @@ def send_due_corrections(
     context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]
 ) -> None:
     installation.progress("sending corrections")
-    report = deliver(installation)
+    with delivery_lock(installation.settings, context.run_id):
+        report = deliver(installation)
     context.add_output_metadata(report.as_dict())
 
 
@@ -200,6 +203,7 @@ def build_due_sensor(on: bool) -> dg.SensorDefinition:
         )
         if due is None:
             return dg.SkipReason("nothing is due")
+        end_dead_deliveries(context.instance, installation.settings)
         # The key changes with every attempt: a failed run must not block its successor for ever.
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=due)])
 

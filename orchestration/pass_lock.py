@@ -7,13 +7,11 @@ pass could publish what another's build had half filled by then.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from registry.errors import TallymanError
-from registry.owned_lock import Timeout, holder, owned_lock, owner_of
+from registry.owned_lock import Timeout, holder, owned_lock, owner_of, this_process
 from registry.settings import Settings
 
 # A run of Dagster waits for a command's pass so long; a command does not wait at all.
@@ -36,7 +34,7 @@ def pass_lock(settings: Settings, timeout_seconds: float = 0) -> Iterator[None]:
     path = _path(settings)
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(owned_lock(path, _this_process, timeout_seconds, 0.2))
+            held.enter_context(owned_lock(path, this_process, timeout_seconds, 0.2))
         except Timeout:
             raise PassAtWorkError(
                 f"a pass is at work {owner_of(path) or _SOMEWHERE}: wait for it to end, or "
@@ -53,7 +51,3 @@ def pass_at_work(settings: Settings) -> str | None:
 
 def _path(settings: Settings) -> Path:
     return settings.home / "pass.lock"
-
-
-def _this_process() -> str:
-    return f"since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, process {os.getpid()}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["Timeout", "holder", "owned_lock", "owner_of"]
+__all__ = ["Timeout", "holder", "owned_lock", "owner_of", "this_process"]
 
 _WIDTH = 120
 
@@ -31,6 +32,11 @@ def owned_lock(
         yield
     finally:
         lock.release()
+
+
+def this_process() -> str:
+    """An owner for people to read: since when, and which process."""
+    return f"since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, process {os.getpid()}"
 
 
 def holder(path: Path) -> str | None:

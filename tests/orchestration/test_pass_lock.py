@@ -12,9 +12,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration import dead_runs
 from orchestration.cli import main
-from orchestration.corrections import build_due_sensor, build_sweep_schedule
-from orchestration.dead_runs import end_dead_passes
+from orchestration.corrections import build_due_sensor, build_sweep_schedule, delivery_job
+from orchestration.dead_runs import end_dead_deliveries, end_dead_passes
 from orchestration.definitions import build_reconcile_schedule, installation_resource
 from orchestration.installation import Installation
 from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
@@ -25,10 +26,12 @@ from registry.systems import Registry
 HOLDER = """
 import sys
 from pathlib import Path
+from orchestration.delivery_lock import delivery_lock
 from orchestration.pass_lock import pass_lock
 from registry.settings import Settings
-home = Path(sys.argv[1])
-with pass_lock(Settings(home, home / "systems.toml")):
+home, *runs = sys.argv[1:]
+settings = Settings(Path(home), Path(home) / "systems.toml")
+with delivery_lock(settings, *runs) if runs else pass_lock(settings):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -41,10 +44,10 @@ def installation(tmp_path: Path) -> Installation:
 
 
 @contextmanager
-def another_pass(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that makes a pass until it is killed."""
+def another_pass(home: Path, *delivery: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that makes a pass until it is killed, or a delivery, if its run is named."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(home)],
+        [sys.executable, "-c", HOLDER, str(home), *delivery],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -172,6 +175,40 @@ def test_the_schedule_goes_on_after_a_pass_whose_process_died(
         told = instance.get_run_by_id(run.run_id)
         assert told is not None and told.status is dg.DagsterRunStatus.FAILURE
         assert isinstance(schedule(context), dg.RunRequest)
+
+
+def test_a_delivery_whose_process_was_killed_does_not_keep_the_next_one_waiting(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may be at work at a time, and Dagster would list the dead one for an hour."""
+    monkeypatch.setattr(type(installation.store), "due_fingerprint", lambda *_: "due")
+    sensor = build_due_sensor(on=False)
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        run = instance.create_run_for_job(delivery_job, status=dg.DagsterRunStatus.STARTED)
+
+        def ended(minutes: int) -> list[str]:
+            later = datetime.now(UTC) + timedelta(minutes=minutes)
+            return end_dead_deliveries(instance, installation.settings, later)
+
+        with another_pass(tmp_path, run.run_id):
+            assert ended(minutes=4) == []
+        locks = tmp_path / "deliveries"
+        assert [lock.stem for lock in locks.iterdir()] == [run.run_id]
+        assert ended(minutes=2) == [], "it may have begun, and not taken its lock yet"
+        monkeypatch.setattr(dead_runs, "BEGINNING", timedelta(0))
+        with dg.build_sensor_context(
+            instance=instance, resources={"installation": installation_resource(installation)}
+        ) as asked:
+            assert len(sensor.evaluate_tick(asked).run_requests or []) == 1
+        told = instance.get_run_by_id(run.run_id)
+        assert told is not None and told.status is dg.DagsterRunStatus.FAILURE
+        assert list(locks.iterdir()) == []
+
+
+def test_a_delivery_leaves_no_lock_behind(installation: Installation, tmp_path: Path) -> None:
+    made = {"installation": installation_resource(installation)}
+    assert delivery_job.execute_in_process(resources=made).success
+    assert list((tmp_path / "deliveries").iterdir()) == []
 
 
 def test_it_is_not_had_twice(installation: Installation, tmp_path: Path) -> None:
