@@ -425,8 +425,8 @@ def test_reading_goes_on_strictly_after_a_change(data: Data, served: str) -> Non
         ("/feed/orders?off%FFset=1", f"Basic {BASIC}", 400),
         ("/feed/orders", "Basic é", 401),
         ("/oauth/token", f"Basic {BASIC}", 405),
-        ("/track/v2/events", issue_token(GIVEN, clock.now()), 401),
-        ("/track/v2/events", f"bearer {issue_token(GIVEN, clock.now())}", 200),
+        ("/track/v2/events", "{token}", 401),
+        ("/track/v2/events", "bearer {token}", 200),
         ("/track/v2/events", "Bearer 9999999999.wrong", 401),
         ("/track/v1/events", "", 404),
         ("/v1/../orders", f"Bearer {GIVEN.oms_token}", 404),
@@ -438,6 +438,7 @@ def test_reading_goes_on_strictly_after_a_change(data: Data, served: str) -> Non
     ],
 )
 def test_access_and_questions_are_checked(served: str, path: str, access: str, status: int) -> None:
+    access = access.replace("{token}", issue_token(GIVEN, clock.now()))
     answer = httpx.get(served + path, headers={"Authorization": access.encode("latin-1")})
     assert answer.status_code == status
     if status != 200:
