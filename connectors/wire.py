@@ -153,9 +153,9 @@ class KeptConnections(httpx.BaseTransport):
 
 
 def _answer(
-    receiving: socket.socket, *, seconds: float | None, method: str | None = None, **how: Any
+    receiving: socket.socket, *, seconds: float | None, **how: Any
 ) -> http.client.HTTPResponse:
-    return http.client.HTTPResponse(_Patient(receiving, seconds), method=method, **how)  # type: ignore[arg-type]
+    return http.client.HTTPResponse(_Patient(receiving, seconds), **how)  # type: ignore[arg-type]
 
 
 def _asked(

@@ -401,11 +401,12 @@ class Outbox(Brakes):
         to be looked at or waits for a person since, is not among them: a part of it may stand, and
         that part may be why the drift is gone."""
         c = t.corrections.c
+        unsent = [state.value for state in UNSENT]
         statement = (
             sa.select(c.correction_key, c.proposal_key, c.state)
             .where(c.state.in_([state.value for state in states]))
             .where(c.withdrawn_at.is_(None))
-            .where(sa.not_(sa.and_(c.state.in_(_STILL_TO_COME), c.possibly_sent)))
+            .where(sa.not_(sa.and_(c.state.in_(unsent), c.possibly_sent)))
         )
         if targets is not None:
             statement = statement.where(c.target_system.in_(sorted(targets)))
@@ -601,7 +602,6 @@ _c = t.corrections.c
 # Built once: building a statement costs more than running it.
 _ONE = sa.select(t.corrections).where(_c.correction_key == sa.bindparam("of_key"))
 _NEW_ATTEMPT = sa.insert(t.attempts)
-_STILL_TO_COME = (State.READY.value, State.AWAITING_APPROVAL.value)
 _FAILED_LOOKS = (
     sa.select(sa.func.count())
     .select_from(t.attempts)

@@ -126,7 +126,8 @@ def enqueue(
         fresh: list[_Proposal] = []
         for proposal in wanted.values():
             previous = latest.get(proposal.key)
-            if previous is not None and previous.state in _CHANGEABLE:
+            if previous is not None and previous.state in UNSENT:
+                # The proposal's newer content replaces what is stored.
                 _refresh(store, connection, previous, proposal, policy, now, result)
             elif previous is None or _may_follow(previous, proposal):
                 fresh.append(proposal)
@@ -173,8 +174,6 @@ def _brake(store: OperationsStore, connection: Any, new: int, policy: Policy) ->
     return f"{new} new corrections in one build, where {median(before):g} are usual"
 
 
-# Not sent: the proposal's newer content replaces what is stored.
-_CHANGEABLE = frozenset({State.AWAITING_APPROVAL, State.READY})
 # Settled: the same proposal from newer data is a new drift, and gets a new generation.
 _REPEATABLE = frozenset({State.VERIFIED, State.SUPERSEDED, State.MOOT, State.REVERTED})
 # Proposed by the build before, unless that is known to be over.

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import SourceError
-from connectors.files.client import CHUNK_BYTES, FileState, compare, is_anew, resume
+from connectors.files.client import (
+    CHUNK_BYTES,
+    FileState,
+    compare,
+    is_anew,
+    readable,
+    resume,
+    stood_still,
+)
 
 # Numbers keep the text that the source wrote.
 _decode = json.JSONDecoder(parse_float=Decimal).raw_decode
@@ -50,39 +58,35 @@ class InboxFile:
         self._path = path
         self.change, self.state, self._seen = compare(path, name, known)
         self.is_anew = is_anew(self.change, self.state, known)
-        # Nobody has touched it since a pass that had to wait for its end.
-        self._stood_still = self.change == "unchanged" and self.state.size < self._seen[0]
+        self._stood_still = stood_still(self.change, self.state, self._seen)
 
     def documents(self) -> Iterator[Document]:
         """The documents that no earlier pass has read."""
         if self.change == "unchanged" and not self._stood_still:
             return
-        try:
-            with self._path.open("rb") as handle:
-                digest = resume(self.state, handle)
-                rest = b""
-                while True:
-                    block = handle.read(CHUNK_BYTES)
-                    rest += block
-                    # A line feed never lies within a character.
-                    ready = rest[: rest.rfind(b"\n") + 1] if block else rest
-                    taken = 0
-                    for document in self._split(ready, is_end=not block):
-                        size = len(document.text.encode())
-                        digest.update(rest[taken : taken + size])
-                        taken += size
-                        self.state = replace(
-                            self.state,
-                            size=self.state.size + size,
-                            sha256=digest.hexdigest(),
-                            rows=self.state.rows + 1,
-                        )
-                        yield document
-                    rest = rest[taken:]
-                    if not block:
-                        break
-        except OSError as error:
-            raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
+        with readable(self.name), self._path.open("rb") as handle:
+            digest = resume(self.state, handle)
+            rest = b""
+            while True:
+                block = handle.read(CHUNK_BYTES)
+                rest += block
+                # A line feed never lies within a character.
+                ready = rest[: rest.rfind(b"\n") + 1] if block else rest
+                taken = 0
+                for document in self._split(ready, is_end=not block):
+                    size = len(document.text.encode())
+                    digest.update(rest[taken : taken + size])
+                    taken += size
+                    self.state = replace(
+                        self.state,
+                        size=self.state.size + size,
+                        sha256=digest.hexdigest(),
+                        rows=self.state.rows + 1,
+                    )
+                    yield document
+                rest = rest[taken:]
+                if not block:
+                    break
         self.waiting_bytes = len(rest.strip())
         if not self.waiting_bytes:
             digest.update(rest)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -84,6 +85,15 @@ class Batch:
     state: FileState
 
 
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Raises SourceError naming the file where the disk or its rights do not let it be read."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError("unreadable", f"{name}: {error.strerror or error}") from error
+
+
 @dataclass
 class Drop:
     """One file of the folder, with what is known of it from earlier passes.
@@ -105,25 +115,20 @@ class Drop:
     def batches(self) -> Iterator[Batch]:
         """The rows that no earlier pass has read. Raises SourceError naming the file."""
         readers = {"csv": _csv_batches, "ndjson": _ndjson_batches, "parquet": _parquet_batches}
-        try:
+        with readable(self.name):
             yield from readers[self.mapping.format](self)
             self.state = replace(self.state, seen=self.seen)
-        except OSError as error:
-            raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
 
     def refuse_half_a_record(self) -> None:
         """Raise SourceError where the rest of the last record did not come since the pass before.
 
         It is not taken for whole: a number may be cut in its middle.
         """
-        if self.change != "unchanged" or self.seen[0] <= self.state.size:
+        if not stood_still(self.change, self.state, self.seen):
             return
-        try:
-            with self.path.open("rb") as handle:
-                handle.seek(self.state.size)
-                rest = handle.read(CHUNK_BYTES)
-        except OSError as error:
-            raise SourceError("unreadable", f"{self.name}: {error.strerror or error}") from error
+        with readable(self.name), self.path.open("rb") as handle:
+            handle.seek(self.state.size)
+            rest = handle.read(CHUNK_BYTES)
         if rest.strip(_BLANKS):
             raise SourceError(
                 "cut",
@@ -181,7 +186,7 @@ def compare(
 
     Raises SourceError when it cannot be opened, or is empty though it was not.
     """
-    try:
+    with readable(name):
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if known is None:
@@ -189,8 +194,6 @@ def compare(
         if known.seen == seen:
             return "unchanged", known, seen
         same_beginning = status.st_size >= known.size and _digest(path, known.size) == known.sha256
-    except OSError as error:
-        raise SourceError("unreadable", f"{name}: {error.strerror or error}") from error
     if not same_beginning:
         if status.st_size == 0:
             raise SourceError(
@@ -202,6 +205,11 @@ def compare(
     if known.size and not may_grow:
         return "rewritten", FileState.unread(), seen
     return "grown", replace(known, seen=NOT_SEEN), seen
+
+
+def stood_still(change: str, state: FileState, seen: tuple[int, int, int]) -> bool:
+    """Whether nobody has touched a file since a pass that had to wait for its end."""
+    return change == "unchanged" and state.size < seen[0]
 
 
 def is_anew(change: str, state: FileState, known: FileState | None) -> bool:

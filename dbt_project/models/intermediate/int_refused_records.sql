@@ -2,50 +2,26 @@
 -- after it, a later reading that told its file anew or found it gone, or the row itself, when a
 -- changed contract let it land in its place after all. What came after what is told by the order in
 -- which readings landed: our own clock may have been wrong, and set right since.
-with readings as (
-    select
-        system,
-        entity,
-        extraction_id,
-        struct_pack(load_order, extraction_started_at) as landed
-    from {{ ref('stg_log__extractions') }}
-),
-
-refusals as (
-    select
-        quarantined.*,
-        readings.landed
-    from {{ ref('stg_log__quarantine') }} as quarantined
-    left join readings
-        on
-            quarantined.system = readings.system
-            and quarantined.entity = readings.entity
-            and quarantined.extraction_id = readings.extraction_id
-),
-
-good_ones as (
-    select
-        sightings.*,
-        readings.landed
-    from {{ ref('int_doubted_sightings') }} as sightings
-    inner join readings
-        on
-            sightings.system = readings.system
-            and sightings.entity = readings.entity
-            and sightings.extraction_id = readings.extraction_id
-),
-
-withdrawals as (
-    select
-        withdrawn.*,
-        readings.landed
-    from {{ ref('stg_log__withdrawn_containers') }} as withdrawn
-    inner join readings
-        on
-            withdrawn.system = readings.system
-            and withdrawn.entity = readings.entity
-            and withdrawn.extraction_id = readings.extraction_id
-)
+with
+-- A refusal of which no reading is known is held all the same.
+{% for name, told, kind in [
+    ('refusals', 'stg_log__quarantine', 'left'),
+    ('good_ones', 'int_doubted_sightings', 'inner'),
+    ('withdrawals', 'stg_log__withdrawn_containers', 'inner'),
+] %}
+    {{ name }} as (
+        select
+            told.*,
+            struct_pack(readings.load_order, readings.extraction_started_at) as landed
+        from {{ ref(told) }} as told
+        {{ kind }} join {{ ref('stg_log__extractions') }} as readings
+            on
+                told.system = readings.system
+                and told.entity = readings.entity
+                and told.extraction_id = readings.extraction_id
+    )
+    {{ ',' if not loop.last }}
+{% endfor %}
 
 select
     refused.system,
