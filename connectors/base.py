@@ -119,7 +119,9 @@ class SweptSource(Protocol):
     """A source of a system in which records vanish without a trace, so that no cursor shows it.
 
     Ingestion compares a sweep of all keys with what landed before it; a record counts as deleted
-    once two complete sweeps in a row have missed it (dbt_project: int_deleted_records).
+    once two complete sweeps in a row have missed it (dbt_project: int_deleted_records). One that is
+    swept and never told, because it was committed later than the cursor looks back, has its entity
+    read from the start (ingestion/unread.py).
     """
 
     @property

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,11 +18,12 @@ import duckdb
 import pyarrow as pa
 
 from connectors.base import DAYS_ONLY, TIME_CUT_OFF, Page, Source, SourceError
-from ingestion import rejudge, spool, sweep, unchanged
+from ingestion import rejudge, spool, sweep, unchanged, unread
 from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
 from ingestion.unchanged import LastVersions
+from ingestion.unread import Sought
 from ingestion.warehouse import warehouse
 from registry.contracts import Contract, arrow_schema, contracts_of
 from registry.crash_points import crash_point
@@ -41,18 +42,43 @@ HABIT = 2
 SYSTEM_WIDE = frozenset({"unreachable", "unauthorised"})
 
 
+@dataclass(frozen=True)
+class StartingPoint:
+    """From where a system is read, by entity.
+
+    ``cursors``: where to go on; ``swept``: when deleted records were last looked for, None to not
+    look for them now; ``refused``: the rows in quarantine that are to be judged again; ``known``:
+    what landed last, where only changes land; ``unread``: the ids of records that are sought by
+    reading from the start.
+    """
+
+    cursors: Mapping[str, str | None]
+    swept: Mapping[str, datetime] | None = None
+    refused: Mapping[str, pa.Table] = field(default_factory=dict)
+    known: Mapping[str, pa.Table] = field(default_factory=dict)
+    unread: Mapping[str, pa.Array] = field(default_factory=dict)
+
+
 def starting_point(
     connection: duckdb.DuckDBPyConnection, system: System, settings: Settings
-) -> tuple[dict[str, str | None], dict[str, datetime], dict[str, pa.Table], dict[str, pa.Table]]:
-    """By entity: cursors of the last complete extractions, when each was last swept, the rows in
-    quarantine that are to be judged again, and what landed last of what lands changes only."""
+) -> StartingPoint:
+    """Where the next extraction of a system goes on, from what the warehouse holds."""
     cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
     # What waits to be landed may hold verdicts and newer versions; the next pass will know.
     if any(spool.waiting(settings, system.name)):
-        return cursors, swept, {}, {}
+        return StartingPoint(cursors, swept)
     contracts = _contracts(system, settings)
-    refused = rejudge.due(connection, system.name, contracts)
-    return cursors, swept, refused, unchanged.known(connection, system.name, contracts)
+    sought = unread.due(connection, system)
+    return StartingPoint(
+        cursors={entity: cursor for entity, cursor in cursors.items() if entity not in sought},
+        swept=swept,
+        refused=rejudge.due(connection, system.name, contracts),
+        known={
+            **unchanged.known(connection, system.name, contracts),
+            **unread.known(connection, system.name, sought),
+        },
+        unread=sought,
+    )
 
 
 def _contracts(system: System, settings: Settings) -> dict[str, Contract]:
@@ -65,22 +91,18 @@ def extract_system(
     settings: Settings,
     run_id: str,
     clock: Clock,
-    cursors: Mapping[str, str | None] | None = None,
-    swept: Mapping[str, datetime] | None = None,
-    refused: Mapping[str, pa.Table] | None = None,
-    known: Mapping[str, pa.Table] | None = None,
+    start: StartingPoint | None = None,
 ) -> Extracted:
     """Read all entities of one system. Never raises for what the source did: see the reports.
 
-    ``cursors``: where to go on, by entity, ``swept``: when deleted records were last looked for,
-    ``refused``: what is to be judged again, and ``known``: what landed last, as ``starting_point``
-    tells them; by default it is asked here. With cursors alone nothing is known of what the
-    warehouse holds: deleted records are not looked for, nothing is judged again, and all lands.
+    ``start`` is what ``starting_point`` tells; by default it is asked here. With cursors alone
+    nothing is known of what the warehouse holds: deleted records are not looked for, nothing is
+    judged again, and all lands.
     """
-    if cursors is None:
+    if start is None:
         with warehouse(settings, f"cursors of {system.name}") as connection:
-            cursors, swept, refused, known = starting_point(connection, system, settings)
-    due = sweep.due(source, swept, clock.now()) if swept is not None else frozenset()
+            start = starting_point(connection, system, settings)
+    due = frozenset() if start.swept is None else sweep.due(source, start.swept, clock.now())
     contracts = _contracts(system, settings)
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
     names = [e for e in source.entities if not system.entities or e in system.entities]
@@ -102,17 +124,20 @@ def extract_system(
                         records=0,
                         unchanged=0,
                         quarantined=0,
-                        cursor_from=cursors.get(name),
+                        cursor_from=start.cursors.get(name),
                         cursor_to=None,
                         notices=(),
                     )
                 )
                 continue
-            last = LastVersions(known[name]) if known and name in known else None
-            extraction = _EntityExtraction(name, contracts.get(name), writer, typer, clock, last)
-            if refused and name in refused:
-                extraction.judge_again(refused[name])
-            report = extraction.run(source, extraction_id, cursors.get(name))
+            last = LastVersions(start.known[name]) if name in start.known else None
+            sought = Sought(start.unread[name], system) if name in start.unread else None
+            extraction = _EntityExtraction(
+                name, contracts.get(name), writer, typer, clock, last, sought
+            )
+            if name in start.refused:
+                extraction.judge_again(start.refused[name])
+            report = extraction.run(source, extraction_id, start.cursors.get(name))
             if report.complete and name in due:
                 report = sweep.run(source, report, extraction_id, settings, writer, clock)
             reports.append(report)
@@ -143,6 +168,7 @@ class _EntityExtraction:
         typer: BatchTyper,
         clock: Clock,
         last: LastVersions | None,
+        sought: Sought | None,
     ) -> None:
         self._entity = entity
         self._contract = contract
@@ -150,6 +176,7 @@ class _EntityExtraction:
         self._typer = typer
         self._clock = clock
         self._last = last
+        self._sought = sought
         self._waiting: list[ReceivedRecord] = []
         self._sequence = 0
         self._records = 0
@@ -197,6 +224,7 @@ class _EntityExtraction:
         keeps_cursor = error is None or (keeps_place and is_landing)
         if keeps_cursor:
             self._withdraw(source.system.name, extraction_id, started)
+            self._end_search(source.system.name, extraction_id, started, error is None)
         return EntityReport(
             entity=self._entity,
             started_at=started,
@@ -268,6 +296,16 @@ class _EntityExtraction:
         told = pa.Table.from_pylist(rows, schema=arrow_schema(WITHDRAWN_COLUMNS))
         self._writer.write(spool.WITHDRAWN, told)
 
+    def _end_search(self, system: str, extraction_id: str, at: datetime, is_complete: bool) -> None:
+        """Where the place is kept, what is left of a reading from the start will be read, too."""
+        if self._sought is None:
+            return
+        ids = self._sought.record_ids.to_pylist()
+        told = unread.told(system, self._entity, extraction_id, ids, at, is_sought=True)
+        self._writer.write(spool.UNREAD, told)
+        if is_complete:
+            self._notices += self._sought.notices()
+
     def _flush(self, extraction_id: str) -> None:
         if not self._waiting or self._contract is None:
             return
@@ -278,6 +316,8 @@ class _EntityExtraction:
         news = typed.accepted if self._last is None else self._last.news(typed)
         self._writer.write(self._entity, news)
         self._writer.write(spool.QUARANTINE, typed.quarantined)
+        if self._sought is not None:
+            self._sought.strike_off(typed)
         self._sequence += len(batch)
         self._records += news.num_rows
         self._unchanged += typed.accepted.num_rows - news.num_rows

@@ -94,6 +94,17 @@ MISSING_COLUMNS: Mapping[str, str] = {
     "missed_at": "TIMESTAMPTZ",
 }
 
+# Records that a sweep saw and nothing had told, and when they were sought: ingestion/unread.py.
+UNREAD = "unread_records"
+UNREAD_COLUMNS: Mapping[str, str] = {
+    "system": "VARCHAR",
+    "entity": "VARCHAR",
+    "record_id": "VARCHAR",
+    "extraction_id": "VARCHAR",
+    "seen_at": "TIMESTAMPTZ",
+    "is_sought": "BOOLEAN",
+}
+
 
 def quarantine_schema() -> pa.Schema:
     """Columns of quarantined rows, in landing order."""
@@ -244,6 +255,75 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
         """
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def records_unread(
+    connection: duckdb.DuckDBPyConnection, system: str, settle_seconds: float
+) -> dict[str, pa.Array]:
+    """By entity, the ids of records that a sweep saw, that neither landed nor were refused though
+    the entity was read to its end ``settle_seconds`` later, and that were never sought."""
+    schema = raw_schema(system)
+    if not _columns_of(connection, schema, UNREAD):
+        return {}
+    finished = _is_finished(schema)
+    candidates = connection.execute(
+        f"""
+        with told as (
+            select entity, record_id, min(seen_at) as seen_at
+            from {schema}.{UNREAD}
+            where {finished}
+            group by entity, record_id
+            having not bool_or(is_sought)
+        ),
+        readings as (
+            select entity, max(started_at) as started_at
+            from {schema}.extractions
+            where complete and {finished}
+            group by entity
+        )
+        select told.entity, list(told.record_id order by told.record_id) as record_ids
+        from told
+        inner join readings
+            on
+                told.entity = readings.entity
+                and told.seen_at + to_seconds($settle_seconds) <= readings.started_at
+        group by told.entity
+        order by told.entity
+        """,
+        {"settle_seconds": settle_seconds},
+    ).fetchall()
+    unread = {
+        entity: _not_read(connection, schema, entity, record_ids)
+        for entity, record_ids in candidates
+    }
+    return {entity: record_ids for entity, record_ids in unread.items() if len(record_ids)}
+
+
+def _not_read(
+    connection: duckdb.DuckDBPyConnection, schema: str, entity: str, record_ids: Sequence[str]
+) -> pa.Array:
+    finished = _is_finished(schema)
+    read = [
+        f"select {column} as record_id from {schema}.{table} where {condition} and {finished}"
+        for table, column, condition in (
+            (entity, "_record_id", "true"),
+            ("quarantine", "record_id", "entity = $entity"),
+        )
+        if _columns_of(connection, schema, table)
+    ]
+    return (
+        connection.execute(
+            f"""
+            select record_id
+            from (select unnest($record_ids) as record_id, $entity as entity) as seen
+            anti join ({" union all ".join(read)}) as read using (record_id)
+            order by record_id
+            """,
+            {"record_ids": list(record_ids), "entity": entity},
+        )
+        .to_arrow_table()["record_id"]
+        .combine_chunks()
+    )
 
 
 def last_versions(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> pa.Table:
@@ -533,9 +613,12 @@ def _replace_view(connection: duckdb.DuckDBPyConnection, name: str, select: str)
 
 def _columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[str]:
     """The columns of a raw table; none when there is no such table."""
-    # Not asked of duckdb_columns(), which goes through every view and table of the warehouse.
+    # Not asked of duckdb_columns(), which goes through every view and table of the warehouse, nor
+    # by ``describe``, which takes a variable of Python that is called like a table for it.
+    question = "select name from pragma_table_info($table)"
     try:
-        return {name for name, *_ in connection.execute(f"describe {schema}.{table}").fetchall()}
+        rows = connection.execute(question, {"table": f"{schema}.{table}"}).fetchall()
+        return {name for (name,) in rows}
     except duckdb.CatalogException:
         return set()
 

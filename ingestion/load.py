@@ -25,6 +25,7 @@ from ingestion.landing import (
     LOAD_ORDER,
     MISSING,
     SAME_CURSOR,
+    UNREAD,
     WITHDRAWN,
     landed_extractions,
     last_cursors,
@@ -60,6 +61,7 @@ OWN_TABLES = {
     spool.QUARANTINE: "quarantine",
     spool.MISSING: MISSING,
     spool.WITHDRAWN: WITHDRAWN,
+    spool.UNREAD: UNREAD,
 }
 PACKAGES_KEPT = 5
 # A contract may gain columns; a column that changes its type is a mistake, and must be loud.

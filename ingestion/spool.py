@@ -1,9 +1,9 @@
 """Extractions on their way to the warehouse: ``<home>/spool/<system>/<extraction id>/``.
 
-A folder holds one Parquet file an entity, one each for quarantine, missing records and withdrawn
-containers, and ``manifest.json``, which is written last: with it the folder is a whole extraction
-that can be landed at any time, without it the process died while reading and the folder is thrown
-away.
+A folder holds one Parquet file an entity, one each for quarantine, missing records, withdrawn
+containers and unread records, and ``manifest.json``, which is written last: with it the folder is a
+whole extraction that can be landed at any time, without it the process died while reading and the
+folder is thrown away.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 QUARANTINE = "_quarantine"
 MISSING = "_missing"
 WITHDRAWN = "_withdrawn"
+UNREAD = "_unread"
 LANDING_ATTEMPTS = 3
 _ATTEMPTS = "attempts"
 

@@ -2,6 +2,7 @@
 
 One miss proves nothing: the models take a record for deleted once two complete sweeps in a row have
 missed it (dbt_project: int_deleted_records). A record that stays deleted is missed by every sweep.
+What is there and had not landed is new, or was never read: ingestion/unread.py.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from connectors.base import Source, SourceError, SweptSource
+from ingestion import unread
 from ingestion.landing import MISSING_COLUMNS, known_records
 from ingestion.report import Clock, EntityReport
-from ingestion.spool import MISSING, SpoolWriter
+from ingestion.spool import MISSING, UNREAD, SpoolWriter
 from ingestion.warehouse import warehouse
 from registry.contracts import arrow_schema
 from registry.settings import Settings
@@ -42,7 +44,8 @@ def run(
     writer: SpoolWriter,
     clock: Clock,
 ) -> EntityReport:
-    """Sweep the entity of a complete report and spool what is missing; the report says so.
+    """Sweep the entity of a complete report and spool what is missing, and what is there though
+    nothing has landed of it; the report says so.
 
     A sweep that fails, or finds nothing at all where there was something, is no sweep: the report
     keeps a notice, and the next pass tries again. Never raises for what the source did.
@@ -52,7 +55,7 @@ def run(
     with warehouse(settings, f"known records of {system}") as connection:
         known = known_records(connection, system, entity)
     try:
-        missing = known - _present(source, entity, known)
+        present = _present(source, entity, known)
     except SourceError as failure:
         return _not_swept(report, str(failure), clock)
     except Exception as failure:
@@ -67,9 +70,13 @@ def run(
             "extraction_id": extraction_id,
             "missed_at": ended,
         }
-        for record_id in sorted(missing)
+        for record_id in sorted(known - present)
     ]
     writer.write(MISSING, pa.Table.from_pylist(rows, schema=arrow_schema(MISSING_COLUMNS)))
+    # What was read from its start has just told all that a reading can tell.
+    if report.cursor_from is not None:
+        new = present - known
+        writer.write(UNREAD, unread.told(system, entity, extraction_id, new, ended))
     return replace(report, swept=True, ended_at=ended)
 
 

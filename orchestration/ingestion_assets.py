@@ -66,7 +66,7 @@ def extract_all(
                 installation.settings,
                 run_id,
                 installation.clock,
-                *starts[system.name],
+                starts[system.name],
             )
             for system in systems
         ]

@@ -42,10 +42,10 @@ class System(BaseModel):
     ``write_threads`` is how many corrections may be under way to it at once, in one process.
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
-    looked for, where the source can tell (0: in every pass). ``secrets`` maps a secret's role to
-    the *name* of the environment variable that holds it. ``options`` is passed to the connector
-    untouched. ``folder`` is where the systems file lies: the connector takes relative paths from
-    there.
+    looked for, where the source can tell (0: in every pass), and those that no reading told.
+    ``secrets`` maps a secret's role to the *name* of the environment variable that holds it.
+    ``options`` is passed to the connector untouched. ``folder`` is where the systems file lies: the
+    connector takes relative paths from there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -26,7 +26,7 @@ from connectors.base import CorrectionRequest, Result, SourceError
 from connectors.factory import make_source, make_target
 from connectors.sap_odata.client import SapClient, moment, text_literal, time_literal
 from connectors.sap_odata.source import SapSource
-from ingestion.extract import extract_system
+from ingestion.extract import StartingPoint, extract_system
 from registry.settings import Settings
 from writeback.clock import SystemClock
 
@@ -110,7 +110,7 @@ def test_everything_lands_typed(mock: MockSap, tmp_path: Path) -> None:
     settings = Settings(tmp_path / "home", tmp_path / "systems.toml", {})
     system = mock.system()
     source = make_source(system, ENVIRONMENT)
-    extracted = extract_system(system, source, settings, "run", SystemClock(), {})
+    extracted = extract_system(system, source, settings, "run", SystemClock(), StartingPoint({}))
     reports = {report.entity: report for report in extracted.entities}
     assert all(report.complete and report.records for report in reports.values()), reports
     assert {report.quarantined for report in reports.values()} == {0}

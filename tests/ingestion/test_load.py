@@ -19,8 +19,9 @@ from fakes import (
 
 from connectors.base import SourceError
 from ingestion import spool
-from ingestion.landing import last_cursors, refresh_views
-from ingestion.load import extract_system, land, load_system
+from ingestion.extract import StartingPoint, extract_system
+from ingestion.landing import known_records, last_cursors, refresh_views
+from ingestion.load import land, load_system
 from ingestion.warehouse import DamagedWarehouseError, warehouse
 from registry.contracts import SYSTEM_COLUMNS, load_contracts
 from registry.systems import System
@@ -113,7 +114,7 @@ def test_the_same_load_twice_adds_nothing_to_the_records(settings, wms, clock, q
     documents = wms_documents()
     for run in ("run-1", "run-2"):
         source = FakeSource(wms, documents)
-        landed(extract_system(wms, source, settings, run, clock, cursors={}), settings)
+        landed(extract_system(wms, source, settings, run, clock, StartingPoint({})), settings)
     identities = "count(distinct (_record_id, _content_hash))"
     assert query(f"select count(*), {identities} from landing.demo_wms__items") == [(10, 5)]
 
@@ -482,3 +483,9 @@ def test_many_loads_leave_no_growing_folders(settings, wms, clock):
         load_system(wms, source, settings, f"run-{number}", clock)
         counts.append(sum(1 for _ in settings.home.rglob("*")))
     assert counts[-1] == counts[-2]
+
+
+def test_an_entity_may_be_called_like_something_in_our_code(settings):
+    """``describe raw_wms.json`` finds the module as long as there is no table of that name."""
+    with warehouse(settings) as connection:
+        assert known_records(connection, "wms", "json") == set()

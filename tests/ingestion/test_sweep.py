@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,16 +15,22 @@ from registry.systems import System
 
 
 class Swept(FakeSource):
-    """A source whose items can vanish: ``documents`` is also what its sweep of keys shows."""
+    """A source whose items can vanish: ``documents`` is also what its sweep of keys shows, and
+    ``shown_only`` what nothing else does."""
 
     swept = frozenset({"items"})
     fails: SourceError | None = None
     sweeps = 0
+    shown_only: Sequence[str] = ()
+    during_sweep: Callable[[], None] | None = None
 
     def keys(self, entity: str) -> Iterator[list[str]]:
         self.sweeps += 1
+        if self.during_sweep:
+            self.during_sweep()
         for document in self.documents[entity]:
             yield [document["Sku"]]
+        yield list(self.shown_only)
         if self.fails:
             raise self.fails
 

@@ -11,7 +11,7 @@ import pytest
 from fakes import START, FakeClock, FakeSource, wms_documents, wms_item, wms_system
 
 from connectors.base import Page, SourceError
-from ingestion.extract import extract_system
+from ingestion.extract import StartingPoint, extract_system
 from ingestion.load import land, load_system
 from ingestion.warehouse import warehouse
 from registry.contracts import CONTRACTS_FOLDER, load_contracts, read_contract
@@ -236,7 +236,7 @@ def test_a_snapshot_can_not_land_changes_only(tmp_path: Path) -> None:
 def test_with_cursors_alone_all_that_is_told_lands(settings, source, wms, clock) -> None:
     """Nothing is known then of what the warehouse holds."""
     for run in ("run-1", "run-2"):
-        extracted = extract_system(wms, source, settings, run, clock, cursors={})
+        extracted = extract_system(wms, source, settings, run, clock, StartingPoint({}))
         with warehouse(settings) as connection:
             land(extracted, settings, connection)
     with warehouse(settings) as connection:

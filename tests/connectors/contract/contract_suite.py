@@ -31,7 +31,7 @@ from faulty_proxy import Answer, CutBody, FaultyProxy, LoseAnswer
 
 from connectors.base import Page, Record, Result, Source, SourceError, SweptSource
 from connectors.factory import make_source
-from ingestion.extract import extract_system
+from ingestion.extract import StartingPoint, extract_system
 from ingestion.spool import QUARANTINE, WITHDRAWN
 from registry.contracts import Contract, contract_of
 from registry.settings import Settings
@@ -113,7 +113,8 @@ def ingest(
 ) -> tuple[set[Version], Any]:
     """One pass of one entity through ingestion: versions as they would land, and its report."""
     system = source.system.model_copy(update={"entities": (entity,)})
-    extracted = extract_system(system, source, settings, "run", SystemClock(), {entity: cursor})
+    start = StartingPoint({entity: cursor})
+    extracted = extract_system(system, source, settings, "run", SystemClock(), start)
     path = extracted.folder / f"{entity}.parquet"
     landed: set[Version] = set()
     if path.exists():
@@ -137,7 +138,7 @@ class Pass:
 def ingest_all(subject: Subject, cursors: Mapping[str, str | None], settings: Settings) -> Pass:
     """One pass of all entities through ingestion, which goes on where ``cursors`` say."""
     extracted = extract_system(
-        subject.system(), subject.source(), settings, "run", SystemClock(), cursors
+        subject.system(), subject.source(), settings, "run", SystemClock(), StartingPoint(cursors)
     )
 
     def spooled(name: str) -> list[dict[str, Any]]:

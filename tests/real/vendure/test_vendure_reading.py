@@ -14,7 +14,7 @@ from connectors.base import SourceError
 from connectors.cursors import instant
 from connectors.vendure.source import VendureSource, make_source
 from connectors.vendure.watch import Watch
-from ingestion.extract import extract_system
+from ingestion.extract import StartingPoint, extract_system
 from real.processes import free_port
 from real.vendure.server import Access
 from real.vendure.shop import Item, Order, Shop
@@ -264,7 +264,9 @@ def test_everything_keeps_the_contracts(
     settings = Settings(tmp_path / "home", tmp_path / "systems.toml", {})
     reading = source()
     cursors: dict[str, str | None] = dict.fromkeys(reading.entities)
-    extracted = extract_system(system(), reading, settings, "run", SystemClock(), cursors)
+    extracted = extract_system(
+        system(), reading, settings, "run", SystemClock(), StartingPoint(cursors)
+    )
     told = {r.entity: (r.complete, r.records > 0, r.quarantined) for r in extracted.entities}
     assert told == dict.fromkeys(reading.entities, (True, True, 0))
     assert {notice for r in extracted.entities for notice in r.notices} == set()
