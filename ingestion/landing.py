@@ -310,7 +310,7 @@ def _not_read(
             ("quarantine", "record_id", "entity = $entity"),
         )
         if _columns_of(connection, schema, table)
-    ]
+    ] or ["select null as record_id where false"]
     return (
         connection.execute(
             f"""

@@ -87,8 +87,8 @@ class Sought:
             )
         if left:
             notices.append(
-                f"{_counted(len(left), 'record')} shown by its list of keys could not be read, "
-                f"such as {min(left)}: check the rights to read them; they count as not there"
+                f"{_counted(len(left), 'record')} of its list of keys can't be read, such as "
+                f"{min(left)}: deleted since, or kept from us by its rights"
             )
         return tuple(notices)
 

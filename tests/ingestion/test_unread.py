@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from fakes import wms_documents, wms_item, wms_system
 from test_sweep import Swept
 
-from connectors.base import SourceError
+from connectors.base import Page, SourceError
 from ingestion.load import load_system
 from registry.systems import System
 
@@ -21,6 +23,22 @@ class CommitsLate(Swept):
 
     def commit_late(self, *documents: Any) -> None:
         self.documents["items"][:0] = documents
+
+
+class TellsItsPlace(Swept):
+    """A source whose ``hidden`` records are seen by sweeps and by readings without a cursor."""
+
+    hidden: Sequence[Any] = ()
+
+    def keys(self, entity: str) -> Iterator[list[str]]:
+        self.shown_only = [item["Sku"] for item in self.hidden]
+        return super().keys(entity)
+
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        self.documents = {"items": [] if cursor else list(self.hidden)}
+        for page in super().pages(entity, None):
+            yield replace(page, cursor="0")
+        self.documents = {"items": []}
 
 
 @pytest.fixture
@@ -88,6 +106,12 @@ def test_what_no_reading_tells_is_sought_once(every_pass, passes, query):
     passes(source, 8)
 
     assert starts(source).count(None) == 2 and landed(query, "A9999") == 0
+    assert query("select notices from landing.extractions where notices is not null") == [
+        (
+            "1 record of its list of keys can't be read, such as A9999: deleted since, or kept "
+            "from us by its rights",
+        )
+    ]
     source.shown_only += ["A9998"]
     passes(source, 8)
     assert starts(source).count(None) == 3
@@ -124,5 +148,16 @@ def test_what_is_sought_from_a_copy_without_it_is_sought_again(
     older = settings.warehouse.read_bytes()
     passes(source)
     settings.warehouse.write_bytes(older)
+    passes(source)
+    assert landed(query, "A0077") == 1
+
+
+def test_the_first_record_of_all_may_be_committed_late(every_pass, passes, query):
+    """A source may tell how far it was read before it has anything to tell."""
+    source = TellsItsPlace(every_pass, {"items": []})
+    passes(source)
+    source.hidden = [wms_item(77)]
+    passes(source, 2)
+    assert landed(query, "A0077") == 0
     passes(source)
     assert landed(query, "A0077") == 1
