@@ -55,13 +55,14 @@ TEMPLATE = "template"
 
 @dataclass(frozen=True)
 class WorldChoices:
-    """Which world. ``faults`` and ``decoys``: how many of each kind the history holds. ``late``:
+    """Which world. ``faults`` and ``decoys``: how many of each kind the history holds; decoys are
+    of fewer kinds, and shall be at least as many (sandbox/worlds/full.toml). ``late``:
     one more of each kind that carries its own dates follows while the loop runs. ``world``: the
     world file that gives the processes and trading partners."""
 
     orders: int
     faults: int = 3
-    decoys: int = 4
+    decoys: int = 5
     late: bool = True
     world: str = "full"
 

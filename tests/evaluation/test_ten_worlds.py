@@ -26,4 +26,5 @@ def test_nothing_is_left_to_explain(choices, first_seed, worlds, tmp_path):
     assert score["remarks"] == []
     assert is_perfect(score)
     assert score["totals"]["worlds"] == worlds
+    assert score["totals"]["decoys"] >= score["totals"]["injected"]
     assert score["totals"]["corrected"] == score["totals"]["correctable"] > 100

@@ -37,6 +37,13 @@ def test_the_catalogue_has_the_97_kinds_of_faults_once_each():
     assert len(names) == len(set(names)) == 97
 
 
+@pytest.mark.parametrize("world", ["demo", "full", "threepl"])
+def test_decoys_are_at_least_as_many_as_faults(world):
+    truths = build_history(replace(read_world(world), orders=150), now=1_790_000_000.0).truths
+    decoys = sum(row["decoy"] for row in truths)
+    assert decoys >= len(truths) - decoys > 100
+
+
 def test_what_a_world_holds_is_in_the_catalogue_with_its_rules(truths):
     rules = defaultdict(set)
     reasons = {}

@@ -16,9 +16,10 @@ def test_the_demo_is_the_default() -> None:
     assert read_world("demo") == Settings()
 
 
-def test_worlds_by_name_add_processes_and_partners() -> None:
+def test_worlds_by_name_add_processes_partners_and_decoys() -> None:
     full, threepl = read_world("full"), read_world("threepl")
     more: dict[str, Any] = {"processes": PROCESSES, "regions": REGIONS, "carriers": CARRIERS}
+    more["decoys_per_kind"] = 5
     assert full == Settings(partners=("suppliers",), **more)
     more["processes"] = tuple(process for process in PROCESSES if process != "drop_ship")
     assert threepl == Settings(partners=PARTNERS, **more)
