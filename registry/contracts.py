@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -60,6 +61,13 @@ SYSTEM_COLUMNS: Mapping[str, str] = {
     "_raw": "VARCHAR",
     "_dlt_load_id": "VARCHAR",
 }
+
+
+# What lies beside the entities of a system in its raw schema: ingestion/landing.py.
+OWN_TABLES = frozenset(
+    {"extractions", "quarantine", "missing_records", "withdrawn_containers", "unread_records"}
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def arrow_type(duckdb_type: str) -> pyarrow.DataType:
@@ -246,6 +254,11 @@ def _contract(document: OpenDataContractStandard, connector: str, entity: str) -
     if document.id != f"{connector}.{entity}":
         raise _Unusable(f"id is '{document.id}', but its place says '{connector}.{entity}'")
     schemas = document.schema_ or []
+    if not _NAME.fullmatch(entity) or entity in OWN_TABLES:
+        raise _Unusable(
+            f"entity '{entity}' can't be called so: small letters, digits and _ make a table, and "
+            f"{', '.join(sorted(OWN_TABLES))} are ours"
+        )
     if len(schemas) != 1 or schemas[0].name != entity:
         raise _Unusable(f"must describe exactly one schema object, '{entity}'")
     schema = schemas[0]
@@ -287,6 +300,10 @@ def _contract(document: OpenDataContractStandard, connector: str, entity: str) -
 
 def _column(item: SchemaProperty) -> Column:
     name = item.name or ""
+    if not _NAME.fullmatch(name):
+        raise _Unusable(
+            f"column '{name}' can't be called so: small letters, digits and _, a letter first"
+        )
     if item.physicalType not in DUCKDB_TYPES:
         raise _Unusable(
             f"column '{name}' has physicalType {item.physicalType}; "

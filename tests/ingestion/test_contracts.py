@@ -10,8 +10,11 @@ import pytest
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
+from ingestion import load
+from ingestion.landing import MISSING, UNREAD, WITHDRAWN
 from registry.contracts import (
     CONTRACTS_FOLDER,
+    OWN_TABLES,
     contract_of,
     load_contracts,
     read_contract,
@@ -65,6 +68,8 @@ def test_an_installation_may_bring_and_replace_contracts(tmp_path):
         ("value: [sku]", "value: [shoe]", "does not have: shoe"),
         ("id: demo_wms.items", "id: demo_wms.shoes", "its place says"),
         ("name: gtin", "name: sku", "twice: sku"),
+        ("name: gtin", "name: Item-No", "column 'Item-No' can't be called so"),
+        ("name: gtin", "name: _sequence", "column '_sequence' can't be called so"),
         ("kind: DataContract", "sort: DataContract", "Open Data Contract Standard"),
         # The standard's model drops what it does not know: it would be read as if unsaid.
         (
@@ -84,6 +89,22 @@ def test_a_wrong_contract_is_named_with_what_is_wrong(tmp_path, old, new, compla
     with pytest.raises(ConfigurationError, match=complaint) as raised:
         read_contract(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["Sale-Lines", "_quarantine", "2_lines", *sorted(OWN_TABLES)])
+def test_an_entity_has_a_name_that_a_table_of_its_own_can_have(tmp_path, name):
+    path = tmp_path / "demo_wms" / f"{name}.yaml"
+    path.parent.mkdir()
+    text = (CONTRACTS_FOLDER / "demo_wms" / "items.yaml").read_text(encoding="utf-8")
+    text = text.replace("id: demo_wms.items", f"id: demo_wms.{name}")
+    path.write_text(text.replace("- name: items", f"- name: {name}"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=f"entity '{name}' can't be called so"):
+        read_contract(path)
+
+
+def test_the_tables_beside_the_entities_are_known():
+    beside = {"extractions", "quarantine", MISSING, WITHDRAWN, UNREAD}
+    assert beside == set(load.OWN_TABLES.values()) | {"extractions"} == OWN_TABLES
 
 
 def test_an_unknown_entity_is_answered_with_the_known_ones():
