@@ -14,6 +14,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86400.0
+LONGEST_DAY = 25 * HOUR
+"""The day on which summer time ends."""
 
 _LOCAL_NAIVE = "%Y-%m-%d %H:%M:%S"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 
 from sandbox.catalogue import LOCATIONS, NORTH, THIRD_PARTY, Item, erp_system
-from sandbox.clock import DAY, HOUR
+from sandbox.clock import DAY, HOUR, LONGEST_DAY
 from sandbox.drop_shipping import NEEDS
 from sandbox.events import Event
 from sandbox.numbers import LIVE_NUMBERS_FROM, Numbers
@@ -82,7 +82,11 @@ class Company:
         daily = here * _UNITS_AN_ORDER / len(items)
         hear = {"erp", "wms"} if "purchasing" in told else set()
         hear |= set(settings.partners)
-        purchasing = Purchasing(self.engine, numbers, items, self.stock, daily, frozenset(hear))
+        # In a live world a real day is many virtual ones.
+        a_day = LONGEST_DAY * max(1.0, settings.live)
+        purchasing = Purchasing(
+            self.engine, numbers, items, self.stock, daily, frozenset(hear), a_day
+        )
         finds = max(5, len(items) // 2)
         returns = Returns(self.engine, writer, self.stock) if "returns" in told else None
         customers = Customers(

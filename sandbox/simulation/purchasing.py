@@ -59,6 +59,7 @@ class Purchasing:
 
     ``told``: the systems that hear of orders and answers too, not only of what is received.
     ``accrued``: the value of what was received and is not yet billed, in cents.
+    ``repeats_after``: seconds after which an order may be the same as one before.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Purchasing:
         stock: Stock,
         daily: float,
         told: frozenset[str],
+        repeats_after: float,
     ) -> None:
         self.engine = engine
         self.numbers = numbers
@@ -78,7 +80,9 @@ class Purchasing:
         self.accrued = 0
         self.reorder_point = int(2 * SAFETY + 3 * daily)
         self.target = int(self.reorder_point + SAFETY + 10 * daily)
+        self._repeats_after = repeats_after
         self._baskets: dict[tuple[str, str], dict[int, int]] = {}
+        self._bought: dict[tuple[str, str], list[tuple[float, list[tuple[int, int]]]]] = {}
 
     def whole_cases(self, item: int, qty: int) -> int:
         """At least ``qty`` eaches in whole cases."""
@@ -104,7 +108,23 @@ class Purchasing:
         yield self.engine.wait(*_COLLECT)
         basket = list(self._baskets.pop(where).items())
         for first in range(0, len(basket), _MOST_LINES):
-            self.engine.start(self._purchase(where, basket[first : first + _MOST_LINES]))
+            lines = self._unlike_before(where, basket[first : first + _MOST_LINES])
+            self.engine.start(self._purchase(where, lines))
+
+    def _unlike_before(
+        self, where: tuple[str, str], lines: list[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """The same goods again are one case more: to repeat an order of the same day word for word
+        is the mistake that P7 injects, and nothing could tell a buyer who means it from one."""
+        since = self.engine.now - self._repeats_after
+        before = [told for told in self._bought.get(where, []) if told[0] > since]
+        while sorted(lines) in (told for _, told in before):
+            (item, qty), *others = lines
+            more = self.whole_cases(item, 1)
+            self.stock.levels[item, where[1]].on_order += more
+            lines = [(item, qty + more), *others]
+        self._bought[where] = [*before, (self.engine.now, sorted(lines))]
+        return lines
 
     def _purchase(self, where: tuple[str, str], basket: list[tuple[int, int]]) -> Process:
         engine = self.engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, datetime
@@ -13,12 +14,17 @@ from typing import Any
 import pytest
 from sandbox_reader import Reader
 
-from sandbox.clock import NEW_YORK
+from sandbox.catalogue import draw_items
+from sandbox.clock import HOUR, LONGEST_DAY, NEW_YORK
 from sandbox.distributor import Distributor
 from sandbox.events import Event
+from sandbox.numbers import Numbers
 from sandbox.server import running_sandbox
 from sandbox.settings import PROCESSES, Settings
+from sandbox.simulation.engine import Engine
 from sandbox.simulation.periods import last_closed_day
+from sandbox.simulation.purchasing import Purchasing
+from sandbox.simulation.stock import Stock
 from sandbox.world import build_history
 
 NOW = 1_795_000_000.0
@@ -96,6 +102,25 @@ def test_purchases_are_received_and_billed_as_they_were_ordered(opened: Distribu
     notices = documents(opened, "wms", "receipts")
     assert {notice["HostPo"] for notice in notices} == {order["po_no"] for order in orders}
     assert {notice["Status"] for notice in notices} == {"RECEIVED"}
+
+
+def test_a_buyer_repeats_no_order_of_the_day_word_for_word() -> None:
+    """Nothing could tell it from one that went out twice: a healthy day of seed 1193 had one."""
+    engine = Engine(random.Random(1))
+    stock, items = Stock(engine), draw_items(1, 4)
+    buyer = Purchasing(engine, Numbers(), items, stock, 1.0, frozenset({"erp"}), LONGEST_DAY)
+    position = (1, "WEST")
+    stock.open(position, 0, 0)
+    bought = []
+    for hours in (6, 30, 6):
+        stock.levels[position].on_order = 0
+        buyer.replenish(position)
+        for event in engine.run(until=engine.now + hours * HOUR):
+            if event.kind == "purchase_ordered":
+                bought.append(event.data["lines"][0]["qty"])
+    case = items[0].case_pack
+    assert bought == [bought[0], bought[0] + case, bought[0]]
+    assert stock.levels[position].on_order <= bought[0]
 
 
 def test_erp_and_warehouse_hold_the_same_units(opened: Distributor) -> None:
