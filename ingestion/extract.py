@@ -73,10 +73,7 @@ def starting_point(
         cursors={entity: cursor for entity, cursor in cursors.items() if entity not in sought},
         swept=swept,
         refused=rejudge.due(connection, system.name, contracts),
-        known={
-            **unchanged.known(connection, system.name, contracts),
-            **unread.known(connection, system.name, sought),
-        },
+        known=unchanged.known(connection, system.name, contracts, sought),
         unread=sought,
     )
 

@@ -8,7 +8,7 @@ lands: that it was seen again is what settles the doubt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -20,13 +20,18 @@ from registry.contracts import Contract
 
 
 def known(
-    connection: duckdb.DuckDBPyConnection, system: str, contracts: Mapping[str, Contract]
+    connection: duckdb.DuckDBPyConnection,
+    system: str,
+    contracts: Mapping[str, Contract],
+    anew: Iterable[str] = (),
 ) -> dict[str, pa.Table]:
-    """By entity that lands changes only, the version of each record that landed last."""
+    """By entity of which only changes land, the version of each record that landed last.
+
+    ``anew``: the entities that are read from their start for a few records (ingestion/unread.py).
+    """
+    always = {entity for entity, contract in contracts.items() if contract.changes_only}
     return {
-        entity: last_versions(connection, system, entity)
-        for entity, contract in contracts.items()
-        if contract.changes_only
+        entity: last_versions(connection, system, entity) for entity in sorted(always.union(anew))
     }
 
 

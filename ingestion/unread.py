@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.landing import UNREAD_COLUMNS, last_versions, records_unread
+from ingestion.landing import UNREAD_COLUMNS, records_unread
 from ingestion.typing import TypedBatch
 from registry.contracts import arrow_schema
 from registry.systems import System
@@ -24,13 +24,6 @@ from registry.systems import System
 def due(connection: duckdb.DuckDBPyConnection, system: System) -> dict[str, pa.Array]:
     """By entity, the ids of the records for which it shall be read from its start; none without."""
     return records_unread(connection, system.name, system.settle_seconds)
-
-
-def known(
-    connection: duckdb.DuckDBPyConnection, system: str, entities: Iterable[str]
-) -> dict[str, pa.Table]:
-    """By entity that is read from its start, the version of each record that landed last."""
-    return {entity: last_versions(connection, system, entity) for entity in entities}
 
 
 def told(
