@@ -57,6 +57,18 @@ def build_app(distributor: Distributor, misbehaviour: Misbehaviour) -> FastAPI:
     async def ledger() -> Response:
         return json_response(to_json({"effects": distributor.store.effects()}))
 
+    @app.get("/admin/behaviours")
+    async def behaviours() -> Response:
+        return json_response(to_json({"met": distributor.disturbances.met}))
+
+    @app.get("/admin/documents/{system}/{entity}")
+    async def documents(system: str, entity: str) -> Response:
+        view = distributor.views.get(system)
+        if view is None or entity not in view.tables:
+            raise ProblemError(404, f"{system} holds no {entity}")
+        table = view.tables[entity]
+        return json_response(f'{{"documents":[{",".join(map(table.text, table.ids()))}]}}')
+
     @app.get("/admin/counts")
     async def counts() -> Response:
         distributor.advance()

@@ -49,14 +49,16 @@ class Buyer:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
 
-    def order(self, at: float, like: Bought | None = None, times: int = 1) -> Bought:
+    def order(
+        self, at: float, like: Bought | None = None, times: int = 1, of: str | None = None
+    ) -> Bought:
         """A purchase order of a few items of one supplier, which his translator acknowledges.
 
-        ``times``: the quantities can be divided by it.
+        ``times``: the quantities can be divided by it. ``of``: the supplier.
         """
         scene = self.scene
         if like is None:
-            supplier = supplier_of(scene.rng.choice(scene.items).number)
+            supplier = of or supplier_of(scene.rng.choice(scene.items).number)
             fitting = [item for item in scene.items if supplier_of(item.number) == supplier]
             lines = [
                 {

@@ -93,7 +93,7 @@ class Distributor:
         self._versions: list[tuple[str, str, str, int | None, str]] = []
         self._used: set[str] = set()
         self._company: Company | None = None
-        self.disturbances = Disturbances(self.store.get("used_up"))
+        self.disturbances = Disturbances(self.store.get("used_up"), self.store.get("met"))
         fresh = self.store.get("anchor") is None
         if fresh:
             self.numbers = Numbers(settings.orders)
@@ -297,6 +297,13 @@ class Distributor:
         self.disturbances.used.append(behaviour.name)
         self.store.begin()
         self.store.set("used_up", self.disturbances.used)
+
+    def note_met(self, behaviour: Behaviour) -> None:
+        """A write met a behaviour of its target, and what it makes of it has happened."""
+        if behaviour.name not in self.disturbances.met:
+            self.disturbances.met.append(behaviour.name)
+            self.store.begin()
+            self.store.set("met", self.disturbances.met)
 
     def happen(self, events: Iterable[Event], truths: list[dict[str, Any]], now: float) -> None:
         """Let events into the running world, with their truth rows, and commit.

@@ -72,10 +72,12 @@ class Behaviour:
 
 
 class Disturbances:
-    """All that events told so far, and which behaviours are used up (``used``, their names)."""
+    """All that events told so far, which behaviours are used up (``used``, their names), and which
+    a write has met (``met``)."""
 
-    def __init__(self, used: list[str] | None = None) -> None:
+    def __init__(self, used: list[str] | None = None, met: list[str] | None = None) -> None:
         self.used = used or []
+        self.met = met or []
         self._feeds: list[Disturbance] = []
         self._targets: list[Behaviour] = []
 

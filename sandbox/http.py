@@ -219,6 +219,8 @@ class Gate:
         view, mode = self.distributor.views[self.system], behaviour.mode
         if behaviour.once:
             self.distributor.use_up(behaviour)
+        if mode in ("refuse", "unavailable", "comes_first"):
+            self.distributor.note_met(behaviour)
         if mode == "refuse":
             return problem(422, "this target takes no such change, as it was told to")
         if mode == "unavailable":
@@ -230,6 +232,7 @@ class Gate:
         effect: Effect | None = scope.get("effect")
         if effect is None:
             return response
+        self.distributor.note_met(behaviour)
         if mode == "ignore":
             # It answers as if; what it holds is what it held.
             view.tables[behaviour.needs["entity"]].put(effect.before)

@@ -14,7 +14,8 @@ class CatalogueEntry:
     """One kind as ``fault_kinds.csv`` has it; ``kind_id`` is the ``fault_type`` of truth rows.
 
     ``detectable``: ``yes`` (its ``rules`` must open), ``no`` (``reason`` says why), ``decoy``
-    (looks wrong and is not: nothing may open) or empty (``reason`` says why no world holds it yet).
+    (looks wrong and is not, as ``reason`` says: nothing may open) or empty (``reason`` says why no
+    world holds it yet).
     """
 
     kind_id: str

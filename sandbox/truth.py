@@ -98,9 +98,13 @@ class Truth:
 
     ``expected`` lists every (rule, object) that must open because of it, the primary one first;
     ``since`` is when the disagreement began on the systems' own word. ``correction`` is the
-    expected one, with its payload; ``after`` the state that it leads to. ``attempt``: a correction
-    that is sent and may leave nothing behind; ``states``: how ours may end, if not by proof.
-    ``passes``: it ends by itself within hours, and what it opened must close then.
+    expected one, with its payload; ``after`` the state that it leads to, as {system: {entity:
+    {field: value}}}, or a list of such fields for several documents. ``attempt``: a correction
+    that is sent and may leave nothing behind, or only what ``after`` says; ``states``: how ours may
+    end, if not by proof.
+    ``passes``: it ends by itself within hours, and what it opened must close then. ``stays``: what
+    of ``expected`` its correction does not close. ``behaviours``: how targets must have treated our
+    writes, by name, mode and system (disturbances.py).
     """
 
     kind: str
@@ -114,6 +118,8 @@ class Truth:
     attempt: dict[str, Any] | None = None
     states: tuple[str, ...] = ()
     passes: bool = False
+    stays: list[tuple[str, str]] = field(default_factory=list)
+    behaviours: list[dict[str, str]] = field(default_factory=list)
     decoy: bool = False
     undetectable: str | None = None
 
@@ -138,4 +144,6 @@ class Truth:
             "expected_attempt": self.attempt,
             "expected_states": list(self.states),
             "expected_to_close": self.passes,
+            "expected_open": [{"rule": rule, "object": name} for rule, name in self.stays],
+            "expected_behaviours": self.behaviours,
         }

@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.catalogue import Item, draw_items
 from sandbox.clock import DAY
 from sandbox.decoys import DECOYS
+from sandbox.disturbances import TARGET_BEHAVES
 from sandbox.events import Event
 from sandbox.faults import FAULTS
 from sandbox.faults.kind import Kind
@@ -88,7 +89,13 @@ def stage_one(scene: Scene, kind: Kind, settings: Settings, late: bool = False) 
 
     ``late``: into a world that others read already, so nothing can have been changed before now.
     """
+    staged = len(scene.events)
     truth = kind.stage(scene)
+    truth.behaviours = [
+        {"name": event.subject, **{key: event.data[key] for key in ("mode", "system")}}
+        for event in scene.events[staged:]
+        if event.kind == TARGET_BEHAVES
+    ]
     truth.undetectable = kind.hidden(settings)
     if late and kind.undated:
         truth.since = scene.now

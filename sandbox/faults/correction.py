@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.catalogue import wms_sku
-from sandbox.clock import MINUTE
+from sandbox.clock import MINUTE, iso_utc
 from sandbox.faults.finance import not_invoiced
 from sandbox.faults.inventory import count_unposted
 from sandbox.faults.kind import Kind, correction_of
@@ -42,8 +42,24 @@ def field_dropped(scene: Scene) -> Truth:
             "real": "delivered",
             "target": "takes the delivery and leaves its date away",
         },
-        correction=correction_of("oms", "set_delivered", order_record=record, line_record="1"),
-        after={"oms": {"orders": {"orderNumber": order.order, "deliveredAt": None}}},
+        # Written in part, so it corrects nothing: what is left of it is the state afterwards.
+        attempt=correction_of(
+            "oms",
+            "set_delivered",
+            order_record=record,
+            line_record="1",
+            delivered_at=iso_utc(int(delivery.at)),
+        ),
+        after={
+            "oms": {
+                "orders": {
+                    "orderNumber": order.order,
+                    "lineNo": 1,
+                    "status": "DELIVERED",
+                    "deliveredAt": None,
+                }
+            }
+        },
         states=("unproven",),
     )
 
@@ -60,6 +76,9 @@ def applied_twice(scene: Scene) -> Truth:
     # The first correction is seen, and yet its document is not right before the second one.
     truth.expected += [("I12", ref), ("C01", ref)]
     truth.correction = correction | {"followed_by": correction | again}
+    assert truth.after is not None
+    movement = truth.after["erp"]["stock_movements"]
+    truth.after = {"erp": {"stock_movements": [movement, movement | {"qty": f"{back}.000"}]}}
     scene.behave("erp", "apply_twice", ref)
     return truth
 
@@ -160,7 +179,11 @@ def breaker_trips(scene: Scene) -> Truth:
         expected=[key for part in parts for key in part.expected],
         values=parts[0].values | {"target": "takes no changes for a while (503)"},
         correction=correction,
-        after=parts[0].after,
+        after={
+            "erp": {
+                "invoices": [{"ship_ref": part.keys["shipment"], "stat": "P"} for part in parts]
+            }
+        },
     )
 
 

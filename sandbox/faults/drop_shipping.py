@@ -70,8 +70,9 @@ def shipped_not_posted(scene: Scene) -> Truth:
         drop,
         left.at,
         [("S01D", name), ("F01D", name)],
-        supplier="shipped",
+        suppliers="shipped",
         erp="neither fulfilled nor invoiced",
+        real="shipped",
     )
 
 
@@ -80,7 +81,15 @@ def not_invoiced(scene: Scene) -> Truth:
     _unbilled(order, drop)
     at = order.all("shipped")[-1].at
     expected = [("F01D", drop.part.objects()[0])]
-    return _truth("F1", drop, at, expected, supplier="shipped", erp="fulfilled, not invoiced")
+    return _truth(
+        "F1",
+        drop,
+        at,
+        expected,
+        suppliers="shipped",
+        erp="fulfilled, not invoiced",
+        real="shipped",
+    )
 
 
 def invoiced_not_shipped(scene: Scene) -> Truth:
@@ -93,7 +102,15 @@ def invoiced_not_shipped(scene: Scene) -> Truth:
         part, at, "invoiced", {"erp": at}, invoice=invoice, shipment=ghost, lines=part.lines
     )
     expected = [("F02D", part.objects()[0])]
-    return _truth("F2", drop, at, expected, erp="invoiced", supplier="promised for later")
+    return _truth(
+        "F2",
+        drop,
+        at,
+        expected,
+        suppliers="promised for later",
+        erp="invoiced",
+        real="not shipped",
+    )
 
 
 def _unbilled(order: Order, drop: DropShipment) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.catalogue import ERP_WAREHOUSE, erp_item
-from sandbox.clock import DAY, HOUR, MINUTE
+from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
 from sandbox.faults.kind import Kind, correction_of, erp_lines, given_back
 from sandbox.payments import paid
 from sandbox.returns import REASONS, authorised, credit_of, credited, received
@@ -108,7 +108,12 @@ def posted_to_closed_period(scene: Scene) -> Truth:
         keys=keys_of(order, order.shipments[0]) | {"invoice": invoiced.data["invoice"]},
         since=invoiced.at,
         expected=[("F06", name) for name in order.objects()],
-        values={"erp": f"dated {day}", "period": f"{day:%Y-%m}, closed", "field": "inv_date"},
+        values={
+            "erp": f"dated {day}",
+            "real": f"billed on {iso_utc(invoiced.at)}",
+            "period": f"{day:%Y-%m}, closed",
+            "field": "inv_date",
+        },
     )
 
 

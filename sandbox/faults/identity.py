@@ -161,7 +161,11 @@ def bundle_exploded_otherwise(scene: Scene) -> Truth:
         keys=keys_of(first) | {"others": [keys_of(second)]},
         since=max(order.find("order_released").seen["wms"] for order in (first, second)),
         expected=[("O06Q", name) for name in short],
-        values={"wms": short, "real": "a bundle holds as many as OMS and ERP say"},
+        values={
+            "erp": {f"{order.order}/1": order.lines[0]["qty"] for order in (first, second)},
+            "wms": short,
+            "real": "a bundle holds as many as OMS and ERP say",
+        },
     )
 
 
@@ -231,7 +235,12 @@ def number_without_region(scene: Scene) -> Truth:
         since=released.seen["wms"],
         # That the warehouse lacks the order nobody can say: what it has may well be it.
         expected=[("M01", f"wms.order_lines.host_order={order.doc_no}")],
-        values={"wms": order.doc_no, "real": order.host_order, "other_order": other.order},
+        values={
+            "erp_north": order.doc_no,
+            "wms": order.doc_no + ", without the region",
+            "real": order.host_order,
+            "other_order": other.order,
+        },
     )
 
 

@@ -63,7 +63,7 @@ def movement_posted_twice(scene: Scene) -> Truth:
         correction=correction_of(
             "erp", "post_movement", **_post_movement(item, location, "101", -qty, ref)
         ),
-        after={"erp": {"stock_movements": {"ref": ref, "sum": f"{qty}.000"}}},
+        after={"erp": {"stock_movements": {"ref": ref, "qty": f"{-qty}.000"}}},
     )
 
 
@@ -157,7 +157,11 @@ def _balance_drifted(
         },
         since=at,
         expected=[("I01", f"{item.gtin}@{location}")],
-        values={"erp_minus_wms": str(qty), "real": "the warehouse's figure"},
+        values={
+            "wms": "what there is",
+            "erp": f"{qty:+} against the warehouse",
+            "real": "the warehouse's figure",
+        },
         correction=correction_of(
             "erp",
             "adjust_stock",
@@ -170,7 +174,14 @@ def _balance_drifted(
                 "stock": {
                     "item_no": erp_item(item.number),
                     "whs": ERP_WAREHOUSE[location],
-                    "qoh": "equals WMS OnHand",
+                    "qoh": {
+                        "same_as": {
+                            "in": "wms",
+                            "entity": "inventory",
+                            "where": {"Sku": wms_sku(item.number), "Whse": location},
+                            "field": "OnHand",
+                        }
+                    },
                 }
             }
         },
@@ -322,7 +333,10 @@ def _transferred(scene: Scene, received: bool) -> Truth:
         keys={"transfer": number, "gtin": item.gtin, "from": source, "to": target},
         since=shipped,
         expected=[("I08T", number)],
-        values={"shipped": str(qty), "received": str(came), "real": str(came)},
+        values={
+            "wms": f"{qty} shipped, {came if received else 'nothing'} received",
+            "real": f"{came} came",
+        },
     )
 
 

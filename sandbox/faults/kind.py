@@ -81,7 +81,11 @@ def disturbed_feed(
         keys={"feed": feed},
         since=scene.now,
         expected=[(rule, feed) for rule in rules],
-        values={system: what, "until": iso_utc(until)},
+        values={
+            system: what,
+            "real": "what it tells before and after",
+            "until": iso_utc(until),
+        },
         passes=True,
     )
 

@@ -196,7 +196,12 @@ def split_short(scene: Scene) -> Truth:
         | {"second_shipment": order.shipments[1].shipment, "line": 1},
         since=order.find("order_released").seen["erp"],
         expected=[("O06Q", f"{order.order}/1")],
-        values={"erp": str(ordered), "wms": [str(part) for part in parts], "field": "quantity"},
+        values={
+            "erp": str(ordered),
+            "wms": [str(part) for part in parts],
+            "real": str(ordered),
+            "field": "quantity",
+        },
     )
 
 

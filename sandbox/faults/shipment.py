@@ -148,7 +148,9 @@ def _posted_as_ordered(scene: Scene, more: int) -> Truth:
             fulfilment_record=parcel.fulfilment,
             lines=[{"line_record": "10", "quantity": str(sent), "old_quantity": str(ordered)}],
         ),
-        after={"erp": {"fulfilments": {"ful_no": parcel.fulfilment, "10": f"{sent}.000"}}},
+        after={
+            "erp": {"fulfilments": {"ful_no": parcel.fulfilment, "pos": 10, "qty": f"{sent}.000"}}
+        },
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.buying import Bought, Buyer, Lines
+from sandbox.catalogue import SUPPLIERS
 from sandbox.clock import DAY, HOUR
 from sandbox.faults.kind import DISTURBED_HOURS, Kind
 from sandbox.scene import Scene, on_one_day
@@ -21,7 +22,15 @@ AGAIN = 90.0
 def not_answered(scene: Scene) -> Truth:
     buyer, bought = _order(scene)
     _come_and_billed(buyer, bought)
-    return _truth("P1", bought, bought.at, [("P01", bought.number)], answer="none")
+    return _truth(
+        "P1",
+        bought,
+        bought.at,
+        [("P01", bought.number)],
+        suppliers="never answered",
+        wms="all of it came",
+        real="ordered, and it came",
+    )
 
 
 def answered_short(scene: Scene) -> Truth:
@@ -30,14 +39,30 @@ def answered_short(scene: Scene) -> Truth:
     at = buyer.answer(bought, bought.at + 2 * HOUR, granted)
     _come_and_billed(buyer, bought, granted, granted, granted)
     expected = [("P02", name) for name in bought.objects()]
-    return _truth("P2", bought, at, expected, answered=_quantities(granted))
+    return _truth(
+        "P2",
+        bought,
+        at,
+        expected,
+        suppliers=_quantities(granted),
+        wms=_quantities(granted),
+        real="less was granted than ordered",
+    )
 
 
 def answered_late(scene: Scene) -> Truth:
     buyer, bought = _order(scene)
     buyer.answer(bought, bought.at + scene.rng.uniform(30 * HOUR, 60 * HOUR))
     _come_and_billed(buyer, bought)
-    return _truth("P2", bought, bought.at, [("P01", bought.number)], answer="days later")
+    return _truth(
+        "P2",
+        bought,
+        bought.at,
+        [("P01", bought.number)],
+        suppliers="answered days later",
+        wms="all of it came",
+        real="ordered, and it came",
+    )
 
 
 def answered_dearer(scene: Scene) -> Truth:
@@ -47,14 +72,30 @@ def answered_dearer(scene: Scene) -> Truth:
     at = buyer.answer(bought, bought.at + 2 * HOUR, told)
     _come_and_billed(buyer, bought)
     expected = [("P02P", bought.object(line))]
-    return _truth("P3", bought, at, expected, answered_cents=str(dearer["cost"]))
+    return _truth(
+        "P3",
+        bought,
+        at,
+        expected,
+        suppliers=f"{dearer['cost']} cents",
+        wms="all of it came",
+        real=f"ordered at {line['cost']} cents",
+    )
 
 
 def never_announced(scene: Scene) -> Truth:
     buyer, bought = _order(scene)
     buyer.answer(bought, bought.at + 2 * HOUR)
     expected = [("P09", name) for name in bought.objects()]
-    return _truth("P4", bought, bought.promised + DAY, expected, notice="none")
+    return _truth(
+        "P4",
+        bought,
+        bought.promised + DAY,
+        expected,
+        suppliers="answered, never announced",
+        wms="nothing came",
+        real="nothing came",
+    )
 
 
 def announced_late(scene: Scene) -> Truth:
@@ -64,7 +105,15 @@ def announced_late(scene: Scene) -> Truth:
     received = buyer.receive(bought, notice, bought.promised + 4 * DAY)
     buyer.bill(bought, received + 6 * HOUR)
     expected = [("P09", name) for name in bought.objects()]
-    return _truth("P4", bought, bought.promised + DAY, expected, notice="days late")
+    return _truth(
+        "P4",
+        bought,
+        bought.promised + DAY,
+        expected,
+        suppliers="announced days late",
+        wms="came days late",
+        real="came days late",
+    )
 
 
 def announced_too_much(scene: Scene) -> Truth:
@@ -73,7 +122,15 @@ def announced_too_much(scene: Scene) -> Truth:
     told, more = _but(bought, line, qty=line["qty"] + scene.rng.randrange(1, 9))
     _come_and_billed(buyer, bought, announced=told)
     expected = [("P03R", bought.object(line))]
-    return _truth("P5", bought, bought.at + DAY, expected, announced=str(more["qty"]))
+    return _truth(
+        "P5",
+        bought,
+        bought.at + DAY,
+        expected,
+        suppliers=str(more["qty"]),
+        wms=str(line["qty"]),
+        real=str(line["qty"]),
+    )
 
 
 def received_short(scene: Scene) -> Truth:
@@ -83,7 +140,15 @@ def received_short(scene: Scene) -> Truth:
     # Only what came is paid for.
     _come_and_billed(buyer, bought, came=came, billed=came)
     expected = [("P03R", bought.object(line))]
-    return _truth("P6", bought, bought.at + DAY, expected, received=str(less["qty"]))
+    return _truth(
+        "P6",
+        bought,
+        bought.at + DAY,
+        expected,
+        suppliers=str(line["qty"]),
+        wms=str(less["qty"]),
+        real=str(less["qty"]),
+    )
 
 
 def received_over(scene: Scene) -> Truth:
@@ -92,7 +157,15 @@ def received_over(scene: Scene) -> Truth:
     came, more = _but(bought, line, qty=line["qty"] + scene.rng.randrange(1, 9))
     received, _ = _come_and_billed(buyer, bought, came=came)
     expected = [("P03", bought.object(line))]
-    return _truth("P6", bought, received, expected, received=str(more["qty"]))
+    return _truth(
+        "P6",
+        bought,
+        received,
+        expected,
+        suppliers=str(line["qty"]),
+        wms=str(more["qty"]),
+        real=str(more["qty"]),
+    )
 
 
 def ordered_twice(scene: Scene) -> Truth:
@@ -103,7 +176,16 @@ def ordered_twice(scene: Scene) -> Truth:
         buyer.answer(bought, bought.at + 2 * HOUR)
         _come_and_billed(buyer, bought)
     expected = [("P04", second.number)]
-    return _truth("P7", second, second.at, expected, first_purchase=first.number)
+    return _truth(
+        "P7",
+        second,
+        second.at,
+        expected,
+        suppliers=[first.number, second.number],
+        wms="both came",
+        real="one was wanted",
+        first_purchase=first.number,
+    )
 
 
 def billed_too_much(scene: Scene) -> Truth:
@@ -112,7 +194,15 @@ def billed_too_much(scene: Scene) -> Truth:
     told, more = _but(bought, line, qty=line["qty"] + scene.rng.randrange(1, 9))
     _, billed = _come_and_billed(buyer, bought, billed=told)
     expected = [("P05", bought.object(line))]
-    return _truth("P8", bought, billed, expected, billed=str(more["qty"]))
+    return _truth(
+        "P8",
+        bought,
+        billed,
+        expected,
+        suppliers=str(more["qty"]),
+        wms=str(line["qty"]),
+        real=str(line["qty"]),
+    )
 
 
 def billed_dearer(scene: Scene) -> Truth:
@@ -126,7 +216,15 @@ def billed_dearer(scene: Scene) -> Truth:
     _, billed = _come_and_billed(buyer, bought, billed=first)
     buyer.bill(bought, billed + HOUR, [dearer])
     expected = [("P05P", bought.object(line))]
-    return _truth("P8", bought, billed + HOUR, expected, billed_cents=str(dearer["cost"]))
+    return _truth(
+        "P8",
+        bought,
+        billed + HOUR,
+        expected,
+        suppliers=f"{cost} cents",
+        wms="all of it came",
+        real=f"ordered at {line['cost']} cents",
+    )
 
 
 def billed_twice(scene: Scene) -> Truth:
@@ -135,7 +233,9 @@ def billed_twice(scene: Scene) -> Truth:
     again = billed + scene.rng.uniform(HOUR, DAY)
     buyer.bill(bought, again)
     expected = [("P05", name) for name in bought.objects()]
-    return _truth("P8", bought, again, expected, billed="twice")
+    return _truth(
+        "P8", bought, again, expected, suppliers="billed twice", wms="came once", real="came once"
+    )
 
 
 def billed_unseen(scene: Scene) -> Truth:
@@ -146,14 +246,26 @@ def billed_unseen(scene: Scene) -> Truth:
     billed = bought.at + 2 * DAY
     buyer.bill(bought, billed)
     expected = [("P05", name) for name in bought.objects()]
-    return _truth("P8", bought, billed, expected, received="nothing")
+    return _truth(
+        "P8", bought, billed, expected, suppliers="billed", wms="nothing came", real="nothing came"
+    )
 
 
 def answer_told_again(scene: Scene) -> Truth:
-    buyer, bought = _answered(scene)
+    buyer = Buyer(scene)
+    bought = buyer.order(scene.now - scene.rng.uniform(*LONG_AGO), of=_not_yet_replayed(scene))
+    buyer.answer(bought, bought.at + 2 * HOUR)
     _come_and_billed(buyer, bought)
     buyer.answer_again(bought, scene.now)
-    truth = _truth("T6", bought, scene.now, [("D02R", _feed(bought))], file="whole once more")
+    truth = _truth(
+        "T6",
+        bought,
+        scene.now,
+        [("D02R", _feed(bought))],
+        suppliers="the file whole once more",
+        wms="all of it came",
+        real="answered once",
+    )
     truth.keys["feed"] = _feed(bought)
     truth.passes = True
     return truth
@@ -165,11 +277,26 @@ def answer_in_a_broken_envelope(scene: Scene) -> Truth:
     buyer.answer(bought, bought.at + 2 * HOUR, broken=wrong)
     _come_and_billed(buyer, bought)
     buyer.answer_again(bought, scene.now + DISTURBED_HOURS * HOUR)
-    truth = _truth("S9", bought, scene.now, [("D02", _feed(bought))], wrong=wrong)
+    truth = _truth(
+        "S9",
+        bought,
+        scene.now,
+        [("D02", _feed(bought))],
+        suppliers=f"a wrong {wrong}",
+        wms="all of it came",
+    )
     truth.keys["feed"] = _feed(bought)
     truth.passes = True
     truth.values["real"] = "answered in time; the supplier sends it well hours later"
     return truth
+
+
+def _not_yet_replayed(scene: Scene) -> str:
+    """A supplier of whom no file came again so far: one replay more of a feed opens nothing new."""
+    fresh = [one for one in SUPPLIERS if f"replays of {one}" not in scene.used]
+    supplier = scene.rng.choice(fresh or SUPPLIERS)
+    scene.used.add(f"replays of {supplier}")
+    return supplier
 
 
 def _feed(bought: Bought) -> str:

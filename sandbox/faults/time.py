@@ -26,7 +26,11 @@ def clock_skewed(scene: Scene) -> Truth:
         keys={"system": "carrier"},
         since=scene.now,
         expected=[("D04", "carrier")],
-        values={"carrier": f"{SKEW_MINUTES} minutes fast", "until": iso_utc(until)},
+        values={
+            "carrier": f"{SKEW_MINUTES} minutes fast",
+            "real": "scanned when it always is",
+            "until": iso_utc(until),
+        },
     )
 
 

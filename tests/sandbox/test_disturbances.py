@@ -243,6 +243,23 @@ def test_a_target_that_refuses(world: World) -> None:
     assert written(world) == []
 
 
+def test_what_a_target_did_is_known_once_a_write_met_it(world: World) -> None:
+    (row,) = world.reader.inject("X8")
+    (behaviour,) = row["expected_behaviours"]
+    assert behaviour["mode"] == "comes_first"
+    assert world.reader.admin.get("/admin/behaviours").json() == {"met": []}
+    bill(world.reader, row, "one")
+    assert world.restart().admin.get("/admin/behaviours").json() == {"met": [behaviour["name"]]}
+
+
+def test_the_documents_of_an_entity_are_told_whole(world: World) -> None:
+    (row,) = world.reader.inject("X8")
+    told = world.reader.admin.get("/admin/documents/erp/sales_orders").json()["documents"]
+    (order,) = world.reader.erp_all("sales_orders", doc_no=row["entity_keys"]["doc_no"])
+    assert order in told
+    assert world.reader.admin.get("/admin/documents/erp/nothing").status_code == 404
+
+
 def test_a_target_that_applies_it_and_never_answers(world: World) -> None:
     (row,) = world.reader.inject("T11")
     with pytest.raises(httpx.HTTPError):
@@ -299,7 +316,7 @@ def test_a_target_that_posts_it_twice(world: World) -> None:
 
 def test_a_target_that_drops_a_field(world: World) -> None:
     (row,) = world.reader.inject("X2")
-    record = row["expected_correction"]["payload"]["order_record"]
+    record = row["expected_attempt"]["payload"]["order_record"]
     reader = world.restart()
     tag = reader.oms.get(f"/v1/orders/{record}").headers["ETag"]
     answer = reader.oms.patch(

@@ -65,7 +65,7 @@ def test_what_a_world_holds_is_in_the_catalogue_with_its_rules(truths):
 
 def test_a_kind_that_is_not_found_says_why():
     for entry in catalogue():
-        assert bool(entry.reason) == (entry.detectable not in ("yes", "decoy")), entry.kind_id
+        assert bool(entry.reason) == (entry.detectable != "yes"), entry.kind_id
 
 
 def test_what_stands_in_the_way_of_others_is_in_no_history_unless_it_is_wanted():
@@ -141,3 +141,11 @@ def test_what_is_injected_late_never_takes_units_that_others_were_promised(tmp_p
         ]
         distributor.close()
     assert short == []
+
+
+def test_each_fault_tells_what_is_true_and_what_each_of_its_systems_says(truths):
+    for row in truths:
+        if not row["decoy"]:
+            told = row["truth"].keys()
+            lacking = {*row["systems"], "real"} - told
+            assert not lacking, (row["fault_type"], row["fault_id"], lacking)

@@ -35,6 +35,8 @@ FIELDS = {
     "expected_attempt",
     "expected_states",
     "expected_to_close",
+    "expected_open",
+    "expected_behaviours",
 }
 
 
