@@ -30,6 +30,7 @@ _PAGE_COLUMNS = {
     "injected": "in",
     "found": "found",
     "missed": "missed",
+    "late": "late",
     "false": "false",
     "decoys": "decoys",
     "decoys_reported": "reported",
@@ -132,13 +133,16 @@ def page(score: Mapping[str, Any]) -> str:
         f"| Worlds at rest within three passes | {totals['converged']} of {totals['worlds']} |",
         f"| Longest way to rest | {totals['passes_to_rest_max']} passes |",
         f"| Root causes | {_grouping(score)} |",
-        f"| Kinds of the catalogue | {totals['kinds']}, {totals['kinds_detectable']} injected and"
-        " detectable |",
+        f"| Kinds of the catalogue | {totals['kinds']}; of {totals['kinds_wanted']} that can be"
+        f" found, {totals['kinds_detectable']} were injected |",
+        f"| Never injected | {', '.join(score['never_injected']) or 'none'} |",
+        f"| Found, but later than the first pass after the deadline | {totals['late']} |",
         "",
         "## By kind",
         "",
         "Delays are seconds from the deadline, or from the moment when the fault could first be"
-        " read where that was later, to the end of the pass that shows it.",
+        " read where that was later, to the end of the pass that shows it. Most of that is the time"
+        " between two passes of the harness; whether a pass was missed, `late` says.",
         "",
         "| kind | what | " + " | ".join(_PAGE_COLUMNS.values()) + " |",
         "|---|---|" + "---:|" * len(_PAGE_COLUMNS),
@@ -147,8 +151,11 @@ def page(score: Mapping[str, Any]) -> str:
         if counts["injected"] or counts["decoys"] or counts["false"]:
             cells = " | ".join(_cell(counts[name]) for name in _PAGE_COLUMNS)
             lines.append(f"| {kind} | {counts.get('title', 'decoy')} | {cells} |")
+    left_out = [f"{kind} in {worlds}" for kind, worlds in score["left_out"].items()]
     totals_cells = " | ".join(_cell(totals[name]) for name in _PAGE_COLUMNS)
     lines.append(f"| **total** | | {totals_cells} |")
+    if left_out:
+        lines += ["", f"Worlds without room for one that was injected late: {', '.join(left_out)}."]
     unfound = [
         f"| {kind} | {counts['title']} | {counts['reason']} |"
         for kind, counts in score["by_kind"].items()
@@ -157,7 +164,7 @@ def page(score: Mapping[str, Any]) -> str:
     if unfound:
         lines += [
             "",
-            "## Not found, and why",
+            "## Kinds that are not to be found, and why",
             "",
             "| kind | what | why |",
             "|---|---|---|",

@@ -86,7 +86,7 @@ def evaluate(
     if page:
         write_page(score, PROJECT_ROOT / "docs" / "score.md")
         say("wrote docs/score.md")
-    if not is_perfect(score):
+    if not is_perfect(score, world):
         raise typer.Exit(1)
 
 

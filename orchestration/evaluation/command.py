@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from registry.settings import PROJECT_ROOT, load_settings
 from sandbox.kinds import catalogue
 
 CONVERGED_WITHIN = 3
+WORLDS_OF_ALL_KINDS = ("full",)
 _CODE = ("*.py", "*.sql", "*.yml", "*.yaml", "*.csv", "*.toml")
 _ROOMS = (
     "registry",
@@ -145,6 +146,9 @@ def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str])
                 "rules": list(entry.rules),
                 "reason": entry.reason or None,
             }
+    wanted = [entry.kind_id for entry in known.values() if entry.detectable == "yes"]
+    never = [kind for kind in wanted if not kinds[kind]["detectable"]]
+    left_out = Counter(name for result in results for name in result.get("left_out", ()))
     told = [result["grouping"] for result in results if result["grouping"] is not None]
     after = [result["passes_to_rest"] for result in results]
     totals = add_up([counts for rows in by_kind.values() for counts in rows])
@@ -154,7 +158,8 @@ def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str])
             "worlds": len(results),
             "worlds_failed": len(failures),
             "kinds": len(known),
-            "kinds_detectable": sum(entry.detectable == "yes" for entry in known.values()),
+            "kinds_detectable": len(wanted) - len(never),
+            "kinds_wanted": len(wanted),
             "converged": sum(passes <= CONVERGED_WITHIN for passes in after),
             "passes_to_rest_max": max(after, default=None),
         },
@@ -165,6 +170,8 @@ def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str])
         if told
         else None,
         "by_kind": kinds,
+        "never_injected": never,
+        "left_out": dict(sorted(left_out.items())),
         "remarks": [
             {"seed": result["seed"], "remark": remark}
             for result in results
@@ -174,8 +181,11 @@ def summarise(results: Sequence[Mapping[str, Any]], failures: Mapping[int, str])
     }
 
 
-def is_perfect(score: Mapping[str, Any]) -> bool:
-    """Whether nothing at all is left to explain."""
+def is_perfect(score: Mapping[str, Any], world: str | None = None) -> bool:
+    """Whether nothing at all is left to explain; of worlds that hold every kind, also that each
+    detectable one was injected."""
+    if world in WORLDS_OF_ALL_KINDS and score["never_injected"]:
+        return False
     converged = score["totals"]["converged"] == score["totals"]["worlds"] > 0
     return converged and not score["remarks"] and not score["failures"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -118,6 +118,22 @@ class PretendWorld:
     def ledger(self) -> list[dict[str, Any]]:
         """Every write that was applied."""
         return self._asked("ledger", "effects")
+
+    def behaved(self) -> list[str]:
+        """The behaviours of targets that a write met."""
+        answer = self.admin.get("/admin/behaviours")
+        answer.raise_for_status()
+        return list(answer.json()["met"])
+
+    def documents(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """What systems hold of some entities (system, entity) now."""
+        held: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for system, entity in sorted(wanted):
+            documents = self._asked(f"documents/{system}/{entity}", "documents")
+            held.setdefault(system, {})[entity] = documents
+        return held
 
     def inject(self, kind: str, count: int) -> list[dict[str, Any]]:
         """More of a kind; returns its truth rows. Raises SandboxError when none can be had."""

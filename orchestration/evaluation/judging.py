@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -17,20 +17,36 @@ Row = Mapping[str, Any]
 UNEXPLAINED = "unexplained"
 """The kind under which stands what is about no fault and no decoy at all."""
 
+WITHOUT_CHANGE = {"expected_quantity", "new_quantity", "reason"}
+"""Fields of our payloads that change nothing at a target, or nothing that is not named elsewhere:
+old values that guard against changes meanwhile, reasons, and references to look a thing up."""
+
+BREAKER_OPENED = "breaker opened"
+SENDER_DIED = "sender died"
+_HAPPENS_TO_US = {"unavailable": BREAKER_OPENED, "sender_dies": SENDER_DIED}
+"""What must have happened to us when a target behaved in some way."""
+
 
 @dataclass(frozen=True)
 class Sighting:
-    """An exception that people could see. ``about``: names of its object, order and document."""
+    """An exception that people could see. ``seen``: the ends of the passes that showed it, the
+    first one in whatever state, the others open. ``about``: names of its object, order and
+    document."""
 
+    exception: str
     rule: str
     object: str
-    seen_at: datetime
+    seen: tuple[datetime, ...]
     incident: str
     about: frozenset[str] = frozenset()
 
     @property
     def key(self) -> Key:
         return (self.rule, self.object)
+
+    def seen_from(self, moment: datetime) -> datetime | None:
+        """When it was seen first at that moment or later."""
+        return min((one for one in self.seen if one >= moment), default=None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,9 @@ class Sent:
 @dataclass(frozen=True)
 class Evidence:
     """What one world and our run of it left behind. ``began_at``: when the first pass began;
-    ``open_at_end``: the exceptions that the last pass left open."""
+    ``passes``: when each pass began and ended; ``open_at_end``: the exceptions that the last pass
+    left open; ``documents``: what the systems hold at the end, by system and entity;
+    ``happened``: the behaviours of targets that a write met, and what they did to us."""
 
     truth: Sequence[Row]
     ledger: Sequence[Row]
@@ -56,6 +74,9 @@ class Evidence:
     sent: Sequence[Sent]
     began_at: datetime
     open_at_end: frozenset[Key] = frozenset()
+    passes: Sequence[tuple[datetime, datetime]] = ()
+    documents: Mapping[str, Mapping[str, Sequence[Row]]] = field(default_factory=dict)
+    happened: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -63,7 +84,8 @@ class Counts:
     """Of one kind. ``delays``: seconds from the deadline, or from the injection or the first pass
     where that was later, to the pass in which all exceptions of a fault could be seen.
 
-    ``correctable`` faults expect a correction. ``false`` counts exceptions that no fault explains,
+    ``late``: found, but not in the first pass that began after the deadline. ``correctable`` faults
+    expect a correction. ``false`` counts exceptions that no fault explains,
     ``wrong`` and ``doubled`` count writes in the ledger.
     """
 
@@ -71,6 +93,7 @@ class Counts:
     detectable: int = 0
     found: int = 0
     missed: int = 0
+    late: int = 0
     false: int = 0
     decoys: int = 0
     decoys_reported: int = 0
@@ -108,8 +131,9 @@ class Step:
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """Compare. A fault is found when every exception that it must cause was opened; it is corrected
-    when the ledger holds each write that it expects, with exactly the expected content."""
+    """Compare. A fault is found when every exception that it must cause was seen after it was
+    injected; it is corrected when the ledger holds each write that it expects, with exactly the
+    expected content, and the systems hold at the end what they must."""
     kinds: dict[str, Counts] = {}
     remarks: list[str] = []
 
@@ -119,33 +143,21 @@ def judge(evidence: Evidence) -> Judgement:
     faults = [row for row in evidence.truth if not row["decoy"]]
     decoys = [row for row in evidence.truth if row["decoy"]]
     names = {row["fault_id"]: identifiers(row["entity_keys"]) for row in evidence.truth}
-    seen = _first_sightings(evidence.sightings)
-    explained: dict[Key, str] = {}
+    causes = _Causes(faults)
+    explained = {one.exception: causes.of(one) for one in evidence.sightings}
+    seen: dict[Key, list[Sighting]] = {}
+    for sighting in evidence.sightings:
+        if explained[sighting.exception]:
+            seen.setdefault(sighting.key, []).append(sighting)
     for row in faults:
-        counts, expected = of(row["fault_type"]), _expected(row)
-        explained |= dict.fromkeys(expected, str(row["root_cause_id"]))
+        counts = of(row["fault_type"])
         counts.injected += 1
-        if not row["detectable"]:
-            continue
-        counts.detectable += 1
-        missing = sorted(expected - seen.keys())
-        if missing or not expected:
-            counts.missed += 1
-            told = ", ".join(f"{rule} {name}" for rule, name in missing) or "no rule is expected"
-            remarks.append(f"missed {row['fault_type']} {row['fault_id']}: {told}")
-            continue
-        counts.found += 1
-        if row.get("expected_to_close"):
-            remarks += [
-                f"still open {row['fault_type']} {row['fault_id']}: {rule} {name}"
-                for rule, name in sorted(expected & evidence.open_at_end)
-            ]
-        dates = [datetime.fromisoformat(row[name]) for name in ("expected_by", "injected_at")]
-        due = max(*dates, evidence.began_at)
-        found_at = max(seen[key].seen_at for key in expected)
-        counts.delays.append(max(0.0, (found_at - due).total_seconds()))
+        if row["detectable"]:
+            counts.detectable += 1
+            _judge_detection(evidence, row, seen, counts, remarks)
 
-    false = [sighting for key, sighting in sorted(seen.items()) if key not in explained]
+    false = [one for one in evidence.sightings if not explained[one.exception]]
+    false.sort(key=lambda one: one.key)
     reported = set()
     for sighting in false:
         near = [row for row in evidence.truth if is_about(sighting, names[row["fault_id"]])]
@@ -162,8 +174,86 @@ def judge(evidence: Evidence) -> Judgement:
     _judge_writes(evidence, faults, names, of, remarks)
     for row in faults:
         remarks += _unexpected_ends(row, evidence.sent)
-    grouping = [(explained[key], seen[key].incident) for key in sorted(seen) if key in explained]
+    grouping = []
+    for key in sorted(seen):
+        first = min(seen[key], key=lambda one: one.seen)
+        grouping.append((str(explained[first.exception]), first.incident))
     return Judgement(dict(sorted(kinds.items())), remarks, grouping)
+
+
+class _Causes:
+    """Which fault an exception is explained by: the last one with its key that was injected before
+    anybody saw it."""
+
+    def __init__(self, faults: Sequence[Row]) -> None:
+        self._by_key: dict[Key, list[tuple[datetime, str]]] = {}
+        for row in faults:
+            for key in _expected(row):
+                told = (_moment(row["injected_at"]), str(row["root_cause_id"]))
+                self._by_key.setdefault(key, []).append(told)
+
+    def of(self, sighting: Sighting) -> str | None:
+        """The root cause; None: it is false."""
+        first = min(sighting.seen)
+        before = [told for told in self._by_key.get(sighting.key, ()) if told[0] <= first]
+        return max(before, key=lambda told: told[0])[1] if before else None
+
+
+def _judge_detection(
+    evidence: Evidence,
+    row: Row,
+    seen: Mapping[Key, Sequence[Sighting]],
+    counts: Counts,
+    remarks: list[str],
+) -> None:
+    """Whether a detectable fault was found, and in time."""
+    name = f"{row['fault_type']} {row['fault_id']}"
+    expected, injected = _expected(row), _moment(row["injected_at"])
+    shown: dict[Key, datetime] = {}
+    for key in expected:
+        moments = [one.seen_from(injected) for one in seen.get(key, ())]
+        if told := [moment for moment in moments if moment is not None]:
+            shown[key] = min(told)
+    missing = sorted(expected - shown.keys())
+    absent = _never_happened(row, evidence.happened)
+    if missing or absent or not expected:
+        counts.missed += 1
+        if missing or not expected:
+            told_of = ", ".join(f"{rule} {key}" for rule, key in missing) or "no rule is expected"
+            remarks.append(f"missed {name}: {told_of}")
+        remarks += [f"never happened {name}: {what}" for what in absent]
+        return
+    counts.found += 1
+    if row.get("expected_to_close"):
+        remarks += _still_open(row, evidence.open_at_end)
+    due = max(_moment(row["expected_by"]), injected, evidence.began_at)
+    found_at = max(shown.values())
+    counts.delays.append(max(0.0, (found_at - due).total_seconds()))
+    last = min((ended for began, ended in evidence.passes if began >= due), default=found_at)
+    if found_at > last:
+        counts.late += 1
+        wanted, was = ((one - evidence.began_at).total_seconds() for one in (last, found_at))
+        remarks.append(
+            f"late {name}: due in the pass of {wanted:.0f} s, seen in that of {was:.0f} s"
+        )
+
+
+def _never_happened(fault: Row, happened: frozenset[str]) -> list[str]:
+    """What a target should have done to a correction of ours and what that should have done to us,
+    and did not."""
+    behaviours = fault.get("expected_behaviours", ())
+    wanted = {one["name"] for one in behaviours}
+    wanted |= {_HAPPENS_TO_US[one["mode"]] for one in behaviours if one["mode"] in _HAPPENS_TO_US}
+    return sorted(wanted - happened)
+
+
+def _still_open(fault: Row, open_at_end: frozenset[Key]) -> list[str]:
+    """Its exceptions that were to be closed at the end, and are not."""
+    allowed = {(row["rule"], row["object"]) for row in fault.get("expected_open", ())}
+    return [
+        f"still open {fault['fault_type']} {fault['fault_id']}: {rule} {name}"
+        for rule, name in sorted(_expected(fault) & open_at_end - allowed)
+    ]
 
 
 def _judge_writes(
@@ -174,7 +264,7 @@ def _judge_writes(
     remarks: list[str],
 ) -> None:
     by_id = {row["fault_id"]: row for row in faults}
-    steps = [step for row in faults for step in expected_steps(row)]
+    steps = [step for row in faults for step in (*expected_steps(row), *_leaving_traces(row))]
     ours = {sent.idempotency_key: sent for sent in evidence.sent}
     done: Counter[Step] = Counter()
     intents: Counter[tuple[str, ...]] = Counter()
@@ -200,16 +290,63 @@ def _judge_writes(
             done[fitting[0]] += 1
     for row in faults:
         wanted = expected_steps(row)
+        name = f"{row['fault_type']} {row['fault_id']}"
+        missing = [step for step in wanted if not done[step]]
+        remarks += [f"not corrected {name}: {step.system} {step.kind}" for step in missing]
+        otherwise = list(_otherwise(row.get("expected_after_state") or {}, evidence.documents))
+        remarks += [f"not so afterwards {name}: {what}" for what in otherwise]
         if wanted:
             counts = of(row["fault_type"])
             counts.correctable += 1
-            counts.corrected += all(done[step] for step in wanted)
-            for step in wanted:
-                if not done[step]:
-                    remarks.append(
-                        f"not corrected {row['fault_type']} {row['fault_id']}: "
-                        f"{step.system} {step.kind}"
-                    )
+            counts.corrected += not missing and not otherwise
+            if not missing and not row.get("expected_states"):
+                remarks += _still_open(row, evidence.open_at_end)
+
+
+def entities_of(after: Row) -> Iterator[tuple[str, str]]:
+    """System and entity of all documents that an expected state speaks of."""
+    for system, entities in after.items():
+        for entity, wanted in entities.items():
+            yield system, entity
+            for one in wanted if isinstance(wanted, list) else [wanted]:
+                for value in one.values():
+                    if isinstance(value, Mapping):
+                        yield value["same_as"]["in"], value["same_as"]["entity"]
+
+
+def _otherwise(after: Row, documents: Mapping[str, Mapping[str, Sequence[Row]]]) -> Iterator[str]:
+    """What of an expected state no document holds, be it in its head or in one of its lines."""
+    for system, entities in after.items():
+        for entity, wanted in entities.items():
+            held = documents.get(system, {}).get(entity, ())
+            for one in wanted if isinstance(wanted, list) else [wanted]:
+                values = {name: _looked_up(value, documents) for name, value in one.items()}
+                if not any(_holds(document, values) for document in held):
+                    told = ", ".join(f"{name} {value}" for name, value in values.items())
+                    yield f"{system} {entity} {told}"
+
+
+def _looked_up(value: Any, documents: Mapping[str, Mapping[str, Sequence[Row]]]) -> Any:
+    """A value, or the one that a field of another document has at the end."""
+    if not isinstance(value, Mapping):
+        return value
+    same = value["same_as"]
+    found = [
+        document[same["field"]]
+        for document in documents.get(same["in"], {}).get(same["entity"], ())
+        if _holds(document, same["where"])
+    ]
+    return found[0] if len(found) == 1 else "no document"
+
+
+def _holds(document: Row, values: Row) -> bool:
+    """Whether a document, or one of its lines together with its head, holds all these values."""
+    parts = [line for value in document.values() if isinstance(value, list) for line in value]
+    heads = [document, *({**document, **part} for part in parts if isinstance(part, Mapping))]
+    return any(
+        all(name in head and _plain(head[name]) == _plain(value) for name, value in values.items())
+        for head in heads
+    )
 
 
 def _unexpected_ends(fault: Row, sent: Sequence[Sent]) -> Iterator[str]:
@@ -232,16 +369,12 @@ def _unexpected_ends(fault: Row, sent: Sequence[Sent]) -> Iterator[str]:
         )
 
 
-def _first_sightings(sightings: Iterable[Sighting]) -> dict[Key, Sighting]:
-    first: dict[Key, Sighting] = {}
-    for sighting in sightings:
-        if sighting.key not in first or sighting.seen_at < first[sighting.key].seen_at:
-            first[sighting.key] = sighting
-    return first
-
-
 def _expected(fault: Row) -> set[Key]:
     return {(row["rule"], row["object"]) for row in fault["expected"]}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def is_about(sighting: Sighting, names: frozenset[str]) -> bool:
@@ -252,8 +385,17 @@ def is_about(sighting: Sighting, names: frozenset[str]) -> bool:
 
 def expected_steps(fault: Row) -> list[Step]:
     """Every single write that a fault expects, in order."""
+    return _steps(fault, fault.get("expected_correction"))
+
+
+def _leaving_traces(fault: Row) -> list[Step]:
+    """The writes of an attempt that its target makes in part only: they correct nothing, and what
+    is left of them is the expected state."""
+    return _steps(fault, fault.get("expected_after_state") and fault.get("expected_attempt"))
+
+
+def _steps(fault: Row, correction: Row | None) -> list[Step]:
     found: list[Step] = []
-    correction = fault.get("expected_correction")
     while correction:
         for payload in _payloads(correction):
             step = Step(
@@ -299,10 +441,15 @@ def fits(effect: Row, step: Step, ours: Mapping[str, Sent]) -> bool:
 
 
 def agrees(payload: Any, expected: Any) -> bool:
-    """Whether a payload holds all that is expected of it; 5 and 5.000 are the same number."""
+    """Whether a payload holds all that is expected of it, and beyond it nothing but what carries no
+    change; 5 and 5.000 are the same number."""
     if isinstance(expected, Mapping):
-        return isinstance(payload, Mapping) and all(
-            name in payload and agrees(payload[name], value) for name, value in expected.items()
+        return (
+            isinstance(payload, Mapping)
+            and all(
+                name in payload and agrees(payload[name], value) for name, value in expected.items()
+            )
+            and payload.keys() - expected.keys() <= WITHOUT_CHANGE
         )
     if isinstance(expected, list):
         return (

@@ -25,7 +25,16 @@ from orchestration.evaluation.in_process import (
     configuration,
     world_in_process,
 )
-from orchestration.evaluation.judging import Evidence, Key, Sent, Sighting, judge
+from orchestration.evaluation.judging import (
+    BREAKER_OPENED,
+    SENDER_DIED,
+    Evidence,
+    Key,
+    Sent,
+    Sighting,
+    entities_of,
+    judge,
+)
 from orchestration.evaluation.totals import grouping
 from orchestration.installation import Installation
 from orchestration.passes import PassReport, at_rest, calm_garbage_collection
@@ -51,6 +60,7 @@ SOON_SECONDS = 62.0
 """Longer than any system that is asked takes to show what it was told."""
 APPROVER = "evaluation"
 TEMPLATE = "template"
+SYSTEMS_WRITTEN_TO = ("oms", "erp", "wms")
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,7 @@ def run_world(seed: int, choices: WorldChoices, home: Path, template: Path) -> d
         "kinds": {kind: counts.as_json() for kind, counts in judgement.kinds.items()},
         "remarks": judgement.remarks,
         "grouping": grouping(judgement.grouping),
+        "left_out": run.left_out,
         "passes": len(run.passes),
         "passes_to_rest": run.passes_to_rest,
         "sent": sum(report.sent for report in run.passes),
@@ -147,7 +158,10 @@ class _Run:
         self._names = count(1)
         self.passes_with_faults = 0
         self.began_at = world.clock.now()
-        self._sightings: dict[Key, Sighting] = {}
+        self.moments: list[tuple[datetime, datetime]] = []
+        self.left_out: list[str] = []
+        self._sightings: dict[str, Sighting] = {}
+        self._happened: set[str] = set()
         self._open: frozenset[Key] = frozenset()
 
     def until_at_rest(self, late: bool) -> None:
@@ -186,6 +200,7 @@ class _Run:
                 break
             self.world.skip(WAIT_SECONDS)
             self._survived(lambda: deliver(self.installation))
+            self._look_at_breakers()
         sent = self.passes[-1].sent + self.installation.store.attempt_counts().sent - before
         self.passes[-1] = replace(self.passes[-1], sent=sent)
 
@@ -207,8 +222,9 @@ class _Run:
 
     def evidence(self) -> Evidence:
         """What there is to judge."""
+        truth = self.world.truth()
         return Evidence(
-            truth=self.world.truth(),
+            truth=truth,
             ledger=self.world.ledger(),
             sightings=tuple(self._sightings.values()),
             sent=tuple(
@@ -217,19 +233,27 @@ class _Run:
             ),
             began_at=self.began_at,
             open_at_end=self._open,
+            passes=tuple(self.moments),
+            documents=self.world.documents(
+                {pair for row in truth for pair in entities_of(row["expected_after_state"] or {})}
+            ),
+            happened=frozenset({*self._happened, *self.world.behaved()}),
         )
 
     def _pass(self, may_fail: bool = False, after: float | None = None) -> PassReport:
         """One pass; ``after`` so many seconds, or when it can prove what was sent before it."""
         if self.passes:
             self.world.skip(proof_delay(self.installation) if after is None else after)
+        began = self.world.clock.now()
         report = self._survived(
             lambda: run_direct_pass(self.installation, f"pass-{next(self._names)}", self.models)
         )
         if report.failed_feeds and not may_fail:
             raise TallymanError(f"not read to the end: {'; '.join(report.failed_feeds)}")
         self.passes.append(report)
+        self.moments.append((began, self.world.clock.now()))
         self._look()
+        self._look_at_breakers()
         self._approve()
         self._deliver_what_waits()
         return self.passes[-1]
@@ -240,15 +264,26 @@ class _Run:
             try:
                 return work()
             except SenderDiedError:
+                self._happened.add(SENDER_DIED)
                 self.installation.store.close()
                 self.installation = self.world.installed()
 
     def _look(self) -> None:
-        now = self.world.clock.now()
+        _, ended = self.moments[-1]
         with published_connection(self.installation.settings) as connection:
-            for sighting in sightings(connection, now):
-                self._sightings.setdefault(sighting.key, sighting)
-            self._open = frozenset(still_open(connection))
+            is_open = still_open(connection)
+            for one in sightings(connection, ended):
+                known = self._sightings.setdefault(one.exception, one)
+                if known is not one and one.exception in is_open:
+                    self._sightings[one.exception] = replace(known, seen=(*known.seen, ended))
+            self._open = frozenset(is_open.values())
+
+    def _look_at_breakers(self) -> None:
+        now = self.world.clock.now()
+        for system in SYSTEMS_WRITTEN_TO:
+            _, open_until = self.installation.store.breaker(system)
+            if open_until is not None and open_until > now:
+                self._happened.add(BREAKER_OPENED)
 
     def _approve(self) -> None:
         """The most careless person there can be: whatever waits for a yes gets it, so that every
@@ -265,7 +300,8 @@ class _Run:
                 try:
                     self.world.inject(name, 1)
                 except SandboxError:
-                    continue  # a small world has no free item or place left for it
+                    # A small world has no free item or place left for it.
+                    self.left_out.append(name)
 
     def _seconds_until_all_is_due(self) -> float:
         due = [
@@ -280,18 +316,19 @@ class _Run:
 def sightings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> list[Sighting]:
     """The exceptions of the published build that are or were open."""
     rows = connection.execute(
-        "select rule_id, object_id, "
+        "select exception_id, rule_id, object_id, "
         "list_filter([order_id, order_line_id, document], x -> x is not null), incident_id "
         "from marts.exceptions inner join marts.exception_incidents using (exception_id)"
     ).fetchall()
     return [
-        Sighting(rule, name, seen_at, incident, frozenset(about))
-        for rule, name, about, incident in rows
+        Sighting(exception, rule, name, (seen_at,), incident, frozenset(about))
+        for exception, rule, name, about, incident in rows
     ]
 
 
-def still_open(connection: duckdb.DuckDBPyConnection) -> list[Key]:
-    """Rule and object of the exceptions that the published build has open."""
-    return connection.execute(
-        "select rule_id, object_id from marts.exceptions where status = 'open'"
+def still_open(connection: duckdb.DuckDBPyConnection) -> dict[str, Key]:
+    """Rule and object, by their names, of the exceptions that the published build has open."""
+    rows = connection.execute(
+        "select exception_id, rule_id, object_id from marts.exceptions where status = 'open'"
     ).fetchall()
+    return {exception: (rule, name) for exception, rule, name in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from worlds import PAYLOAD, decoy, fault, perfect, sent, sighting, written
+from worlds import PASSES, PAYLOAD, decoy, fault, perfect, sent, sighting, written
 
 from orchestration.evaluation.judging import UNEXPLAINED, Counts, judge
 from orchestration.scoring import identifiers
@@ -40,10 +40,14 @@ def test_a_detectable_fault_without_an_expected_rule_cannot_be_found():
 
 
 def test_what_does_not_close_by_itself_although_its_cause_is_over_is_remarked():
-    left = perfect(open_at_end=frozenset({("F01", "SO-100001/1")}))
+    left = perfect(
+        truth=[fault(expected_correction=None)],
+        ledger=[],
+        open_at_end=frozenset({("F01", "SO-100001/1")}),
+    )
     assert judge(left).remarks == []
-    over = [fault(expected_to_close=True)]
-    assert judge(perfect(truth=over)).remarks == []
+    over = [fault(expected_correction=None, expected_to_close=True)]
+    assert judge(replace(left, truth=over, open_at_end=frozenset())).remarks == []
     assert judge(replace(left, truth=over)).remarks == ["still open F1 FLT-0001: F01 SO-100001/1"]
 
 
@@ -159,3 +163,130 @@ def test_a_correction_that_ended_otherwise_is_remarked(tried):
 def test_what_was_written_although_the_target_refuses_is_wrong():
     evidence = perfect(truth=[fault(**UNWILLING)], sent=[ended("refused")])
     assert counts(evidence).wrong == 1
+
+
+def test_what_was_seen_before_its_fault_was_injected_is_false_and_finds_nothing():
+    early = judge(perfect(truth=[fault(injected_at="2026-11-02T12:05:00.000Z")]))
+    assert (early.kinds["F1"].found, early.kinds["F1"].missed) == (0, 1)
+    assert early.kinds["F1"].false == 1
+
+
+def test_an_alarm_about_a_decoy_whose_key_a_later_fault_expects_reports_the_decoy():
+    feed = [{"rule": "F01", "object": "SO-100002"}]
+    later = fault(
+        fault_id="FLT-0002",
+        injected_at="2026-11-02T12:05:00.000Z",
+        expected=feed,
+        expected_correction=None,
+    )
+    alarm = sighting(name="SO-100002")
+    judgement = judge(perfect(truth=[fault(), later, decoy()], sightings=[sighting(), alarm]))
+    assert judgement.kinds["fresh_shipment"].decoys_reported == 1
+    assert judgement.kinds["F1"].missed == 1
+
+
+@pytest.mark.parametrize(("seen_again", "found"), [((200, 400), 2), ((200,), 1)])
+def test_the_later_of_two_faults_with_one_key_must_be_seen_after_its_injection(seen_again, found):
+    later = fault(
+        fault_id="FLT-0002", injected_at="2026-11-02T12:05:00.000Z", expected_correction=None
+    )
+    seen = sighting(seconds=90, again=seen_again)
+    result = counts(perfect(truth=[fault(), later], sightings=[seen], passes=PASSES))
+    assert (result.found, result.false) == (found, 0)
+
+
+def test_the_later_of_two_faults_with_one_key_may_open_another_episode():
+    later = fault(
+        fault_id="FLT-0002", injected_at="2026-11-02T12:05:00.000Z", expected_correction=None
+    )
+    episodes = [sighting(), sighting(seconds=400, exception="second")]
+    assert counts(perfect(truth=[fault(), later], sightings=episodes)).found == 2
+
+
+def test_what_the_first_pass_after_the_deadline_did_not_show_is_late():
+    evidence = perfect(passes=PASSES, sightings=[sighting(seconds=200)])
+    judgement = judge(evidence)
+    assert (judgement.kinds["F1"].found, judgement.kinds["F1"].late) == (1, 1)
+    assert judgement.remarks == ["late F1 FLT-0001: due in the pass of 90 s, seen in that of 200 s"]
+    assert counts(perfect(passes=PASSES)).late == 0
+
+
+def test_what_a_correction_mended_must_be_closed_at_the_end():
+    left = perfect(open_at_end=frozenset({("F01", "SO-100001/1")}))
+    assert judge(left).remarks == ["still open F1 FLT-0001: F01 SO-100001/1"]
+    known = [fault(expected_open=[{"rule": "F01", "object": "SO-100001/1"}])]
+    assert judge(replace(left, truth=known)).remarks == []
+    unwilling = replace(left, truth=[fault(**UNWILLING)], ledger=[], sent=[ended("refused")])
+    assert judge(unwilling).remarks == []
+
+
+AFTER = {"erp": {"invoices": {"ship_ref": "SHP-000001", "pos": 10, "qty": "5.000", "stat": "P"}}}
+INVOICE = {"ship_ref": "SHP-000001", "stat": "P", "lines": [{"pos": 10, "qty": "5.000"}]}
+
+
+def documents(**changes):
+    return {"erp": {"invoices": [{"ship_ref": "SHP-000009"}, INVOICE | changes]}}
+
+
+def test_the_state_after_a_correction_is_compared_with_the_documents():
+    truth = [fault(expected_after_state=AFTER)]
+    assert judge(perfect(truth=truth, documents=documents())).remarks == []
+    for wrong in ({"stat": "V"}, {"lines": [{"pos": 10, "qty": "4.000"}]}):
+        judgement = judge(perfect(truth=truth, documents=documents(**wrong)))
+        (remark,) = judgement.remarks
+        assert remark.startswith("not so afterwards F1 FLT-0001: erp invoices ")
+        assert judgement.kinds["F1"].corrected == 0
+
+
+def test_a_state_may_name_several_documents_and_the_field_of_another():
+    pair = {"erp": {"invoices": [{"ship_ref": "SHP-000001"}, {"ship_ref": "SHP-000009"}]}}
+    same = {"in": "wms", "entity": "stock", "where": {"Sku": "A"}, "field": "OnHand"}
+    equal = {"erp": {"stock": {"item": "1", "qoh": {"same_as": same}}}}
+    held = documents() | {"wms": {"stock": [{"Sku": "A", "OnHand": 7}, {"Sku": "B", "OnHand": 8}]}}
+    held["erp"]["stock"] = [{"item": "1", "qoh": "7.000"}]
+    for after in (pair, equal):
+        assert (
+            judge(perfect(truth=[fault(expected_after_state=after)], documents=held)).remarks == []
+        )
+    held["erp"]["stock"] = [{"item": "1", "qoh": "8.000"}]
+    truth = [fault(expected_after_state=equal)]
+    assert counts(perfect(truth=truth, documents=held)).corrected == 0
+
+
+def test_an_attempt_that_leaves_a_part_of_it_behind_is_no_correction_and_no_wrong_write():
+    evidence = perfect(
+        truth=[fault(**UNWILLING, expected_after_state=AFTER)],
+        sent=[ended("refused")],
+        documents=documents(),
+    )
+    judgement = judge(evidence)
+    assert judgement.remarks == []
+    found = judgement.kinds["F1"]
+    assert (found.correctable, found.corrected, found.wrong) == (0, 0, 0)
+
+
+def test_a_payload_that_says_more_than_was_expected_is_wrong():
+    assert counts(perfect(sent=[sent(price="1.00")])).wrong == 1
+    line = PAYLOAD["lines"][0]
+    assert counts(perfect(sent=[sent(lines=[line | {"price": "1.00"}])])).wrong == 1
+    assert counts(perfect(sent=[sent(reason="CC")])).wrong == 0
+
+
+def test_a_target_that_never_behaved_as_it_should_have_is_missed():
+    unwilling = {"name": "refuse E500001 1", "mode": "refuse", "system": "erp"}
+    evidence = perfect(truth=[fault(expected_behaviours=[unwilling])])
+    judgement = judge(evidence)
+    assert judgement.remarks == ["never happened F1 FLT-0001: refuse E500001 1"]
+    assert judgement.kinds["F1"].missed == 1
+    done = replace(evidence, happened=frozenset({"refuse E500001 1"}))
+    assert judge(done).remarks == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "needed"), [("unavailable", "breaker opened"), ("sender_dies", "sender died")]
+)
+def test_what_a_target_does_to_us_must_have_happened_to_us(mode, needed):
+    told = [{"name": "once", "mode": mode, "system": "erp"}]
+    evidence = perfect(truth=[fault(expected_behaviours=told)], happened=frozenset({"once"}))
+    assert judge(evidence).remarks == [f"never happened F1 FLT-0001: {needed}"]
+    assert judge(replace(evidence, happened=frozenset({"once", needed}))).remarks == []

@@ -68,7 +68,8 @@ def test_the_page_is_written_from_it(result):
     text = page(score)
     assert "| Recall | 1.0000 |" in text
     assert "of one code, of which the key is `2459fad774f66040`" in text
-    assert "Not found, and why" not in text
+    assert "| T2 | Duplicate with the same id |" in text
+    assert "| Never injected | T7, " in text
     assert "What is not as it should be" not in text
     score["totals"]["recall"] = 44_328 / 44_330
     assert "| Recall | 0.9999 |" in page(score), "what was missed is not rounded away"

@@ -24,7 +24,10 @@ def test_nothing_is_left_to_explain(choices, first_seed, worlds, tmp_path):
     score = evaluate(wanted, tmp_path, print)
     assert score["failures"] == {}
     assert score["remarks"] == []
-    assert is_perfect(score)
+    assert is_perfect(score, choices.world)
+    if choices is FULL:
+        assert score["never_injected"] == []
+        assert score["totals"]["kinds_detectable"] == score["totals"]["kinds_wanted"] == 87
     assert score["totals"]["worlds"] == worlds
     assert score["totals"]["decoys"] >= score["totals"]["injected"]
     assert score["totals"]["corrected"] == score["totals"]["correctable"] > 100

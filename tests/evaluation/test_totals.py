@@ -104,7 +104,7 @@ def test_every_kind_of_the_catalogue_is_listed_and_one_without_a_world_has_its_r
     for entry in catalogue():
         told = score["by_kind"][entry.kind_id]
         assert told["title"] == entry.title
-        assert told["reason"] or entry.detectable in ("yes", "decoy")
+        assert told["reason"] or entry.detectable == "yes"
     assert score["by_kind"]["F1"]["delay_p95"] == 3.0
     assert is_perfect(score)
 
@@ -123,3 +123,19 @@ def test_anything_to_explain_is_not_perfect(changes, failures):
 
 def test_no_world_at_all_is_not_perfect():
     assert not is_perfect(summarise([], {}))
+
+
+def test_a_kind_counts_as_injected_only_where_a_world_held_it_and_a_full_run_needs_each():
+    score = summarise([world()], {})
+    assert score["totals"]["kinds_detectable"] == 1
+    assert "T1" in score["never_injected"]
+    assert is_perfect(score, "demo")
+    assert not is_perfect(score, "full")
+    counts = Counts(injected=1, detectable=1, found=1).as_json()
+    every = {entry.kind_id: counts for entry in catalogue() if entry.detectable == "yes"}
+    assert is_perfect(summarise([world() | {"kinds": every}], {}), "full")
+
+
+def test_what_was_left_out_of_a_world_is_told():
+    score = summarise([world() | {"left_out": ["I8"]}, world() | {"left_out": ["I8"]}], {})
+    assert score["left_out"] == {"I8": 2}

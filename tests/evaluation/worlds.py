@@ -42,8 +42,23 @@ def decoy() -> dict[str, Any]:
     )
 
 
-def sighting(rule: str = "F01", name: str = "SO-100001/1", seconds: float = 90) -> Sighting:
-    return Sighting(rule, name, BEGAN + timedelta(seconds=seconds), "incident-1")
+def after(seconds: float) -> datetime:
+    return BEGAN + timedelta(seconds=seconds)
+
+
+PASSES = tuple((after(ended - 10), after(ended)) for ended in (10, 90, 200, 400))
+"""When passes began and ended; the fault of below is due between the first and the second."""
+
+
+def sighting(
+    rule: str = "F01",
+    name: str = "SO-100001/1",
+    seconds: float = 90,
+    again: tuple[float, ...] = (),
+    exception: str | None = None,
+) -> Sighting:
+    seen = (after(seconds), *map(after, again))
+    return Sighting(exception or f"{rule} {name}", rule, name, seen, "incident-1")
 
 
 def sent(key: str = "k1", **changes: Any) -> Sent:
