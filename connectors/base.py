@@ -144,12 +144,13 @@ class Result(StrEnum):
     OK = "ok"
     REFUSED = "refused"  # the target understood and said no: never sent again unchanged
     UNKNOWN = "unknown"  # the effect may or may not have happened: read, do not send again
-    RETRY = "retry"  # certainly not applied (429, 503, refused connection): send again later
+    RETRY = "retry"  # not taken now (429, 503, refused connection): look, and send again later
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a target answered to one correction."""
+    """What a target answered to one correction. ``perhaps_applied``: of a ``retry`` that somebody
+    between us and the target may have said, after the target had done its work."""
 
     result: Result
     code: str  # stable reason code, e.g. "http_201", "http_422", "timeout", "version_conflict"
@@ -157,6 +158,7 @@ class Outcome:
     target_record_id: str | None = None  # the record created or changed
     retry_after_seconds: float | None = None
     response: str = ""
+    perhaps_applied: bool = False
 
     @property
     def is_an_answer(self) -> bool:

@@ -28,8 +28,10 @@ from registry.systems import System
 VERSION_CONFLICT = "version_conflict"
 RESPONSE_LIMIT = 2000  # characters of an answer kept for the history
 
-# Statuses that say that nothing was applied and that later may be better.
+# Statuses that say that later may be better.
 _LATER = {423: "locked", 425: "too_early", 429: "rate_limited", 503: "unavailable"}
+# Those of them that a gateway says, too, when the target behind it has already done its work.
+_OF_GATEWAYS = frozenset({429, 503})
 # Statuses with a meaning of their own among the refusals; each of them needs a person or new data.
 _REFUSALS = {
     401: "unauthorised",
@@ -216,8 +218,9 @@ def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> O
     """The outcome that an answer stands for.
 
     2xx ok; 409 and 412 refused as ``version_conflict`` (newer data decide anew); 401, 403 and
-    every other 4xx refused, for a person; 423, 425, 429 and 503 retry; 408 and every other 5xx
-    unknown, because a server that breaks in the middle may have done its work.
+    every other 4xx refused, for a person; 423, 425, 429 and 503 retry, the last two as perhaps
+    applied; 408 and every other 5xx unknown, because a server that breaks in the middle may have
+    done its work.
     """
     status = response.status_code
     text = response.text[:RESPONSE_LIMIT]
@@ -232,7 +235,12 @@ def judge(response: httpx.Response, record_of: Callable[[Any], str | None]) -> O
     if status in _LATER:
         wait = retry_after_seconds(response, _source_time(response))
         return Outcome(
-            Result.RETRY, _LATER[status], message, retry_after_seconds=wait, response=text
+            Result.RETRY,
+            _LATER[status],
+            message,
+            retry_after_seconds=wait,
+            response=text,
+            perhaps_applied=status in _OF_GATEWAYS,
         )
     if status == httpx.codes.REQUEST_TIMEOUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Outcome(Result.UNKNOWN, f"http_{status}", message, response=text)

@@ -33,13 +33,19 @@ TARGET_MODES = (
     "apply_twice",
     "comes_first",
     "never_answer",
+    "busy_after_effect",
+    "unavailable_after_effect",
     "sender_dies",
 )
 """Says 422; says 503; says yes and keeps what it had in ``entity``; leaves ``fields`` of each line
 of a document in ``entity`` as they were; applies it twice; lets the ``event`` with ``data``
-happen right before it; applies it and does not answer; applies it, and
+happen right before it; applies it and does not answer; applies it and says 429, as a gateway in
+front of it does; applies it and says 503; applies it, and
 whoever sent it is dead before the answer: where both are one process
 (orchestration/evaluation/in_process.py) it truly dies there, over HTTP it gets no answer."""
+
+AFTER_EFFECT = {"busy_after_effect": 429, "unavailable_after_effect": 503}
+"""What is said by modes that apply a write and deny it."""
 
 
 @dataclass(frozen=True)

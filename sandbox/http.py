@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox import clock
 from sandbox.distributor import Distributor
-from sandbox.disturbances import Behaviour
+from sandbox.disturbances import AFTER_EFFECT, Behaviour
 from sandbox.events import Event
 from sandbox.misbehave import PAGE_MODES, STATUS_MODES, WRITE_MODES, Misbehaviour, distort
 from sandbox.problems import answer_with_problems, problem
@@ -245,6 +245,8 @@ class Gate:
         elif mode == "apply_twice":
             self.note(effect, scope["idempotency_key"])
             response = await self._call(scope, body)
+        elif mode in AFTER_EFFECT:
+            response = problem(AFTER_EFFECT[mode], "a gateway says so; the target did its work")
         elif mode in ("never_answer", "sender_dies"):
             scope["unanswered"] = True
             scope["sender_dies"] = mode == "sender_dies"

@@ -525,12 +525,15 @@ class _Delivery:
             response=outcome.response,
         )
         try:
+            # What the next look finds done is ours then, though the target said no.
+            perhaps = {"possibly_sent": True} if outcome.perhaps_applied else {}
             self._settle(
                 correction,
                 decision,
                 outcome.target_record_id,
                 entry=entry,
                 answer=outcome if tells else None,
+                **perhaps,
             )
         except LeaseLostError:
             # The history must show the request although another dispatcher resolves it by reading,

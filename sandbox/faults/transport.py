@@ -6,6 +6,7 @@ from sandbox.catalogue import wms_sku
 from sandbox.clock import HOUR, MINUTE
 from sandbox.faults.finance import not_invoiced
 from sandbox.faults.kind import Kind, correction_of, disturbed_feed
+from sandbox.faults.order import price_differs
 from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
@@ -151,6 +152,26 @@ def answer_lost(scene: Scene) -> Truth:
     return truth
 
 
+def denied_by_gateway(scene: Scene) -> Truth:
+    truth = not_invoiced(scene)
+    truth.kind = "T11"
+    truth.values["target"] = "applies the correction; its gateway says 429"
+    scene.behave("erp", "busy_after_effect", truth.keys["doc_no"])
+    return truth
+
+
+def denied_without_a_trace(scene: Scene) -> Truth:
+    """The OMS keeps no trace of a key: only that it was sent tells that the new price is ours."""
+    truth = price_differs(scene)
+    assert truth.correction is not None
+    truth.kind = "T11"
+    truth.values["target"] = "applies the correction and says 503"
+    truth.states = ("verified",)
+    record = truth.correction["payload"]["order_record"]
+    scene.behave("oms", "unavailable_after_effect", record)
+    return truth
+
+
 KINDS = (
     Kind("T1", "Released in the ERP, never reached the WMS", release_lost),
     Kind("T4", "Posted in the ERP hours after it was due", posting_delayed),
@@ -183,6 +204,19 @@ KINDS = (
         "T11",
         "Not invoiced, and the ERP's answer to the correction is lost",
         answer_lost,
+        mixed=False,
+    ),
+    Kind(
+        "T11R",
+        "Not invoiced, and the ERP applies the correction and says 429",
+        denied_by_gateway,
+        mixed=False,
+    ),
+    Kind(
+        "T11U",
+        "Price differs, and the OMS applies the correction and says 503",
+        denied_without_a_trace,
+        undated=True,
         mixed=False,
     ),
 )

@@ -72,6 +72,7 @@ def test_every_status_has_one_meaning(status: int, result: Result, code: str) ->
     outcome = send(lambda _: httpx.Response(status, json={"id": 7, "title": "said"}))
     assert (outcome.result, outcome.code) == (result, code)
     assert outcome.target_record_id == ("7" if result is Result.OK else None)
+    assert outcome.perhaps_applied == (status in (429, 503))
 
 
 @pytest.mark.parametrize(

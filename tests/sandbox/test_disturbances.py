@@ -270,6 +270,17 @@ def test_a_target_that_applies_it_and_never_answers(world: World) -> None:
     assert len(written(world)) == 1
 
 
+@pytest.mark.parametrize(("kind", "send", "status"), [("T11R", bill, 429), ("T11U", reprice, 503)])
+def test_a_target_that_applies_it_and_says_that_it_did_not(
+    world: World, kind: str, send: Callable[[Reader, Row, str], httpx.Response], status: int
+) -> None:
+    (row,) = world.reader.inject(kind)
+    assert send(world.reader, row, "one").status_code == status
+    assert len(written(world)) == 1
+    # The denial is not kept: who sends again without a look, does it twice.
+    assert send(world.restart(), row, "one").status_code != status
+
+
 def test_a_target_that_says_yes_and_ignores_it(world: World) -> None:
     (row,) = world.reader.inject("X4")
     for key in ("one", "two"):

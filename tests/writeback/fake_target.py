@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -121,7 +122,7 @@ class World:
             return Outcome(Result.UNKNOWN, "no_answer", "lost on the way back")
         if fault == "exception_after_effect":
             raise RuntimeError("a connector that breaks its promise")
-        return outcome
+        return DENIED_AFTER_EFFECT.get(fault or "", outcome)
 
     def _effect(
         self, connection: sqlite3.Connection, request: CorrectionRequest, undo: bool
@@ -178,6 +179,12 @@ BEFORE_EFFECT = {
     "status_412": Outcome(Result.REFUSED, "version_conflict", "stale"),
     "status_500": Outcome(Result.UNKNOWN, "http_500"),
     "lying_ok": Outcome(Result.OK, "http_200", "not true"),
+}
+
+
+DENIED_AFTER_EFFECT = {
+    f"{name}_after_effect": replace(BEFORE_EFFECT[name], perhaps_applied=True)
+    for name in ("status_429", "status_503")
 }
 
 

@@ -82,6 +82,25 @@ def test_an_unknown_one_is_read_and_not_sent_again(engine: Engine) -> None:
     assert phases == ["send", "read"]
 
 
+@pytest.mark.parametrize("fault", ["status_429_after_effect", "status_503_after_effect"])
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_what_a_gateway_denied_and_the_target_did_is_ours(
+    engine: Engine, fault: str, is_seen: bool
+) -> None:
+    """A target without a trace of keys held our value: it was called somebody else's."""
+    engine.world.honours_keys = False
+    engine.world.inject(fault)
+    engine.propose(quantity_change())
+    engine.deliver()
+    assert engine.states() == ["ready"]
+    if is_seen:
+        # The next load shows no drift any more: of what nobody sent that is the end.
+        engine.propose()
+    settle(engine, rounds=3)
+    assert engine.states() == ["accepted"]
+    assert (len(engine.world.requests()), len(engine.world.effects())) == (1, 1)
+
+
 def test_an_unknown_one_is_not_even_read_before_its_delay(engine: Engine) -> None:
     """The request may still be on its way into the target."""
     engine.world.inject("lost_response")
