@@ -15,6 +15,7 @@ GRACE_SECONDS = {
     "O03": 0.0,
     "O04": HOUR,
     "O05": 30 * MINUTE,
+    "O05S": 0.0,
     "O06": 30 * MINUTE,
     "S01": 30 * MINUTE,
     "S02": 30 * MINUTE,

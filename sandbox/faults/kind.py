@@ -10,7 +10,7 @@ from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
 from sandbox.events import Event
 from sandbox.orders import ORIGIN_ZONE, Line, Order
 from sandbox.returns import REASONS, return_of
-from sandbox.scene import OLD, Scene
+from sandbox.scene import OLD, RECENT, Scene
 from sandbox.settings import Settings
 from sandbox.truth import Truth
 
@@ -167,6 +167,25 @@ def delayed(scene: Scene, order: Order, placed: float, days: float = 8) -> tuple
     at = departed + scene.rng.uniform(10 * MINUTE, HOUR)
     zone = ORIGIN_ZONE[order.location]
     return write.troubled(order, at, zone, "LATE TRUCK", expected), expected
+
+
+def shipped_from_now_on(
+    scene: Scene, after: float = MINUTE, line_count: int | None = None
+) -> Order:
+    """An order that ships in a moment and is posted, billed and picked up soon after.
+
+    Nothing of that may lie before now: it moves stock, of which snapshots were taken.
+    """
+    order, _ = scene.order(RECENT, line_count)
+    write = scene.write
+    shipped = scene.now + after
+    packed = shipped - 5 * MINUTE
+    # The least that the steps before take, at pace 0.
+    write.packed(order, packed - 71 * MINUTE, pace=0.0)
+    write.ship(order, packed, pace=0.0)
+    write.invoice(order, shipped, pace=0.0)
+    write.carry(order, shipped, pace=0.0, until="PU")
+    return order
 
 
 def given_back(scene: Scene) -> tuple[Order, Line, float, dict[str, Any]]:

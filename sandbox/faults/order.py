@@ -9,6 +9,7 @@ from sandbox.faults.kind import (
     correction_of,
     held,
     in_two_warehouse_orders,
+    shipped_from_now_on,
     substituted,
     whole_in_eaches,
 )
@@ -91,6 +92,26 @@ def cancelled_in_oms_only(scene: Scene) -> Truth:
             "erp", "cancel_line", order_record=order.doc_no, line_record=str(line * 10)
         ),
         after={"erp": {"sales_orders": {"doc_no": order.doc_no, "pos": line * 10, "stat": 90}}},
+    )
+
+
+def cancelled_in_the_race(scene: Scene) -> Truth:
+    """The warehouse has it already; of the cancellation nobody but the OMS hears."""
+    order = shipped_from_now_on(scene, 50 * MINUTE, line_count=scene.rng.choice((2, 3)))
+    line = scene.rng.choice(order.lines)["line"]
+    scene.write.cancel(order, scene.now, systems=("oms",), lines=[line])
+    return Truth(
+        kind="O4",
+        systems=["oms", "erp", "wms"],
+        keys=keys_of(order, order.shipments[0]) | {"line": line},
+        since=order.find("shipped").seen["wms"],
+        expected=[(rule, f"{order.order}/{line}") for rule in ("O05S", "O05")],
+        values={
+            "oms": "cancelled",
+            "erp": "shipped and billed",
+            "wms": "shipped after it was cancelled",
+            "real": "cancelled and shipped: it must come back, and nothing is to be cancelled",
+        },
     )
 
 
@@ -332,6 +353,12 @@ KINDS = (
         "Line cancelled in the OMS before release, not in the ERP",
         cancelled_in_oms_only,
         undated=True,
+    ),
+    Kind(
+        "O4R",
+        "Cancelled in the OMS when the warehouse had it, and shipped",
+        cancelled_in_the_race,
+        mixed=False,
     ),
     Kind("O5", "The ERP changed a price, the OMS kept the old one", price_differs, undated=True),
     Kind("O3", "Split into two warehouse orders that hold less than the order", split_short),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from sandbox.catalogue import wms_sku
 from sandbox.clock import HOUR, MINUTE
 from sandbox.faults.finance import not_invoiced
-from sandbox.faults.kind import Kind, correction_of, disturbed_feed
+from sandbox.faults.kind import Kind, correction_of, disturbed_feed, shipped_from_now_on
 from sandbox.faults.order import price_differs
-from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -125,23 +124,6 @@ def out_of_order(scene: Scene) -> Truth:
         "orders": [keys_of(order, order.shipments[0]) for order in orders],
     }
     return truth
-
-
-def shipped_from_now_on(scene: Scene, after: float = MINUTE) -> Order:
-    """An order that ships in a moment and is posted, billed and picked up soon after.
-
-    Nothing of that may lie before now: it moves stock, of which snapshots were taken.
-    """
-    order, _ = scene.order(RECENT)
-    write = scene.write
-    shipped = scene.now + after
-    packed = shipped - 5 * MINUTE
-    # The least that the steps before take, at pace 0.
-    write.packed(order, packed - 71 * MINUTE, pace=0.0)
-    write.ship(order, packed, pace=0.0)
-    write.invoice(order, shipped, pace=0.0)
-    write.carry(order, shipped, pace=0.0, until="PU")
-    return order
 
 
 def answer_lost(scene: Scene) -> Truth:
