@@ -112,7 +112,7 @@ class Distributor:
         for name, folder in drop_folders(home, choices["regions"]).items():
             north = self.views[name] = NorthErpView(self.numbers)
             every = choices["drop_seconds"]
-            self.drops[name] = DropBox(folder, north, self.store, every)
+            self.drops[name] = DropBox(folder, north, self.store, every, self.disturbances)
         self.pushes = PushesView(self.numbers)
         self.push_folders = push_folders(home, choices["carriers"])
         self._inboxes: list[Inbox] = []

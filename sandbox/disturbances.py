@@ -8,8 +8,9 @@ Two kinds of events that no system hears of, but whose moments shape what it tel
                      needs: entity, fields, event, data
 
 They are stored with all other events, so a restart finds them again. Modes of feeds are those of
-``misbehave``, ``clock_ahead`` (by ``seconds``) and ``skipped`` (lists leave out ``record``); modes
-of targets are in ``TARGET_MODES``.
+``misbehave``, ``clock_ahead`` (by ``seconds``), ``skipped`` (lists leave out ``record``) and
+``broken_off`` (the file being dropped ends in its middle, see ``drops``); modes of targets are in
+``TARGET_MODES``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ EVENT_KINDS = (FEED_DISTURBED, TARGET_BEHAVES)
 
 CLOCK_AHEAD = "clock_ahead"
 SKIPPED = "skipped"
+BROKEN_OFF = "broken_off"
 TARGET_MODES = (
     "refuse",
     "unavailable",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.catalogue import wms_sku
 from sandbox.clock import HOUR, MINUTE
+from sandbox.disturbances import BROKEN_OFF
 from sandbox.faults.finance import not_invoiced
 from sandbox.faults.kind import Kind, correction_of, disturbed_feed, shipped_from_now_on
 from sandbox.faults.order import price_differs
@@ -96,6 +97,15 @@ def page_cut(scene: Scene) -> Truth:
     )
 
 
+def file_broken_off(scene: Scene) -> Truth:
+    """The whole file comes some hours later under the same name; others come meanwhile."""
+    what = "the file of its stock breaks off and has no trailer; later it comes whole"
+    truth = disturbed_feed(scene, "T7", "erp_north", "stock", BROKEN_OFF, ("D02",), what)
+    truth.keys = {"feed": "erp_north.erp_stock"}
+    truth.expected = [("D02", "erp_north.erp_stock")]
+    return truth
+
+
 def feed_silent(scene: Scene) -> Truth:
     return disturbed_feed(
         scene, "T9", "erp", "stock", "silent", ("D01",), "answers 200 and has no rows"
@@ -163,6 +173,14 @@ KINDS = (
         page_cut,
         undated=True,
         whole_feed="wms.items",
+    ),
+    Kind(
+        "T7N",
+        "A file of the north's stock breaks off before its trailer",
+        file_broken_off,
+        undated=True,
+        needs=("north",),
+        whole_feed="erp_north.erp_stock",
     ),
     Kind("T8", "The WMS's feed skips a shipment", document_skipped, mixed=False),
     Kind(

@@ -19,6 +19,7 @@ from sandbox.scene import NothingLeftError
 from sandbox.settings import Settings
 from sandbox.worldfile import read_world
 
+MINUTE = 60.0
 HOUR = 3600.0
 SETTINGS = replace(
     read_world("full", orders=200, items=40, seed=11),
@@ -111,6 +112,25 @@ def test_a_file_comes_every_hour_with_what_changed_also_after_a_restart(home: Pa
     assert {line["STATE"] for line in told} == {"RL"}
     again.advance()
     assert len(files(again, "docs")) == 3
+    again.close()
+
+
+def test_a_file_breaks_off_and_comes_whole_later_also_after_a_restart(home: Path) -> None:
+    distributor = opened(home)
+    clock.skip(MINUTE)
+    distributor.inject("T7N", 1)
+    distributor.advance()
+    (first, cut) = files(distributor, "stock")
+    assert len(cut) == pytest.approx(len(first) / 2, abs=2)
+    assert [row["ITEM"] for row in cut[:-1]] == [row["ITEM"] for row in first[: len(cut) - 1]]
+    clock.skip(HOUR)
+    distributor.close()
+    again = opened(home)
+    again.advance()
+    assert [len(file) for file in files(again, "stock")] == [len(first), len(cut), len(first)]
+    clock.skip(3 * HOUR)
+    again.advance()
+    assert {len(file) for file in files(again, "stock")} == {len(first)}
     again.close()
 
 
