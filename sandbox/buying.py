@@ -100,7 +100,8 @@ class Buyer:
         return notice
 
     def receive(self, bought: Bought, notice: str, at: float, lines: Lines | None = None) -> float:
-        """The goods of a notice come, line by line. Returns when the last of them did."""
+        """The goods of a notice come, line by line; what is ``refused`` of a line goes back at
+        once. Returns when the last of them did."""
         for line in lines or bought.lines:
             at += 2 * MINUTE
             ref = self.scene.numbers.next("receipt")
@@ -116,6 +117,7 @@ class Buyer:
                 purchase=bought.number,
                 notice=notice,
                 line=line["line"],
+                **({"refused": line["refused"]} if "refused" in line else {}),
             )
         return at
 

@@ -168,6 +168,17 @@ def received_over(scene: Scene) -> Truth:
     )
 
 
+def received_damaged(scene: Scene) -> Truth:
+    """What is refused at the dock never enters the stock, and nobody pays for it."""
+    buyer, bought = _answered(scene)
+    line = scene.rng.choice(bought.lines)
+    refused = scene.rng.randrange(1, 6)
+    came, _ = _but(bought, line, qty=line["qty"] - refused, refused=refused)
+    _come_and_billed(buyer, bought, came=came, billed=came)
+    expected = [("P03R", bought.object(line))]
+    return _truth("P6", bought, bought.at + DAY, expected, damaged=str(refused))
+
+
 def ordered_twice(scene: Scene) -> Truth:
     buyer = Buyer(scene)
     first = buyer.order(on_one_day(scene.now - scene.rng.uniform(*LONG_AGO), AGAIN))
@@ -362,6 +373,7 @@ KINDS = (
     Kind("P5", "Announced more than came", announced_too_much, needs=NEEDS),
     Kind("P6", "Received short", received_short, needs=NEEDS),
     Kind("P6O", "Received more than was announced", received_over, needs=NEEDS),
+    Kind("P6D", "A part damaged and refused at the dock", received_damaged, needs=NEEDS),
     Kind("P7", "Purchase order sent twice", ordered_twice, needs=NEEDS),
     Kind("P8", "Billed more than came", billed_too_much, needs=NEEDS),
     Kind("P8P", "Second of two invoices at a higher price", billed_dearer, needs=NEEDS),

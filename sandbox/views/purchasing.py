@@ -185,6 +185,7 @@ class WmsPurchasing(Books):
                         "Sku": wms_sku(line["item"]),
                         "ExpQty": line["qty"],
                         "RcvQty": 0,
+                        "RefQty": 0,
                         "RcvMs": None,
                         "Uom": "EA",
                         "Ref": None,
@@ -200,6 +201,7 @@ class WmsPurchasing(Books):
         receipt = self.receipts.edit(data["notice"])
         line = receipt["Lines"][data["line"] - 1]
         line["RcvQty"] += data["qty"]
+        line["RefQty"] += data.get("refused", 0)
         line["RcvMs"] = clock_ms(when)
         line["Ref"] = data["ref"]
         receipt["Status"] = "RECEIVING"
