@@ -171,6 +171,9 @@ class Gate:
                 response = json_response(bytes(response.body).decode()[: len(response.body) // 2])
             if scope.get("page_mode") == "byte_order_mark":
                 response = Response(codecs.BOM_UTF8 + bytes(response.body), response.status_code)
+            if scope.get("page_mode") == "windows_letters":
+                response.body = bytes(response.body).decode().encode("cp1252")
+                response.headers["content-length"] = str(len(response.body))
             return response
         async with self._writing:
             response = await self._write(scope, headers, body)

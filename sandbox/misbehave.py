@@ -20,6 +20,7 @@ PAGE_MODES = (
     "added_column",
     "renamed_column",
     "byte_order_mark",
+    "windows_letters",
     "time_cut_off",
     "out_of_order",
 )
@@ -114,7 +115,7 @@ def distort(mode: str | None, system: str, entity: str, texts: list[str]) -> lis
     """The records of a page as a misbehaving system sends them."""
     if mode == "silent":
         return []
-    if mode in (None, "cut_page", "byte_order_mark") or not texts:
+    if mode in (None, "cut_page", "byte_order_mark", "windows_letters") or not texts:
         return texts
     if mode == "duplicate_record":
         return [texts[0], *texts]

@@ -94,7 +94,8 @@ def build_app(distributor: Distributor) -> FastAPI:
         whse: str | None = None,
     ) -> Response:
         """A snapshot as of now. Here ``offset`` counts rows."""
-        as_of = clock_ms(clock.now())
+        now = clock.now()
+        as_of = clock_ms(now + distributor.disturbances.clock_ahead("wms", now))
         rows: list[Document] = [
             view.inventory.edit(position)
             for position in view.inventory.ids()

@@ -42,6 +42,8 @@ from orchestration.pretend import SandboxError, refusals_told
 from orchestration.whole_runs import RestlessError, proof_delay
 from registry.errors import TallymanError
 from reporting.publish import published_connection
+from sandbox.decoys import DECOYS
+from sandbox.faults import FAULTS
 from sandbox.faults.kind import DISTURBED_HOURS, Kind
 from sandbox.settings import Settings as World
 from sandbox.world import KINDS
@@ -205,14 +207,15 @@ class _Run:
         self.passes[-1] = replace(self.passes[-1], sent=sent)
 
     def _disturb_feeds(self) -> None:
-        """All kinds that disturb a whole feed, each its own: a pass in their midst, one when all
-        have fallen due, one when they are over."""
-        self._inject(lambda kind: kind.whole_feed is not None)
-        self._pass(may_fail=True)
-        self.world.skip(self._seconds_until_all_is_due())
-        self._pass(may_fail=True)
-        self.world.skip(DISTURBED_HOURS * 3600)
-        self._pass()
+        """All kinds that disturb a whole feed; those that share one, in turn. Each time a pass in
+        their midst, one when all have fallen due, one when they are over."""
+        for turn in _turns():
+            self._inject(turn.__contains__)
+            self._pass(may_fail=True)
+            self.world.skip(self._seconds_until_all_is_due())
+            self._pass(may_fail=True)
+            self.world.skip(DISTURBED_HOURS * 3600)
+            self._pass()
 
     @property
     def passes_to_rest(self) -> int:
@@ -311,6 +314,27 @@ class _Run:
         ]
         wait = (max(due) - self.began_at).total_seconds() if due else 0.0
         return max(0.0, wait - (self.world.clock.now() - self.began_at).total_seconds())
+
+
+def _turns() -> list[list[Kind]]:
+    """What disturbs a whole feed, such that no fault meets another on its feed; one of a whole
+    system meets none of its feeds. Decoys last for minutes only."""
+    turns: list[list[Kind]] = [[kind for kind in DECOYS if kind.whole_feed]]
+    for kind in FAULTS:
+        if kind.whole_feed:
+            met = (not any(_meet(kind, other) for other in turn) for turn in turns)
+            number = next((n for n, is_free in enumerate(met) if is_free), len(turns))
+            turns[number:] = turns[number:] or [[]]
+            turns[number].append(kind)
+    return turns
+
+
+def _meet(one: Kind, other: Kind) -> bool:
+    """Whether two faults disturb the same."""
+    feeds = (one.whole_feed or "", other.whole_feed or "")
+    systems = {feed.split(".")[0] for feed in feeds}
+    is_whole_system = len(systems) == 1 and not all("." in feed for feed in feeds)
+    return other in FAULTS and (feeds[0] == feeds[1] or is_whole_system)
 
 
 def sightings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> list[Sighting]:

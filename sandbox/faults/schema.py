@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sandbox.catalogue import oms_sku, wms_sku
-from sandbox.clock import MINUTE
-from sandbox.faults.kind import Kind, correction_of, disturbed_feed, retold
+from sandbox.catalogue import erp_item, oms_sku, wms_sku
+from sandbox.clock import HOUR, MINUTE, iso_utc, local_naive
+from sandbox.faults.kind import DISTURBED_HOURS, Kind, correction_of, disturbed_feed, retold
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 from sandbox.views.erp import price
@@ -40,6 +41,22 @@ def byte_order_mark(scene: Scene) -> Truth:
         "byte_order_mark",
         ("D03",),
         "its pages begin with a byte order mark; what follows is what it always was",
+    )
+
+
+def windows_letters(scene: Scene) -> Truth:
+    """One item has a letter beyond ASCII, which as UTF-8 says nothing at all."""
+    # Not one whose record holds a fault: the change would hide since when that is wrong.
+    item = scene.rng.choice([item for item in scene.items if not item.eaches_only])
+    retold(scene, "erp", "items", erp_item(item.number), {"descr": f"Kühlmittel {item.number}"})
+    return disturbed_feed(
+        scene,
+        "S8",
+        "erp",
+        "items",
+        "windows_letters",
+        ("D01",),
+        "its pages are in Windows-1252 and say that they are UTF-8",
     )
 
 
@@ -135,6 +152,23 @@ def amount_of_a_locale(scene: Scene) -> Truth:
     return _refused(scene, "S7", "erp", "invoice_lines", keys, told, right)
 
 
+def moment_of_a_locale(scene: Scene) -> Truth:
+    """The day first and with points, as people write it; put right some hours later."""
+    order, placed = scene.order(OLD)
+    scene.write.delivered(order, placed)
+    parcel = order.shipments[0]
+    right = local_naive(order.find("shipped").seen["erp"])
+    told = f"{datetime.fromisoformat(right):%d.%m.%Y %H:%M}"
+    mended = scene.now + DISTURBED_HOURS * HOUR
+    for written, at in ((told, None), (right, mended)):
+        retold(scene, "erp", "fulfilments", parcel.fulfilment, {"posted": written}, at=at)
+    keys = keys_of(order, parcel) | {"fulfilment": parcel.fulfilment}
+    truth = _refused(scene, "S7", "erp", "fulfilment_lines", keys, told, right)
+    truth.values["until"] = iso_utc(mended)
+    truth.passes = True
+    return truth
+
+
 def lines_emptied(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     scene.write.booked(order, placed)
@@ -205,9 +239,23 @@ KINDS = (
         mixed=False,
     ),
     Kind(
+        "S7D",
+        "The ERP writes the moment of a posting the way people do",
+        moment_of_a_locale,
+        undated=True,
+        mixed=False,
+    ),
+    Kind(
         "S8",
         "The ERP's pages of items begin with a byte order mark",
         byte_order_mark,
+        undated=True,
+        whole_feed="erp.items",
+    ),
+    Kind(
+        "S8L",
+        "The ERP's pages of items are in Windows-1252",
+        windows_letters,
         undated=True,
         whole_feed="erp.items",
     ),

@@ -17,18 +17,26 @@ SKEW_MINUTES = 25
 """More than the rule about clocks tolerates."""
 
 
-def clock_skewed(scene: Scene) -> Truth:
+def clock_fast(scene: Scene) -> Truth:
+    return _clock_skewed(scene, "carrier", SKEW_MINUTES, "fast")
+
+
+def clock_slow(scene: Scene) -> Truth:
+    return _clock_skewed(scene, "wms", -SKEW_MINUTES, "slow")
+
+
+def _clock_skewed(scene: Scene, system: str, minutes: int, runs: str) -> Truth:
     until = scene.now + DISTURBED_HOURS * HOUR
-    scene.disturb("carrier", None, "clock_ahead", until, seconds=SKEW_MINUTES * MINUTE)
+    scene.disturb(system, None, "clock_ahead", until, seconds=minutes * MINUTE)
     return Truth(
         kind="C1",
-        systems=["carrier"],
-        keys={"system": "carrier"},
+        systems=[system],
+        keys={"system": system},
         since=scene.now,
-        expected=[("D04", "carrier")],
+        expected=[("D04", system)],
         values={
-            "carrier": f"{SKEW_MINUTES} minutes fast",
-            "real": "scanned when it always is",
+            system: f"{SKEW_MINUTES} minutes {runs}",
+            "real": "recorded when it always is",
             "until": iso_utc(until),
         },
     )
@@ -107,9 +115,16 @@ KINDS = (
     Kind(
         "C1",
         "The carrier's clock runs 25 minutes fast",
-        clock_skewed,
+        clock_fast,
         undated=True,
         whole_feed="carrier",
+    ),
+    Kind(
+        "C1S",
+        "The WMS's clock runs 25 minutes slow",
+        clock_slow,
+        undated=True,
+        whole_feed="wms",
     ),
     Kind("C2", "A delivery scan without its time zone", zone_dropped),
     Kind(

@@ -130,6 +130,17 @@ def is_fast(reader: Reader) -> bool:
     return abs(parsedate_to_datetime(told).timestamp() - clock.now() - 25 * 60) < 5
 
 
+def is_slow(reader: Reader) -> bool:
+    told = httpx.Headers(reader.wms.get("/feed/items?limit=1").headers)["date"]
+    return abs(parsedate_to_datetime(told).timestamp() - clock.now() + 25 * 60 - 150) < 5
+
+
+def is_in_windows_letters(reader: Reader) -> bool:
+    answer = reader.erp.get("/api/items?per_page=1000")
+    assert answer.headers["content-type"] == "application/json"
+    return b"K\xfchlmittel" in answer.content
+
+
 def has_mark(reader: Reader) -> bool:
     return reader.erp.get("/api/items").content.startswith(b"\xef\xbb\xbf")
 
@@ -147,6 +158,8 @@ def has_mark(reader: Reader) -> bool:
         ("C3", tells_days_only),
         ("T12", comes_backwards),
         ("C1", is_fast),
+        ("C1S", is_slow),
+        ("S8L", is_in_windows_letters),
     ],
 )
 def test_a_whole_feed_goes_wrong_for_a_while(
