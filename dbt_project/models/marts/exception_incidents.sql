@@ -240,6 +240,7 @@ shared_by_many as (
 looked_at as (
     select
         rule_id,
+        object_type,
         a_role,
         nullif({{ list_of('a_milestone') }}, []) as a_milestones,
         to_minutes(grace_minutes) as grace
@@ -266,6 +267,8 @@ told as (
                 rules.a_milestones is null
                 or list_contains(rules.a_milestones, facts.milestone)
             )
+            -- A scan is told of the parcel and of each order in it: it counts once.
+            and (rules.object_type = 'package' or facts.object_type is distinct from 'package')
     left join {{ ref('order_line_terms') }} as terms
         on facts.order_line_id = terms.order_line_id
 ),

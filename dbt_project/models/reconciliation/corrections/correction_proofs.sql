@@ -47,17 +47,20 @@ effect_entities as (
         on accepted.target_system = entities.system and accepted.effect_feed = entities.feed
 ),
 
--- A correction resolves what its kind resolves: two rules may want the same change.
+-- A correction resolves what its kind resolves: two rules may want the same change. Of an object
+-- that differs in several fields it resolves one.
 kind_rules as (
     select
         rule_id,
-        correction_kind as kind
+        correction_kind as kind,
+        cast(null as varchar) as field
     from {{ ref('rules') }}
     where correction_kind is not null
     union
     select
         rule_id,
-        correction_kind as kind
+        correction_kind as kind,
+        field
     from {{ ref('compared_fields') }}
 ),
 
@@ -139,6 +142,7 @@ concerned as (
     inner join {{ ref('judged_exceptions') }} as exceptions
         on
             kind_rules.rule_id = exceptions.rule_id
+            and coalesce(kind_rules.field = exceptions.field, true)
             and accepted.object_id in (
                 exceptions.object_id,
                 exceptions.document,
