@@ -245,6 +245,8 @@ class Distributor:
     def inject(self, name: str, count: int) -> list[dict[str, Any]]:
         """Stage ``count`` more of a kind, overdue as far as its dates can make it.
 
+        Returns the truth rows, of an overlap several each.
+
         What happened before now is heard at once, under its old dates but with a fresh
         ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
         """
@@ -260,7 +262,7 @@ class Distributor:
         live = live_moments(rng, self.settings, now)
         free = self._free_units()
         scene = Scene(rng, self.numbers, self.items, now, live, set(self._used), dict(free))
-        rows = [stage_one(scene, kind, settings, late=True) for _ in range(count)]
+        rows = [row for _ in range(count) for row in stage_one(scene, kind, settings, late=True)]
         self.store.begin()
         self.store.set("injected", (self.store.get("injected") or 0) + 1)
         self._used = scene.used

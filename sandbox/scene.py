@@ -36,8 +36,8 @@ class Scene:
     """The stage. ``slots`` holds order numbers and moments reserved by age; empty: take new ones.
 
     ``used`` remembers items and stock positions that a fault has spoilt, so that no two faults
-    meet on one. ``free``: units of each position that orders may still take; None: those who make
-    the history see to it that there are enough.
+    meet on one unless they are staged together. ``free``: units of each position that orders may
+    still take; None: those who make the history see to it that there are enough.
     """
 
     rng: random.Random

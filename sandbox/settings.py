@@ -57,7 +57,8 @@ class Settings:
     ``days`` is the length of the history, in which ``peak_days`` days have ``peak_factor`` times
     the orders of the others; ``live`` is how many times as fast as real time the world goes on
     after it (0: it stops at its first start). ``faults_per_kind`` and ``decoys_per_kind`` say how
-    many of every kind it holds and ``mix`` overrides both by kind (0: none). The last decoys settle
+    many of every kind it holds, ``overlaps_per_kind`` how many of every group of faults that belong
+    together; ``mix`` overrides all three by kind (0: none). The last decoys settle
     between ``live_after_seconds`` and that plus ``live_spread_seconds`` after the first start.
     ``processes``: which of PROCESSES there are; ``partners``: which of PARTNERS; ``regions``: which
     of REGIONS; ``carriers``: which of CARRIERS. ``drop_seconds``: how often the ERP of a region
@@ -74,6 +75,7 @@ class Settings:
     live: float = 0.0
     faults_per_kind: int = 3
     decoys_per_kind: int = 4
+    overlaps_per_kind: int = 0
     mix: Mapping[str, int] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
@@ -114,6 +116,7 @@ _WORLD = (
     "live",
     "faults_per_kind",
     "decoys_per_kind",
+    "overlaps_per_kind",
     "live_after_seconds",
     "live_spread_seconds",
     "drop_seconds",

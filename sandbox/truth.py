@@ -124,13 +124,14 @@ class Truth:
     decoy: bool = False
     undetectable: str | None = None
 
-    def row(self, fault_id: str, injected_at: float) -> dict[str, Any]:
-        """The row as served. ``expected_by``: when the last of its rules falls due."""
+    def row(self, fault_id: str, injected_at: float, cause: str | None = None) -> dict[str, Any]:
+        """The row as served. ``expected_by``: when the last of its rules falls due; ``cause``: the
+        other fault whose root cause is its own, too."""
         due = [self.since + GRACE_SECONDS[rule] for rule, _ in self.expected]
         return {
             "fault_id": fault_id,
             "fault_type": self.kind,
-            "root_cause_id": "cause-" + fault_id,
+            "root_cause_id": "cause-" + (cause or fault_id),
             "injected_at": iso_utc(injected_at),
             "decoy": self.decoy,
             "detectable": self.undetectable is None and not self.decoy,

@@ -14,6 +14,7 @@ from sandbox.disturbances import TARGET_BEHAVES
 from sandbox.events import Event
 from sandbox.faults import FAULTS
 from sandbox.faults.kind import Kind
+from sandbox.faults.overlaps import OVERLAPS
 from sandbox.numbers import Numbers
 from sandbox.scene import OLD, RECENT, WINDOWS, Scene
 from sandbox.settings import Settings
@@ -21,8 +22,9 @@ from sandbox.simulation.company import Company
 from sandbox.simulation.demand import Demand
 from sandbox.simulation.engine import Timeline
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*FAULTS, *DECOYS)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (*FAULTS, *OVERLAPS, *DECOYS)}
 _DECOY_NAMES = frozenset(kind.name for kind in DECOYS)
+_OVERLAP_NAMES = frozenset(kind.name for kind in OVERLAPS)
 
 
 @dataclass
@@ -78,28 +80,44 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     for kind in kinds:
         if kind.missing(settings):
             continue
-        usual = settings.decoys_per_kind if kind.name in _DECOY_NAMES else settings.faults_per_kind
-        for _ in range(settings.mix.get(kind.name, usual if kind.in_history else 0)):
-            rows.append(stage_one(scene, kind, settings))
+        usual = _usual_number(kind, settings) if kind.in_history else 0
+        for _ in range(settings.mix.get(kind.name, usual)):
+            rows += stage_one(scene, kind, settings)
     return rows
 
 
-def stage_one(scene: Scene, kind: Kind, settings: Settings, late: bool = False) -> dict[str, Any]:
-    """Stage one more fault or decoy; returns its truth row. Raises NothingLeftError.
+def _usual_number(kind: Kind, settings: Settings) -> int:
+    if kind.name in _DECOY_NAMES:
+        return settings.decoys_per_kind
+    if kind.name in _OVERLAP_NAMES:
+        return settings.overlaps_per_kind
+    return settings.faults_per_kind
+
+
+def stage_one(
+    scene: Scene, kind: Kind, settings: Settings, late: bool = False
+) -> list[dict[str, Any]]:
+    """Stage one more of a kind; returns its truth rows. Raises NothingLeftError.
 
     ``late``: into a world that others read already, so nothing can have been changed before now.
     """
-    staged = len(scene.events)
-    truth = kind.stage(scene)
-    truth.behaviours = [
+    before = len(scene.events)
+    staged = kind.stage(scene)
+    behaviours = [
         {"name": event.subject, **{key: event.data[key] for key in ("mode", "system")}}
-        for event in scene.events[staged:]
+        for event in scene.events[before:]
         if event.kind == TARGET_BEHAVES
     ]
-    truth.undetectable = kind.hidden(settings)
-    if late and kind.undated:
-        truth.since = scene.now
-    return truth.row(scene.numbers.next("decoy" if truth.decoy else "fault"), scene.now)
+    rows: list[dict[str, Any]] = []
+    for truth in staged if isinstance(staged, list) else [staged]:
+        truth.behaviours = behaviours
+        truth.undetectable = kind.hidden(settings)
+        if late and kind.undated:
+            truth.since = scene.now
+        fault_id = scene.numbers.next("decoy" if truth.decoy else "fault")
+        cause = rows[0]["fault_id"] if rows and kind.one_cause else None
+        rows.append(truth.row(fault_id, scene.now, cause))
+    return rows
 
 
 def _reserve(

@@ -34,6 +34,7 @@ _CHOICES: dict[tuple[str | None, str], _Choice] = {
     ("peaks", "factor"): _Choice("peak_factor", whole=False, least=1),
     ("faults", "each"): _Choice("faults_per_kind"),
     ("faults", "decoys_each"): _Choice("decoys_per_kind"),
+    ("faults", "overlaps"): _Choice("overlaps_per_kind"),
 }
 
 _LISTS: dict[tuple[str | None, str], tuple[str, ...]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.catalogue import ERP_WAREHOUSE, erp_item
 from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
 from sandbox.faults.kind import Kind, correction_of, erp_lines, given_back
+from sandbox.orders import Order
 from sandbox.payments import paid
 from sandbox.returns import REASONS, authorised, credit_of, credited, received
 from sandbox.scene import OLD, RECENT, Scene, keys_of
@@ -16,6 +17,11 @@ from sandbox.views.oms import order_id
 def not_invoiced(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     scene.write.delivered(order, placed)
+    return unbilled(order)
+
+
+def unbilled(order: Order) -> Truth:
+    """A delivered order, whose parcel was never invoiced."""
     order.events.remove(order.find("invoiced"))
     parcel = order.shipments[0]
     return Truth(

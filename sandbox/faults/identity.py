@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.catalogue import LOCATIONS, Item, gtin14, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR
 from sandbox.faults.kind import Kind, correction_of, retold, whole_in_eaches
+from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 
@@ -126,6 +127,11 @@ def cases_for_eaches(scene: Scene) -> Truth:
 def customer_twice(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     scene.write.delivered(order, placed)
+    return under_second_number(order)
+
+
+def under_second_number(order: Order) -> Truth:
+    """A booked order, whose customer has another number in the ERP."""
     second = f"C{int(order.customer[1:]) + 5000}"
     accepted = order.find("order_accepted")
     accepted.told["erp"] = {"customer": second}

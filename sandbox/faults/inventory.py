@@ -20,7 +20,14 @@ def count_unposted(scene: Scene) -> Truth:
 
 
 def _adjustment_unposted(scene: Scene, kind: str, qty: int, reason: str) -> Truth:
-    item, location = scene.free_position()
+    return adjustment_unposted(scene, kind, scene.free_position(), qty, reason)
+
+
+def adjustment_unposted(
+    scene: Scene, kind: str, position: tuple[Item, str], qty: int, reason: str
+) -> Truth:
+    """The WMS adjusts what it holds at a position, and the ERP never posts it."""
+    item, location = position
     ref = scene.numbers.next("adjustment")
     at = scene.now - scene.rng.uniform(4 * HOUR, 20 * DAY)
     scene.add(
@@ -40,19 +47,28 @@ def _adjustment_unposted(scene: Scene, kind: str, qty: int, reason: str) -> Trut
 
 def movement_posted_twice(scene: Scene) -> Truth:
     item, location = scene.free_position()
-    ref = scene.numbers.next("receipt")
-    at = scene.now - scene.rng.uniform(6 * HOUR, 20 * DAY)
     qty = item.case_pack * scene.rng.randrange(1, 6)
+    ref = scene.numbers.next("receipt")
+    return posted_twice(scene, "stock_received", "101", (item, location), qty, ref)
+
+
+def posted_twice(
+    scene: Scene,
+    event: str,
+    movement_type: str,
+    position: tuple[Item, str],
+    qty: int,
+    ref: str,
+    **more: Any,
+) -> Truth:
+    """A movement, of the kind of an event of the WMS, that the ERP posts a second time."""
+    item, location = position
+    at = scene.now - scene.rng.uniform(6 * HOUR, 20 * DAY)
     erp = at + 4 * MINUTE
     again = erp + scene.rng.uniform(5.0, 40 * MINUTE)
-    data: dict[str, Any] = {
-        "ref": ref,
-        "item": item.number,
-        "location": location,
-        "qty": qty,
-    }
-    scene.add(at, "stock_received", ref, {"wms": at, "erp": erp}, **data)
-    scene.add(at, "stock_received", ref, {"erp": again}, **data)
+    data = {"ref": ref, "item": item.number, "location": location, "qty": qty, **more}
+    scene.add(at, event, ref, {"wms": at, "erp": erp}, **data)
+    scene.add(at, event, ref, {"erp": again}, **data)
     return Truth(
         kind="I2",
         systems=["erp", "wms"],
@@ -61,7 +77,7 @@ def movement_posted_twice(scene: Scene) -> Truth:
         expected=[("I12", ref)],
         values={"wms": [str(qty)], "erp": [str(qty), str(qty)], "real": [str(qty)]},
         correction=correction_of(
-            "erp", "post_movement", **_post_movement(item, location, "101", -qty, ref)
+            "erp", "post_movement", **_post_movement(item, location, movement_type, -qty, ref)
         ),
         after={"erp": {"stock_movements": {"ref": ref, "qty": f"{-qty}.000"}}},
     )

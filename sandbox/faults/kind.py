@@ -14,12 +14,13 @@ from sandbox.scene import OLD, RECENT, Scene
 from sandbox.settings import Settings
 from sandbox.truth import Truth
 
-Stage = Callable[[Scene], Truth]
+Stage = Callable[[Scene], Truth | list[Truth]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of fault or decoy. ``stage`` puts one more of it on a scene and tells the truth.
+    """One kind of fault or decoy. ``stage`` puts one more of it on a scene and tells the truth; of
+    faults that belong together (``overlaps.py``), the truth of each.
 
     ``undated``: nothing in it carries a date of its own, only the last change does. So one that is
     injected later begins at its injection and falls due a grace period after it.
@@ -29,6 +30,7 @@ class Kind:
     was read, or keeps a target waiting so long, that a demo would not see its end).
     ``whole_feed``: the feed (``erp.stock``) or system that all of it disturbs for a while, and so
     whatever else it would tell; injected only, and when nothing else is on its way.
+    ``one_cause``: the faults that it stages have one root cause.
     ``hidden_by``: the trading partner in whose world no rule can find it, and the reason.
     """
 
@@ -40,6 +42,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     mixed: bool = True
     whole_feed: str | None = None
+    one_cause: bool = False
     hidden_by: tuple[str, str] | None = None
 
     def missing(self, settings: Settings) -> tuple[str, ...]:

@@ -119,8 +119,12 @@ def price_differs(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     accepted = scene.write.booked(order, placed)
     line = scene.rng.choice(order.lines)
+    return repriced_in_erp(scene, order, line, accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR))
+
+
+def repriced_in_erp(scene: Scene, order: Order, line: Line, at: float) -> Truth:
+    """The ERP changes the price of a line, and the OMS is not told."""
     old, new = line["price"], line["price"] + scene.rng.randrange(15, 200, 5)
-    at = accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR)
     repriced = scene.write.add(
         order, at, "line_repriced", {"erp": at}, line=line["line"], price=new
     )
@@ -167,8 +171,13 @@ def change_lost(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     accepted = scene.write.booked(order, placed)
     line = scene.rng.choice(order.lines)
-    old, new = line["qty"], line["qty"] + scene.rng.randrange(1, 6)
     at = accepted + scene.rng.uniform(45 * MINUTE, 4 * HOUR)
+    return changed_in_oms(scene, order, line, at)
+
+
+def changed_in_oms(scene: Scene, order: Order, line: Line, at: float) -> Truth:
+    """The customer changes the quantity of a line, and the ERP is not told."""
+    old, new = line["qty"], line["qty"] + scene.rng.randrange(1, 6)
     scene.write.add(order, at, "line_quantity_changed", {"oms": at}, line=line["line"], qty=new)
     return _quantity_wrong_in_erp("O9", order, line, at, new, old)
 
@@ -279,6 +288,11 @@ def never_reserved(scene: Scene) -> Truth:
 def other_address(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     scene.write.booked(order, placed)
+    return shipped_elsewhere(order)
+
+
+def shipped_elsewhere(order: Order) -> Truth:
+    """A booked order, with another address in the ERP."""
     right = ship_to(order.po)
     accepted = order.find("order_accepted")
     accepted.told["erp"] = {"ship_to": right + 1}

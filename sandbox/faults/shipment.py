@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.catalogue import ERP_WAREHOUSE, erp_item, oms_sku, wms_sku
 from sandbox.clock import DAY, HOUR, MINUTE, iso_utc
 from sandbox.faults.kind import Kind, correction_of, delayed, erp_lines, whole_in_eaches
+from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 from sandbox.views.oms import order_id
@@ -13,6 +14,11 @@ from sandbox.views.oms import order_id
 def shipped_not_posted(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     scene.write.delivered(order, placed)
+    return unposted(order)
+
+
+def unposted(order: Order) -> Truth:
+    """A delivered order, of whose shipping the ERP knows nothing."""
     shipped = order.find("shipped")
     del shipped.seen["erp"]
     order.events.remove(order.find("invoiced"))
@@ -183,6 +189,11 @@ def never_scanned(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     at = scene.write.ship(order, scene.write.packed(order, placed))
     scene.write.invoice(order, at)
+    return unscanned(order)
+
+
+def unscanned(order: Order) -> Truth:
+    """A shipped order, whose parcel the carrier has never scanned."""
     parcel = order.shipments[0]
     return Truth(
         kind="H7",
@@ -197,6 +208,11 @@ def never_scanned(scene: Scene) -> Truth:
 def delivery_not_told(scene: Scene) -> Truth:
     order, placed = scene.order(OLD)
     scene.write.delivered(order, placed)
+    return delivery_kept_back(order)
+
+
+def delivery_kept_back(order: Order) -> Truth:
+    """A delivered order, of whose delivery the OMS knows nothing."""
     delivery = order.all("parcel_scanned")[-1]
     del delivery.seen["oms"]
     first = order.lines[0]["line"]

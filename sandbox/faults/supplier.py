@@ -151,6 +151,21 @@ def received_short(scene: Scene) -> Truth:
     )
 
 
+def dearer_and_short(scene: Scene) -> list[Truth]:
+    """One line of an order: answered at a higher price, and received short."""
+    buyer, bought = _order(scene)
+    line = scene.rng.choice(bought.lines)
+    told, dearer = _but(bought, line, cost=line["cost"] + scene.rng.randrange(5, 60))
+    at = buyer.answer(bought, bought.at + 2 * HOUR, told)
+    came, less = _but(bought, line, qty=line["qty"] - scene.rng.randrange(1, 6))
+    _come_and_billed(buyer, bought, came=came, billed=came)
+    name = bought.object(line)
+    return [
+        _truth("P3", bought, at, [("P02P", name)], answered_cents=str(dearer["cost"])),
+        _truth("P6", bought, bought.at + DAY, [("P03R", name)], received=str(less["qty"])),
+    ]
+
+
 def received_over(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
     line = scene.rng.choice(bought.lines)

@@ -18,6 +18,11 @@ SKIPPED_MINUTES = 20
 def release_lost(scene: Scene) -> Truth:
     order, placed = scene.order(RECENT)
     scene.write.released(order, placed, pace=0.2)
+    return unreleased(order)
+
+
+def unreleased(order: Order) -> Truth:
+    """A released order, of which the WMS knows nothing."""
     released = order.find("order_released")
     del released.seen["wms"]
     return Truth(

@@ -206,7 +206,7 @@ class _Pages:
             if order is not None:
                 row = break_order(self.distributor, kind, order)
             else:
-                (row,) = self.distributor.inject(kind, 1)
+                row, *_ = self.distributor.inject(kind, 1)
         except (NotHereError, NothingLeftError) as error:
             return self.show(order=order, problem=f"Not done: {error}.", status=409)
         target = target_of(row)

@@ -112,14 +112,6 @@ def test_truth_rows_are_whole(reader: Reader) -> None:
     }
 
 
-def test_faults_share_no_order_line(reader: Reader) -> None:
-    owner: dict[str, str] = {}
-    for row in reader.truth():
-        number = row["entity_keys"].get("order_number")
-        if number is not None:
-            assert owner.setdefault(number, row["fault_id"]) == row["fault_id"]
-
-
 def test_every_kind_can_be_injected_later(small: Reader) -> None:
     small.settle()
     before = len(small.truth())
@@ -127,14 +119,16 @@ def test_every_kind_can_be_injected_later(small: Reader) -> None:
     start = time.time()
     # What disturbs a whole feed or a target, or needs more than orders, has tests of its own.
     kinds = [name for name, kind in KINDS.items() if kind.in_history and not kind.needs]
+    injected = 0
     for kind in kinds:
-        (row,) = small.inject(kind)
+        staged = small.inject(kind)
+        injected += len(staged)
         # A price, a quantity, a pack or a balance has no date but that of its last change.
-        overdue = utc(row["expected_by"]) <= utc(row["injected_at"])
+        overdue = all(utc(row["expected_by"]) <= utc(row["injected_at"]) for row in staged)
         assert overdue or KINDS[kind].undated, kind
     small.settle()
     rows = small.truth()
-    assert len(rows) == before + len(kinds)
+    assert len(rows) == before + injected
     assert violations(read_books(small), entered_late_from=start - 1.0) == expected(rows)
     # What is back-dated is still found by reading on from a cursor.
     fresh = small.erp_all("sales_orders", modified_from=cursor)

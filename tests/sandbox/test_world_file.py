@@ -16,10 +16,10 @@ def test_the_demo_is_the_default() -> None:
     assert read_world("demo") == Settings()
 
 
-def test_worlds_by_name_add_processes_partners_and_decoys() -> None:
+def test_worlds_by_name_add_processes_partners_decoys_and_overlaps() -> None:
     full, threepl = read_world("full"), read_world("threepl")
     more: dict[str, Any] = {"processes": PROCESSES, "regions": REGIONS, "carriers": CARRIERS}
-    more["decoys_per_kind"] = 5
+    more |= {"decoys_per_kind": 5, "overlaps_per_kind": 1}
     assert full == Settings(partners=("suppliers",), **more)
     more["processes"] = tuple(process for process in PROCESSES if process != "drop_ship")
     assert threepl == Settings(partners=PARTNERS, **more)
@@ -27,9 +27,13 @@ def test_worlds_by_name_add_processes_partners_and_decoys() -> None:
 
 def test_a_file_chooses_and_the_command_line_changes(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text("orders = 900\nlive = 60\n[peaks]\ndays = 1\n[faults.mix]\nH2 = 9\nO1 = 0\n")
+    path.write_text(
+        "orders = 900\nlive = 60\n[peaks]\ndays = 1\n[faults]\noverlaps = 2\n"
+        "[faults.mix]\nH2 = 9\nO1 = 0\nO5-O9 = 0\n"
+    )
     world = read_world(str(path), orders=None, seed=4)
-    assert world == Settings(orders=900, seed=4, live=60, peak_days=1, mix={"H2": 9, "O1": 0})
+    mix = {"H2": 9, "O1": 0, "O5-O9": 0}
+    assert world == Settings(orders=900, seed=4, live=60, peak_days=1, overlaps_per_kind=2, mix=mix)
     assert Settings.of_world(world.world_choices()) == world
 
 
