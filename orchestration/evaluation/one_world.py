@@ -74,7 +74,7 @@ class WorldChoices:
 
     orders: int
     faults: int = 3
-    decoys: int = 5
+    decoys: int = 6
     late: bool = True
     world: str = "full"
 
