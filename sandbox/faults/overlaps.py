@@ -80,7 +80,7 @@ def missing_and_doubled(scene: Scene) -> list[Truth]:
 
 def releases_lost(scene: Scene) -> list[Truth]:
     """The ERP released several orders in one run, and its message never arrived."""
-    orders = [scene.order(RECENT) for _ in range(IN_ONE_RUN)]
+    orders = _of_one_day(scene, RECENT)
     booked = max(scene.write.booked(order, placed, pace=0.2) for order, placed in orders)
     at = booked + 40 * MINUTE
     for number, (order, _) in enumerate(orders):
@@ -92,7 +92,7 @@ def deliveries_kept_back(scene: Scene) -> list[Truth]:
     """A driver's scanner told the carrier of its deliveries at the end of the tour, all at once,
     and the carrier's message of that never reached the OMS."""
     write = scene.write
-    orders = [scene.order(OLD) for _ in range(IN_ONE_RUN)]
+    orders = _of_one_day(scene, OLD)
     left = {}
     for order, placed in orders:
         left[order.order] = write.ship(order, write.packed(order, placed, pace=0.2), pace=0.2)
@@ -104,6 +104,13 @@ def deliveries_kept_back(scene: Scene) -> list[Truth]:
         write.carry(order, left[order.order], pace=0.2, delivered=delivered)
         order.all("parcel_scanned")[-1].seen = {"carrier": told + number, "oms": told + HOUR}
     return [delivery_kept_back(order) for order, _ in orders]
+
+
+def _of_one_day(scene: Scene, age: str) -> list[tuple[Order, float]]:
+    """Fresh orders, and when each is placed: within hours of one another."""
+    orders = [scene.order(age) for _ in range(IN_ONE_RUN)]
+    first = min(placed for _, placed in orders)
+    return [(order, first + scene.rng.uniform(0, 3 * HOUR)) for order, _ in orders]
 
 
 def _delivered(scene: Scene) -> Order:
