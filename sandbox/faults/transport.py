@@ -8,6 +8,7 @@ from sandbox.disturbances import BROKEN_OFF
 from sandbox.faults.finance import not_invoiced
 from sandbox.faults.kind import Kind, correction_of, disturbed_feed, shipped_from_now_on
 from sandbox.faults.order import price_differs
+from sandbox.orders import Order
 from sandbox.scene import OLD, RECENT, Scene, keys_of
 from sandbox.truth import Truth
 

@@ -177,6 +177,23 @@ def test_a_value_of_another_form_is_never_bent_into_shape(typer, field, value):
     assert codes(batch) == [("wrong_type", field)]
 
 
+@pytest.mark.parametrize("beside", [None, 7, "7.25"])
+@pytest.mark.parametrize(
+    ("told", "amount"), [(19.99, "19.99"), (0.00001, "0.00001"), (5.0, "5"), (-2.5, "-2.5")]
+)
+def test_a_number_with_a_fraction_is_not_cut_to_a_whole_one(typer, told, amount, beside):
+    """Arrow cut 19.99 to 19 where no text stood in the same column of the batch."""
+    typed = judge(typer, [{"id": "1", "amount": told}, {"id": "2", "amount": beside}])
+    assert typed.accepted["amount"].to_pylist()[0] == Decimal(amount)
+
+
+@pytest.mark.parametrize("beside", [None, 7, "7"])
+def test_a_fraction_is_no_whole_number(typer, beside):
+    typed = judge(typer, [{"id": "1", "whole": 3.9}, {"id": "2", "whole": beside}])
+    assert typed.accepted["id"].to_pylist() == ["2"]
+    assert typed.quarantined.num_rows == 1
+
+
 def test_zeros_beyond_the_sixth_place_lose_nothing(typer):
     batch = judge(typer, [{"id": "1", "amount": "1.12345600"}])
     assert batch.accepted["amount"].to_pylist() == [Decimal("1.123456")]
