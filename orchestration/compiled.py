@@ -18,6 +18,13 @@ from ingestion.warehouse import warehouse
 from orchestration.dbt_build import build_everything
 from registry.settings import Settings
 
+_FOR_A_SHORT_LIFE = (
+    "set force_compression = 'uncompressed'",
+    "set disabled_optimizers = 'statistics_propagation,compressed_materialization'",
+)
+"""A warehouse of minutes and few rows is not worth compressing, and its plans are made as often as
+they run: these two optimizers cost more than they save. They change no result."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -53,6 +60,8 @@ def run_compiled(settings: Settings, statements: list[Statement]) -> list[str]:
     """Fill all tables and make all tests; returns the tests that failed."""
     failed = []
     with warehouse(settings, "models") as connection:
+        for setting in _FOR_A_SHORT_LIFE:
+            connection.execute(setting)
         # One transaction: so much at once goes straight into the file, not through the log as well.
         connection.begin()
         for statement in statements:

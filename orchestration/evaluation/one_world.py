@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -207,15 +208,14 @@ class _Run:
         self.passes[-1] = replace(self.passes[-1], sent=sent)
 
     def _disturb_feeds(self) -> None:
-        """All kinds that disturb a whole feed; those that share one, in turn. Each time a pass in
-        their midst, one when all have fallen due, one when they are over."""
-        for turn in _turns():
-            self._inject(turn.__contains__)
-            self._pass(may_fail=True)
-            self.world.skip(self._seconds_until_all_is_due())
-            self._pass(may_fail=True)
-            self.world.skip(DISTURBED_HOURS * 3600)
-            self._pass()
+        """What disturbs a whole feed; of those that would disturb the same, the seed draws. A pass
+        in their midst, one when all have fallen due, one when they are over."""
+        self._inject(_one_a_feed(self.world.rng).__contains__)
+        self._pass(may_fail=True)
+        self.world.skip(self._seconds_until_all_is_due())
+        self._pass(may_fail=True)
+        self.world.skip(DISTURBED_HOURS * 3600)
+        self._pass()
 
     @property
     def passes_to_rest(self) -> int:
@@ -316,17 +316,14 @@ class _Run:
         return max(0.0, wait - (self.world.clock.now() - self.began_at).total_seconds())
 
 
-def _turns() -> list[list[Kind]]:
-    """What disturbs a whole feed, such that no fault meets another on its feed; one of a whole
+def _one_a_feed(rng: random.Random) -> list[Kind]:
+    """What disturbs a whole feed, drawn so that no fault meets another on its feed; one of a whole
     system meets none of its feeds. Decoys last for minutes only."""
-    turns: list[list[Kind]] = [[kind for kind in DECOYS if kind.whole_feed]]
-    for kind in FAULTS:
-        if kind.whole_feed:
-            met = (not any(_meet(kind, other) for other in turn) for turn in turns)
-            number = next((n for n, is_free in enumerate(met) if is_free), len(turns))
-            turns[number:] = turns[number:] or [[]]
-            turns[number].append(kind)
-    return turns
+    drawn = [kind for kind in DECOYS if kind.whole_feed]
+    for kind in rng.sample(FAULTS, len(FAULTS)):
+        if kind.whole_feed and not any(_meet(kind, other) for other in drawn):
+            drawn.append(kind)
+    return drawn
 
 
 def _meet(one: Kind, other: Kind) -> bool:
