@@ -93,6 +93,17 @@ GRACE_SECONDS = {
 """How long each rule waits, counted from the moment at which the first side was recorded."""
 
 
+COUNTED_FROM_READING = {
+    *("C01", "C02", "M01"),
+    *("D01", "D02", "D02R", "D02S", "D03", "D03Q", "D04", "D04B", "D04F"),
+    *("I01", "I02", "I06B", "I07", "I07E", "I10"),
+    # By the last change of a document, which is the injection of what is injected late.
+    "S09",
+}
+"""Rules about what has no date of its own: it is known from when somebody read it, whatever the
+history says, and so it falls due so long after that."""
+
+
 @dataclass
 class Truth:
     """One fault or decoy.
@@ -141,6 +152,10 @@ class Truth:
             "truth": self.values,
             "expected": [{"rule": rule, "object": name} for rule, name in self.expected],
             "expected_by": iso_utc(max(due, default=injected_at)),
+            "due_after_reading": max(
+                (GRACE_SECONDS[rule] for rule, _ in self.expected if rule in COUNTED_FROM_READING),
+                default=None,
+            ),
             "expected_correction": self.correction,
             "expected_after_state": self.after,
             "expected_attempt": self.attempt,

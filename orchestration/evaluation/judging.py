@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -21,6 +21,7 @@ WITHOUT_CHANGE = {"expected_quantity", "new_quantity", "reason"}
 """Fields of our payloads that change nothing at a target, or nothing that is not named elsewhere:
 old values that guard against changes meanwhile, reasons, and references to look a thing up."""
 
+NOT_TAKEN = "C01"
 BREAKER_OPENED = "breaker opened"
 SENDER_DIED = "sender died"
 _HAPPENS_TO_US = {"unavailable": BREAKER_OPENED, "sender_dies": SENDER_DIED}
@@ -59,6 +60,7 @@ class Sent:
     kind: str
     payload: Row
     state: str = "verified"
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ class Counts:
     """Of one kind. ``delays``: seconds from the deadline, or from the injection or the first pass
     where that was later, to the pass in which all exceptions of a fault could be seen.
 
-    ``late``: found, but not in the first pass that began after the deadline. ``correctable`` faults
-    expect a correction. ``false`` counts exceptions that no fault explains,
-    ``wrong`` and ``doubled`` count writes in the ledger.
+    ``late``: found, but not in the pass that had to show it (``_last_in_time``). ``correctable``
+    faults expect a correction. ``false`` counts exceptions that no fault explains, ``wrong`` and
+    ``doubled`` count writes in the ledger.
     """
 
     injected: int = 0
@@ -226,16 +228,47 @@ def _judge_detection(
     counts.found += 1
     if row.get("expected_to_close"):
         remarks += _still_open(row, evidence.open_at_end)
-    due = max(_moment(row["expected_by"]), injected, evidence.began_at)
+    due = _deadline(row, evidence)
     found_at = max(shown.values())
     counts.delays.append(max(0.0, (found_at - due).total_seconds()))
-    last = min((ended for began, ended in evidence.passes if began >= due), default=found_at)
+    last = _last_in_time(row, evidence, due) or found_at
     if found_at > last:
         counts.late += 1
         wanted, was = ((one - evidence.began_at).total_seconds() for one in (last, found_at))
         remarks.append(
             f"late {name}: due in the pass of {wanted:.0f} s, seen in that of {was:.0f} s"
         )
+
+
+def _deadline(fault: Row, evidence: Evidence) -> datetime:
+    """When a fault has fallen due: by the systems' own dates, and where it has none, so long after
+    the first pass that could read it."""
+    injected = _moment(fault["injected_at"])
+    due = max(_moment(fault["expected_by"]), injected, evidence.began_at)
+    grace = fault.get("due_after_reading")
+    read = min((ended for began, ended in evidence.passes if began >= injected), default=None)
+    if grace is None or read is None:
+        return due
+    return max(due, read + timedelta(seconds=grace))
+
+
+def _last_in_time(fault: Row, evidence: Evidence, due: datetime) -> datetime | None:
+    """The end of the pass that must show a fault: the first that began after its deadline. That a
+    correction did not take is due in the second reading after it was accepted (rule C01), so that
+    the third pass must show it."""
+    after = [ended for began, ended in evidence.passes if began >= due][:1]
+    if any(row["rule"] == NOT_TAKEN for row in fault["expected"]):
+        wanted = fault.get("expected_attempt") or fault["expected_correction"]
+        accepted = min(
+            (
+                one.accepted_at
+                for one in evidence.sent
+                if one.accepted_at is not None and _is_what(one, wanted)
+            ),
+            default=evidence.began_at,
+        )
+        after += [ended for began, ended in evidence.passes if began >= accepted][2:3]
+    return max(after, default=None)
 
 
 def _never_happened(fault: Row, happened: frozenset[str]) -> list[str]:
@@ -355,18 +388,20 @@ def _unexpected_ends(fault: Row, sent: Sequence[Sent]) -> Iterator[str]:
     if not states:
         return
     correction = fault["expected_attempt"] or fault["expected_correction"]
-    ends = {
-        one.state
-        for one in sent
-        if (one.system, one.kind) == (correction["system"], correction["kind"])
-        and agrees(one.payload, correction["payload"])
-    }
+    ends = {one.state for one in sent if _is_what(one, correction)}
     if not ends or ends - set(states):
         told = ", ".join(sorted(ends)) or "never sent"
         yield (
             f"ended otherwise {fault['fault_type']} {fault['fault_id']}: {told}, "
             f"expected {' or '.join(states)}"
         )
+
+
+def _is_what(sent: Sent, correction: Row) -> bool:
+    """Whether a correction of ours is the one that a fault expects."""
+    return (sent.system, sent.kind) == (correction["system"], correction["kind"]) and agrees(
+        sent.payload, correction["payload"]
+    )
 
 
 def _expected(fault: Row) -> set[Key]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from worlds import PASSES, PAYLOAD, decoy, fault, perfect, sent, sighting, written
+from worlds import PASSES, PAYLOAD, after, decoy, fault, perfect, sent, sighting, written
 
 from orchestration.evaluation.judging import UNEXPLAINED, Counts, judge
 from orchestration.scoring import identifiers
@@ -244,10 +244,9 @@ def test_a_state_may_name_several_documents_and_the_field_of_another():
     equal = {"erp": {"stock": {"item": "1", "qoh": {"same_as": same}}}}
     held = documents() | {"wms": {"stock": [{"Sku": "A", "OnHand": 7}, {"Sku": "B", "OnHand": 8}]}}
     held["erp"]["stock"] = [{"item": "1", "qoh": "7.000"}]
-    for after in (pair, equal):
-        assert (
-            judge(perfect(truth=[fault(expected_after_state=after)], documents=held)).remarks == []
-        )
+    for wanted in (pair, equal):
+        truth = [fault(expected_after_state=wanted)]
+        assert judge(perfect(truth=truth, documents=held)).remarks == []
     held["erp"]["stock"] = [{"item": "1", "qoh": "8.000"}]
     truth = [fault(expected_after_state=equal)]
     assert counts(perfect(truth=truth, documents=held)).corrected == 0
@@ -290,3 +289,22 @@ def test_what_a_target_does_to_us_must_have_happened_to_us(mode, needed):
     evidence = perfect(truth=[fault(expected_behaviours=told)], happened=frozenset({"once"}))
     assert judge(evidence).remarks == [f"never happened F1 FLT-0001: {needed}"]
     assert judge(replace(evidence, happened=frozenset({"once", needed}))).remarks == []
+
+
+@pytest.mark.parametrize(("grace", "late"), [(None, 1), (0, 1), (60, 0)])
+def test_what_has_no_date_of_its_own_falls_due_after_it_could_be_read(grace, late):
+    """Injected before the pass of 90 s, which reads it first; that of 200 s begins 100 s later."""
+    row = fault(injected_at="2026-11-02T12:00:20.000Z", due_after_reading=grace)
+    seen = sighting(seconds=400 if grace == 0 else 200)
+    assert counts(perfect(truth=[row], passes=PASSES, sightings=[seen])).late == late
+
+
+def test_that_a_correction_did_not_take_is_due_in_the_third_pass_after_it_was_accepted():
+    expected = [{"rule": rule, "object": "SO-100001/1"} for rule in ("F01", "C01")]
+    truth = [fault(expected=expected)]
+    taken = replace(sent(), accepted_at=after(15))
+    for seconds, late in ((200, 0), (400, 0), (500, 1)):
+        seen = [sighting(), sighting("C01", seconds=seconds)]
+        passes = (*PASSES, (after(490), after(500)))
+        evidence = perfect(truth=truth, sightings=seen, passes=passes, sent=[taken])
+        assert counts(evidence).late == late

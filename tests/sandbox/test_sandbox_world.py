@@ -30,6 +30,7 @@ FIELDS = {
     "truth",
     "expected",
     "expected_by",
+    "due_after_reading",
     "expected_correction",
     "expected_after_state",
     "expected_attempt",
