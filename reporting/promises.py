@@ -21,7 +21,7 @@ order by promised_at nulls last, order_line_id, purchase_line_id
 _OVERSELL = """
 select *
 from marts.oversell
-order by oversold_quantity desc, channel_system, item_id, location_id
+order by oversold_quantity desc, channel_system, channel, item_id, location_id
 """
 
 SHOWN_LINES = 5
@@ -86,7 +86,7 @@ def _print_oversell(rows: Sequence[Mapping[str, Any]], console: Console, limit: 
         lines = row["order_line_ids"]
         more = ", …" if len(lines) > SHOWN_LINES else ""
         view.add_row(
-            escape(row["channel_system"]),
+            escape("/".join(filter(None, (row["channel_system"], row["channel"])))),
             escape(f"{row['item_id']}@{row['location_id']}"),
             *(
                 terminal.number(row[f"{name}_quantity"])

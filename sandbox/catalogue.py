@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 
 LOCATIONS = ("EAST", "WEST")
+CHANNELS = ("web", "edi")
+"""Each has a copy of the stock, by the name that orders give it; a store looks at its shelf."""
 """The distributor's own warehouses."""
 
 THIRD_PARTY = "SOUTH"

@@ -67,7 +67,7 @@ Of business processes that not every world tells of (``Settings.processes``):
                         return, location, invoice, reason, lines, credit   OMS, WMS, ERP
                         a credit without return: only lets something to the customer   ERP
     paid                payment, invoice, customer, bank_ref, lines, cents_off   ERP
-    availability_missed, availability_refreshed   item, location, qty      OMS
+    availability_missed, availability_refreshed   item, location, channel, qty  OMS
     period_opened, period_closed   period, accrued (cents)                 ERP
 """
 

@@ -84,7 +84,7 @@ def build_app(distributor: Distributor) -> FastAPI:
 
     @app.get("/v1/availability")
     async def availability(request: Request) -> Response:
-        """What the channels see of every position, as of now; whole."""
+        """What each channel sees of every position, as of now; whole."""
         if "channels" not in distributor.processes:
             raise ProblemError(404, "this OMS has no channels")
         rows = [to_json(row) for row in distributor.channels.published(clock.now())]

@@ -1,4 +1,4 @@
-"""What can be read from the OMS: order lines, products, and what it offers its channels."""
+"""What can be read from the OMS: order lines, products, and what it offers on its channels."""
 
 from __future__ import annotations
 

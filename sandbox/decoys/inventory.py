@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import erp_item
+from sandbox.catalogue import CHANNELS, erp_item
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.decoys.decoy import decoy
 from sandbox.faults.kind import Kind
@@ -171,7 +171,13 @@ def offer_refreshed_soon(scene: Scene) -> Truth:
     item, location = scene.free_position()
     at = scene.now - 30.0
     position = f"{item.gtin}@{location}"
-    data: dict[str, Any] = {"item": item.number, "location": location, "qty": 5}
+    channel = scene.rng.choice(CHANNELS)
+    data: dict[str, Any] = {
+        "item": item.number,
+        "location": location,
+        "channel": channel,
+        "qty": 5,
+    }
     scene.add(at, "availability_missed", position, {"oms": at}, **data)
     live = scene.live()
     scene.add(live, "availability_refreshed", position, {"oms": live}, **data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.catalogue import ERP_WAREHOUSE, Item, erp_item, wms_sku
+from sandbox.catalogue import CHANNELS, ERP_WAREHOUSE, Item, erp_item, wms_sku
 from sandbox.clock import DAY, HOUR, MINUTE
 from sandbox.faults.kind import Kind, correction_of
 from sandbox.scene import OLD, Scene, keys_of
@@ -307,17 +307,23 @@ def oversold(scene: Scene) -> Truth:
     item, location = scene.free_position()
     at = scene.now - scene.rng.uniform(2 * HOUR, 10 * DAY)
     units = scene.rng.randrange(3, 20)
+    channel = scene.rng.choice(CHANNELS)
     position = f"{item.gtin}@{location}"
-    data = {"item": item.number, "location": location, "qty": units}
+    data = {"item": item.number, "location": location, "channel": channel, "qty": units}
     scene.add(at, "availability_missed", position, {"oms": at}, **data)
     return Truth(
         kind="I8",
         systems=["oms", "wms"],
-        keys={"gtin": item.gtin, "location": location, "position": position},
+        keys={
+            "gtin": item.gtin,
+            "location": location,
+            "position": position,
+            "channel": channel,
+        },
         # An offer has no date of its own: it is known from when it was read.
         since=scene.now,
         expected=[("I02", position)],
-        values={"oms": f"{units} too many", "wms": "right", "real": "right"},
+        values={"oms": f"{units} too many on {channel}", "wms": "right", "real": "right"},
     )
 
 
@@ -400,7 +406,7 @@ KINDS = (
     Kind("I7R", "Cancelled, but still reserved in the OMS", reservation_kept, undated=True),
     Kind(
         "I8",
-        "The OMS offers units that are gone",
+        "One channel offers units that are gone",
         oversold,
         undated=True,
         takes_free_stock=True,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from sandbox.catalogue import (
+    CHANNELS,
     ERP_WAREHOUSE,
     LOCATIONS,
     NORTH,
@@ -153,19 +154,20 @@ def all_positions(distributor: Distributor, item: Item) -> list[tuple[Item, str]
 
 
 def offer_grid(distributor: Distributor, item: Item, now: float) -> Grid:
-    """What the OMS offers to sales channels, beside what is free to be sold."""
+    """What the OMS offers on each sales channel, beside what is free to be sold."""
     rows = []
     for location in LOCATIONS:
         held = distributor.wms.inventory.edit(f"{wms_sku(item.number)}@{location}")
         free = max(0, held["OnHand"] - held["Allocated"] - held["Damaged"])
-        offered = distributor.channels.offer(held, now)["available"]
         refreshed = distributor.store.events_of(f"{item.gtin}@{location}")
         coming = any(event.seen.get("oms", 0.0) > now for event in refreshed)
-        row = Row(f"Can be sold from {location}")
-        row.add("truth", Entry(str(free)))
-        row.add("oms", valued(str(offered), str(free), coming))
-        rows.append(row)
-    return Grid("Offered to sales channels", rows, "eaches")
+        for channel in CHANNELS:
+            offered = distributor.channels.offer(held, channel, now)["available"]
+            row = Row(f"Can be sold from {location} on {channel}")
+            row.add("truth", Entry(str(free)))
+            row.add("oms", valued(str(offered), str(free), coming))
+            rows.append(row)
+    return Grid("Offered on sales channels", rows, "eaches")
 
 
 def movement_grid(distributor: Distributor, refs: Iterable[str], now: float) -> Grid:

@@ -1,11 +1,11 @@
-"""What the OMS shows its sales channels: how much of each item can still be sold, and where."""
+"""What the OMS shows on each sales channel: how much of each item can be sold, and where."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from sandbox.catalogue import LOCATIONS, oms_sku
+from sandbox.catalogue import CHANNELS, LOCATIONS, oms_sku
 from sandbox.clock import iso_utc
 from sandbox.tables import Document, Table
 from sandbox.views.base import Books
@@ -15,12 +15,12 @@ _ITEM = re.compile(r"A\d+")
 
 
 class OmsChannels(Books):
-    """A copy of what the warehouse can promise. ``missed`` holds the units by which the copy is
-    too high, because the OMS never heard that they were gone."""
+    """Each channel's copy of what the warehouse can promise. ``missed`` holds the units by which a
+    copy is too high, because that channel never heard that they were gone."""
 
     def __init__(self, wms: WmsView) -> None:
         self.wms = wms
-        self.missed = Table("missed_units", ("sku", "location"))
+        self.missed = Table("missed_units", ("sku", "location", "channel"))
         super().__init__(self.missed)
 
     def on_availability_missed(self, data: dict[str, Any], when: float, stamp: float) -> None:
@@ -30,25 +30,33 @@ class OmsChannels(Books):
         self._hold(data, 0)
 
     def published(self, now: float) -> list[Document]:
-        """All positions as the channels see them now; nothing is offered that is not there.
+        """All positions as each channel sees them now; nothing is offered that is not there.
 
         Only of items under the number that they were given: a copy knows no others.
         """
         positions = map(self.wms.inventory.edit, self.wms.inventory.ids())
         return [
-            self.offer(held, now)
+            self.offer(held, channel, now)
             for held in positions
             if held["Whse"] in LOCATIONS and _ITEM.fullmatch(held["Sku"])
+            for channel in CHANNELS
         ]
 
-    def offer(self, held: Document, now: float) -> Document:
-        """What is offered of a position of the warehouse's inventory."""
+    def offer(self, held: Document, channel: str, now: float) -> Document:
+        """What a channel offers of a position of the warehouse's inventory."""
         sku, location = oms_sku(int(held["Sku"][1:])), held["Whse"]
-        key = f"{sku}@{location}"
+        key = f"{sku}@{location}@{channel}"
         missed = self.missed.edit(key)["units"] if key in self.missed else 0
         free = held["OnHand"] - held["Allocated"] - held["Damaged"] + missed
-        return {"sku": sku, "location": location, "available": max(0, free), "asOf": iso_utc(now)}
+        return {
+            "sku": sku,
+            "location": location,
+            "channel": channel,
+            "available": max(0, free),
+            "asOf": iso_utc(now),
+        }
 
     def _hold(self, data: dict[str, Any], units: int) -> None:
         sku = oms_sku(data["item"])
-        self.missed.put({"sku": sku, "location": data["location"], "units": units})
+        position = {"sku": sku, "location": data["location"], "channel": data["channel"]}
+        self.missed.put({**position, "units": units})

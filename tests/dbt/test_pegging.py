@@ -34,7 +34,7 @@ create table judged_exceptions (object_id text, rule_id text, status text);
 create table rules (rule_id text, family text, a_role text, a_milestone text, object_type text);
 create table promise_judgements (a_system text, b_system text, item_id text, location_id text,
     judged_at timestamptz, copy_quantity decimal(18, 6), residual_quantity decimal(18, 6),
-    copy_raw_key text);
+    copy_raw_key text, channel text);
 insert into rules values ('P02', 'presence', 'supplier', 'ordered', 'order_line'),
     ('P01', 'presence', 'supplier', 'ordered', 'purchase_order'),
     ('O02', 'presence', 'oms', 'accepted', 'order_line');
@@ -228,12 +228,13 @@ def test_what_is_offered_too_much_is_listed_with_those_who_wait(
     connection.execute("delete from promise_judgements")
     for minute, (offered, beyond) in enumerate([(50, 40), (12, 8)]):
         connection.execute(
-            "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, ?, ?, 'k')",
+            "insert into promise_judgements "
+            "values ('oms', 'wms', 'G', 'EAST', ?, ?, ?, 'k', 'web')",
             [NOON + timedelta(minutes=minute), offered, beyond],
         )
     # The same offer is not too little.
     connection.execute(
-        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 12, 0, 'k')",
+        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 12, 0, 'k', 'web')",
         [NOON + timedelta(minutes=1)],
     )
     rows = connection.execute(
@@ -242,7 +243,7 @@ def test_what_is_offered_too_much_is_listed_with_those_who_wait(
     ).fetchall()
     assert rows == [(12, 4, 8, 7, ["SO-1/1", "SO-0/1"])]
     connection.execute(
-        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 4, 0, 'k')",
+        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 4, 0, 'k', 'web')",
         [NOON + timedelta(minutes=2)],
     )
     assert connection.execute("select * from oversell").fetchall() == [], "the newest one counts"
@@ -267,7 +268,7 @@ def test_the_rest_of_what_was_delivered_in_part_is_waited_for(
 def test_the_lists_name_who_waits_for_what(connection: duckdb.DuckDBPyConnection) -> None:
     tell(connection, {}, [Sale(5, 0, 3), Sale(4, 0, 4)], [Purchase(5, 4, 0, 8, True)])
     connection.execute(
-        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 12, 8, 'k')",
+        "insert into promise_judgements values ('oms', 'wms', 'G', 'EAST', ?, 12, 8, 'k', 'web')",
         [NOON + timedelta(hours=1)],
     )
     console = Console(width=200, file=io.StringIO())
@@ -278,7 +279,7 @@ def test_the_lists_name_who_waits_for_what(connection: duckdb.DuckDBPyConnection
     (waits,) = [line for line in text.splitlines() if "PO-0/1" in line]
     for told in ("SO-0/1", "G@EAST", "2026-11-18 12:00", " 5 ", " 1 ", "P02", "12.50 EUR"):
         assert told in waits, told
-    (offer,) = [line for line in text.splitlines() if line.strip().startswith("oms")]
+    (offer,) = [line for line in text.splitlines() if line.strip().startswith("oms/web")]
     assert "SO-0/1, SO-1/1" in offer
     console = Console(width=200, file=io.StringIO())
     print_promises({"impact": [], "oversell": []}, console)

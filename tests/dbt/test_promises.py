@@ -33,7 +33,7 @@ create table attribute_versions (object_type text, object_id text, field text,
     value decimal(18, 6), valid_from_earliest timestamptz, valid_to_latest timestamptz);
 create table position_balances (system text, extraction_id text, item_id text, location_id text,
     state text, quantity decimal(18, 6), as_of timestamptz, as_of_to timestamptz, record_id text,
-    raw_key text, seen_at timestamptz);
+    raw_key text, seen_at timestamptz, channel text);
 insert into rules_in_force values ('I02', 'balance', 'at_most', 'oms', 'available', 'wms'),
     ('I02U', 'balance', 'at_least', 'oms', 'available', 'wms');
 insert into rule_routes values ('I02', 'shop', 'oms', 'shop'), ('I02', 'shop', 'wms', 'wms'),
@@ -163,7 +163,8 @@ def test_an_offer_is_judged_by_the_formula_of_its_channel(
 
     def tell(system: str, state: str, quantity: Decimal, moment: datetime) -> None:
         judged.execute(
-            "insert into position_balances values (?, ?, 'G', 'EAST', ?, ?, ?, ?, 'p', 'k', ?)",
+            "insert into position_balances "
+            "values (?, ?, 'G', 'EAST', ?, ?, ?, ?, 'p', 'k', ?, null)",
             [system, f"{system} {moment}", state, quantity, moment, moment, moment],
         )
 

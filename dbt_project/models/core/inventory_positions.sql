@@ -12,6 +12,7 @@ select
     positions.source_item,
     positions.source_location,
     positions.state,
+    positions.channel,
     cast(positions.quantity as decimal(18, 6)) as quantity,
     positions.as_of,
     positions.as_of_from,

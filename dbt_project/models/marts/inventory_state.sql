@@ -2,12 +2,14 @@
 {% set roles = ['erp', 'oms', 'wms', 'channel'] -%}
 
 -- The newest word of each role. Instances of one role keep different places; where two name the
--- same one, the fresher wins: adding them up would count the stock twice.
+-- same one, the fresher wins: adding them up would count the stock twice. Of what one system offers
+-- on several channels the highest copy stands here; promise_judgements asks of each.
 with newest as (
     select *
     from {{ ref('position_balances') }}
     qualify row_number() over (
-            partition by role, item_id, location_id, state order by as_of desc, system asc
+            partition by role, item_id, location_id, state
+            order by as_of desc, system asc, quantity desc
         ) = 1
 ),
 

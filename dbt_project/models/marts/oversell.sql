@@ -6,7 +6,7 @@ with newest as (
     select *
     from {{ ref('promise_judgements') }}
     qualify row_number() over (
-            partition by a_system, b_system, item_id, location_id
+            partition by a_system, channel, b_system, item_id, location_id
             -- Of one offer it is also judged whether it is too little.
             order by judged_at desc, residual_quantity desc
         ) = 1
@@ -25,6 +25,7 @@ waiting as (
 
 select
     newest.a_system as channel_system,
+    newest.channel,
     newest.b_system as warehouse_system,
     newest.item_id,
     newest.location_id,

@@ -1,5 +1,5 @@
 -- Family balance: two balances must agree once all movements are counted, or one must be possible,
--- in two snapshots running.
+-- in two snapshots running. Each channel's offer of a position is judged by itself.
 {{ config(materialized='view') }}
 
 with compared as (
@@ -106,7 +106,7 @@ runs as (
     select
         *,
         count_if(starts_run) over (
-            partition by rule_id, a_system, b_system, item_id, location_id
+            partition by rule_id, a_system, b_system, item_id, location_id, channel
             order by judged_at
         ) as run
     from (
@@ -114,7 +114,7 @@ runs as (
             *,
             coalesce(
                 is_different <> lag(is_different) over (
-                    partition by rule_id, a_system, b_system, item_id, location_id
+                    partition by rule_id, a_system, b_system, item_id, location_id, channel
                     order by judged_at
                 ),
                 true
@@ -130,6 +130,7 @@ episodes as (
         b_system,
         item_id,
         location_id,
+        channel,
         run,
         any_value(state) as state,
         bool_or(is_different) as is_different,
@@ -142,14 +143,14 @@ episodes as (
         min(copy_seen_at) as first_seen_at,
         arg_max(copy_raw_key, judged_at) as raw_key
     from runs
-    group by rule_id, a_system, b_system, item_id, location_id, run
+    group by rule_id, a_system, b_system, item_id, location_id, channel, run
 ),
 
 with_end as (
     select
         *,
         lead(began_at) over (
-            partition by rule_id, a_system, b_system, item_id, location_id order by run
+            partition by rule_id, a_system, b_system, item_id, location_id, channel order by run
         ) as ended_at
     from episodes
 )
@@ -163,7 +164,7 @@ select
     cast(row_number() over (
         partition by
             with_end.rule_id, with_end.a_system, with_end.b_system, with_end.item_id,
-            with_end.location_id
+            with_end.location_id, with_end.channel
         order by with_end.run
     ) as integer) as ordinal,
     'position' as object_type,

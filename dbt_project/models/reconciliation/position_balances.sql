@@ -1,5 +1,6 @@
 -- Balances by what they are of: one system may keep an item of one place under several names, as a
 -- building of two storage locations, and then holds the sum.
+-- What several channels offer are copies of one stock, and no sum.
 select
     system,
     any_value(role) as role,
@@ -7,6 +8,7 @@ select
     item_id,
     location_id,
     state,
+    channel,
     extraction_id,
     cast(sum(quantity) as decimal(18, 6)) as quantity,
     min(as_of) as as_of,
@@ -22,4 +24,4 @@ select
     count(*) as record_count
 from {{ ref('inventory_positions') }}
 where item_id is not null and location_id is not null
-group by system, extraction_id, item_id, location_id, state
+group by system, extraction_id, item_id, location_id, state, channel

@@ -8,11 +8,23 @@ with own_formulas as (
     from {{ ref('promise_formulas') }}
 ),
 
+-- A system may publish on several channels, each a copy of its own.
+publishers as (
+    select distinct
+        system,
+        state,
+        channel,
+        concat_ws('/', system, channel) as publisher
+    from {{ ref('position_balances') }}
+),
+
 rules as (
     select
         rules.rule_id,
         rules.cover,
-        coalesce(of_system.channel, of_role.channel, '*') as channel,
+        coalesce(of_channel.channel, of_system.channel, of_role.channel, '*') as formula,
+        publishers.publisher,
+        publishers.channel,
         rules.a_milestone as state,
         a_routes.a_system,
         b_routes.system as b_system,
@@ -20,6 +32,10 @@ rules as (
         coalesce(fields.tolerance_percent, 0) as tolerance_percent
     from {{ ref('rules_in_force') }} as rules
     {{ instances_of_both_sides() }}
+    inner join publishers
+        on a_routes.a_system = publishers.system and rules.a_milestone = publishers.state
+    left join own_formulas as of_channel
+        on publishers.channel = of_channel.channel
     left join own_formulas as of_system
         on a_routes.a_system = of_system.channel
     left join own_formulas as of_role
@@ -36,19 +52,21 @@ rules as (
 -- Of one offer it may be asked whether it is too much and whether it is too little.
 formulas as (
     select distinct
+        rules.publisher,
         rules.a_system,
+        rules.channel,
         rules.b_system,
         terms.state,
         terms.factor,
         terms.within_days
     from rules
     inner join {{ ref('promise_formulas') }} as terms
-        on rules.channel = terms.channel
+        on rules.formula = terms.channel
 ),
 
 on_the_shelf as (
     select
-        formulas.a_system,
+        formulas.publisher,
         formulas.b_system,
         positions.extraction_id,
         positions.item_id,
@@ -59,7 +77,7 @@ on_the_shelf as (
     inner join {{ ref('position_balances') }} as positions
         on formulas.b_system = positions.system and formulas.state = positions.state
     group by
-        formulas.a_system, formulas.b_system, positions.extraction_id, positions.item_id,
+        formulas.publisher, formulas.b_system, positions.extraction_id, positions.item_id,
         positions.location_id
     having count(*) filter (where positions.state = 'on_hand') > 0
 ),
@@ -67,7 +85,7 @@ on_the_shelf as (
 -- By what was known when the warehouse told its stock.
 still_to_come as (
     select
-        shelf.a_system,
+        shelf.publisher,
         shelf.b_system,
         shelf.extraction_id,
         shelf.item_id,
@@ -76,7 +94,7 @@ still_to_come as (
     from on_the_shelf as shelf
     inner join formulas
         on
-            shelf.a_system = formulas.a_system
+            shelf.publisher = formulas.publisher
             and shelf.b_system = formulas.b_system
             and formulas.state = 'inbound_due'
     inner join {{ ref('inbound_supplies') }} as supplies
@@ -87,7 +105,7 @@ still_to_come as (
             and shelf.promised_at < coalesce(supplies.known_to, 'infinity')
             and supplies.expected_at <= shelf.promised_at + to_days(formulas.within_days)
     group by
-        shelf.a_system, shelf.b_system, shelf.extraction_id, shelf.item_id, shelf.location_id
+        shelf.publisher, shelf.b_system, shelf.extraction_id, shelf.item_id, shelf.location_id
 ),
 
 promises as (
@@ -97,7 +115,7 @@ promises as (
     from on_the_shelf as shelf
     left join still_to_come
         on
-            shelf.a_system = still_to_come.a_system
+            shelf.publisher = still_to_come.publisher
             and shelf.b_system = still_to_come.b_system
             and shelf.extraction_id = still_to_come.extraction_id
             and shelf.item_id = still_to_come.item_id
@@ -115,7 +133,7 @@ states_told as (
 
 set_aside as (
     select
-        formulas.a_system,
+        formulas.publisher,
         formulas.b_system,
         positions.extraction_id,
         positions.item_id,
@@ -123,18 +141,23 @@ set_aside as (
         -sum(formulas.factor * positions.quantity) as kept_quantity
     from formulas
     inner join {{ ref('position_balances') }} as positions
-        on formulas.a_system = positions.system and formulas.state = positions.state
+        on
+            formulas.a_system = positions.system
+            and formulas.state = positions.state
+            and coalesce(formulas.channel = positions.channel, true)
     anti join states_told
         on formulas.b_system = states_told.system and formulas.state = states_told.state
     where formulas.factor < 0
     group by
-        formulas.a_system, formulas.b_system, positions.extraction_id, positions.item_id,
+        formulas.publisher, formulas.b_system, positions.extraction_id, positions.item_id,
         positions.location_id
 ),
 
 offered_states as (
     select distinct
+        publisher,
         a_system,
+        channel,
         b_system,
         state
     from rules
@@ -142,7 +165,9 @@ offered_states as (
 
 offers as (
     select
+        offered_states.publisher,
         offered_states.a_system,
+        offered_states.channel,
         offered_states.b_system,
         offered_states.state,
         positions.extraction_id,
@@ -156,7 +181,10 @@ offers as (
         positions.quantity
     from offered_states
     inner join {{ ref('position_balances') }} as positions
-        on offered_states.a_system = positions.system and offered_states.state = positions.state
+        on
+            offered_states.a_system = positions.system
+            and offered_states.state = positions.state
+            and offered_states.channel is not distinct from positions.channel
 ),
 
 -- A position that this warehouse never had is another one's.
@@ -170,14 +198,14 @@ between_snapshots as (
     from offers
     asof left join promises as before
         on
-            offers.a_system = before.a_system
+            offers.publisher = before.publisher
             and offers.b_system = before.b_system
             and offers.item_id = before.item_id
             and offers.location_id = before.location_id
             and offers.as_of >= before.promised_at
     asof left join promises as behind
         on
-            offers.a_system = behind.a_system
+            offers.publisher = behind.publisher
             and offers.b_system = behind.b_system
             and offers.item_id = behind.item_id
             and offers.location_id = behind.location_id
@@ -233,12 +261,12 @@ bounded as (
     from between_snapshots
     inner join rules
         on
-            between_snapshots.a_system = rules.a_system
+            between_snapshots.publisher = rules.publisher
             and between_snapshots.b_system = rules.b_system
             and between_snapshots.state = rules.state
     left join set_aside
         on
-            between_snapshots.a_system = set_aside.a_system
+            between_snapshots.publisher = set_aside.publisher
             and between_snapshots.b_system = set_aside.b_system
             and between_snapshots.extraction_id = set_aside.extraction_id
             and between_snapshots.item_id = set_aside.item_id
@@ -257,6 +285,7 @@ select
     as_of_to as judged_at,
     item_id,
     location_id,
+    channel,
     record_id as copy_record_id,
     seen_at as copy_seen_at,
     raw_key as copy_raw_key,

@@ -1,4 +1,4 @@
--- What the demo OMS offered its channels.
+-- What the demo OMS offered on its channels.
 select
     offers.system,
     'availability' as entity,
@@ -8,6 +8,7 @@ select
     offers.sku as source_item,
     offers.source_location,
     'available' as state,
+    offers.channel,
     offers.available_quantity as quantity,
     offers.balance_at as as_of,
     offers.balance_from as as_of_from,

@@ -1,4 +1,4 @@
--- What the OMS offered its channels, one row an item, place and extraction.
+-- What the OMS offered on its channels, one row an item, place, channel and extraction.
 with landed as (
     {{ snapshots('demo_oms', 'availability') }}
 )
@@ -7,6 +7,7 @@ select
     landed.sku,
     landed.location as source_location,
     places.location_id,
+    landed.channel,
     landed.available as available_quantity,
     {{ instant('landed.as_of', 'balance') }},
     {{ provenance(versioned=false) }}
