@@ -32,15 +32,17 @@ def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[dict]:
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def refresh_outbox(installation: Installation) -> EnqueueResult:
-    """Prove what was accepted, then take up what the newest published build proposes."""
+def refresh_outbox(installation: Installation, build_id: str) -> EnqueueResult:
+    """Prove what was accepted, then take up what the newest published build proposes, and with it
+    the gate's verdict on ``build_id``."""
     store, clock = installation.store, installation.clock
     with published_connection(installation.settings) as connection:
         proofs = _rows(connection, "reconciliation.correction_proofs")
         proposals = _rows(connection, "reconciliation.correction_proposals")
     apply_proofs(store, proofs, clock)
     configured = [system.name for system in installation.registry.systems]
-    return enqueue(store, proposals, installation.registry.policy, clock, targets=configured)
+    policy = installation.registry.policy
+    return enqueue(store, proposals, policy, clock, targets=configured, build=build_id)
 
 
 def deliver(installation: Installation) -> DeliveryReport:
@@ -81,10 +83,11 @@ def build_outbox_asset(upstream: dg.AssetKey) -> dg.AssetsDefinition:
         "that a target had accepted. Sending is the job deliver_corrections.",
     )
     def correction_outbox(
+        context: dg.AssetExecutionContext,
         installation: dg.ResourceParam[Installation],
     ) -> dg.MaterializeResult:
         installation.progress("proving and proposing corrections")
-        result = refresh_outbox(installation)
+        result = refresh_outbox(installation, context.run_id)
         counts = installation.store.counts_by_state()
         return dg.MaterializeResult(
             metadata={

@@ -39,7 +39,7 @@ def run_direct_pass(installation: Installation, run_id: str, models: list[Statem
             )
         judge(installation, run_id, plain=True)
     publish(installation.settings, run_id)
-    refresh_outbox(installation)
+    refresh_outbox(installation, run_id)
     before = store.attempt_counts()
     if store.due_count(installation.clock.now(), installation.writable_systems):
         deliver(installation)

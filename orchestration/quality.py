@@ -22,6 +22,9 @@ def await_judgement(installation: Installation, build_id: str) -> None:
 def judge(installation: Installation, build_id: str, plain: bool = False) -> GateReport:
     """Run the gate and keep a verdict for every system, also when it could not run: fail closed.
 
+    One that closes counts at once. One that opens counts when the outbox is at this build: until
+    then it holds what an earlier one proposed, which may have been wrong.
+
     ``plain``: without Great Expectations, as ``run_gate`` says.
     """
     store = installation.store
@@ -44,6 +47,7 @@ def judge(installation: Installation, build_id: str, plain: bool = False) -> Gat
             name: (None if verdict.outcome == "crashed" else verdict.passed, verdict.reason)
             for name, verdict in report.systems.items()
         },
+        not_taken_up=True,
     )
     return report
 

@@ -35,7 +35,11 @@ _LATEST_PAUSES = sa.select(t.pauses).where(
     )
 )
 _BREAKERS = sa.select(t.breakers)
+_ALL_LATEST_GATES = sa.select(t.gates).where(
+    t.gates.c.gate_id.in_(sa.select(sa.func.max(t.gates.c.gate_id)).group_by(t.gates.c.system))
+)
 _NEW_GATE = sa.insert(t.gates)
+_NOT_TAKEN_UP = "its checks passed, and what its build proposes is not taken up yet"
 
 
 def standing(engaged: bool | None, reason: str | None, actor: str | None) -> str | None:
@@ -62,7 +66,8 @@ LONGEST_DEBT = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Gate:
-    """The latest gate result of a system. ``outcome``: passed, failed, crashed or missing."""
+    """The latest gate result of a system. ``outcome``: passed, pending, failed, crashed or
+    missing."""
 
     system: str
     outcome: str
@@ -121,25 +126,38 @@ class Brakes(Audit):
         reason = "a pass is under way, or died, and its checks have not reported yet"
         self.set_gates(build, dict.fromkeys(systems, (None, reason)))
 
-    def set_gates(self, build: str, results: Mapping[str, tuple[bool | None, str]]) -> None:
+    def set_gates(
+        self,
+        build: str,
+        results: Mapping[str, tuple[bool | None, str]],
+        *,
+        not_taken_up: bool = False,
+    ) -> None:
         """Record gate results: (passed, reason) by system; ``passed=None`` means that the check
-        itself crashed."""
+        itself crashed. ``not_taken_up``: the outbox holds what another build proposed, so that
+        what passed is only ``pending`` until ``open_pending``."""
         now = self.clock.now()
-        rows = [
-            {
-                "build": build,
-                "system": system,
-                "outcome": {True: "passed", False: "failed", None: "crashed"}[passed],
-                "reason": reason,
-                "recorded_at": now,
-            }
-            for system, (passed, reason) in results.items()
-        ]
+        good = ("pending", _NOT_TAKEN_UP) if not_taken_up else ("passed", "")
+        rows = []
+        for system, (passed, reason) in results.items():
+            outcome, why = {True: good, False: ("failed", ""), None: ("crashed", "")}[passed]
+            rows.append(_gate_row(build, system, outcome, why or reason, now))
         if rows:
             with self.write() as connection:
                 connection.execute(_NEW_GATE, rows)
                 crash_point("writeback.during_gates")
             crash_point("writeback.after_gates")
+
+    def open_pending(self, connection: Connection, build: str) -> list[str]:
+        """Let the verdict on a build take effect, in the transaction that takes it up; returns the
+        systems whose gates it opened. Where a later pass has begun or judged, that one counts."""
+        now = self.clock.now()
+        latest = connection.execute(_ALL_LATEST_GATES).all()
+        waiting = [row.system for row in latest if (row.build, row.outcome) == (build, "pending")]
+        if waiting:
+            rows = [_gate_row(build, system, "passed", "", now) for system in waiting]
+            connection.execute(_NEW_GATE, rows)
+        return waiting
 
     def gate(self, system: str) -> Gate:
         """The latest result for a system; ``missing`` when there is none."""
@@ -282,6 +300,16 @@ class Brakes(Audit):
     def kill_reason_in(self, connection: Connection) -> str | None:
         row = connection.execute(_LATEST_SWITCH).one_or_none()
         return None if row is None else standing(row.engaged, row.reason, row.actor)
+
+
+def _gate_row(build: str, system: str, outcome: str, reason: str, now: datetime) -> dict[str, Any]:
+    return {
+        "build": build,
+        "system": system,
+        "outcome": outcome,
+        "reason": reason,
+        "recorded_at": now,
+    }
 
 
 def _as_gate(row: sa.Row[Any]) -> Gate:

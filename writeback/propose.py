@@ -94,6 +94,7 @@ def enqueue(
     *,
     complete: bool = True,
     targets: Collection[str] | None = None,
+    build: str | None = None,
 ) -> EnqueueResult:
     """Bring the outbox up to date with the proposals of one build, in one transaction.
 
@@ -102,6 +103,7 @@ def enqueue(
     What an invalid proposal stands for is not withdrawn either: its drift is still there.
     ``targets``: the systems of the installation (None: all that there are). What aims at another
     one is left as it is: it is proposed no more because nobody asked, not because it is gone.
+    ``build``: whose proposals they are; what its checks let pass may be sent from here on.
     Running it again with the same proposals changes nothing.
     """
     now = clock.now()
@@ -157,6 +159,8 @@ def enqueue(
                 for one in past.same_drift
             }
             result.superseded = _withdraw(store, connection, known, goes_on, targets, now)
+        if build is not None:
+            store.open_pending(connection, build)
         crash_point("writeback.during_enqueue")
     crash_point("writeback.after_enqueue")
     return result

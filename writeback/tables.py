@@ -207,7 +207,7 @@ gates = Table(
     Column("gate_id", Integer, primary_key=True, autoincrement=True),
     Column("build", String(120), nullable=False),
     Column("system", String(60), nullable=False),
-    Column("outcome", String(20), nullable=False),  # passed | failed | crashed
+    Column("outcome", String(20), nullable=False),  # passed | pending | failed | crashed
     Column("reason", Text, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
 )

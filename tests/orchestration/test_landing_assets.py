@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 
 from expectations import gate
-from orchestration import ingestion_assets
+from orchestration import corrections, direct, ingestion_assets
+from orchestration.direct import run_direct_pass
 from orchestration.ingestion_assets import build_landing_assets, landing_key, load_all
 from orchestration.installation import Installation
 from orchestration.quality import judge
@@ -86,4 +89,29 @@ def test_a_pass_with_a_system_that_cannot_be_read_opens_the_gates_by_its_own_jud
     assert not report.complete
     assert installation.store.gate("acme").outcome == "crashed"
     judge(installation, "this pass", plain=True)
-    assert installation.store.gate("acme").outcome == "passed"
+    assert installation.store.gate("acme").outcome == "pending"
+
+
+def test_a_good_verdict_opens_no_gate_before_its_build_is_taken_up(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outbox still holds what the build before proposed, and that may have been refused."""
+    monkeypatch.setattr(gate, "invariant_checks", lambda *_: iter(()))
+
+    def disk_is_full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(direct, "publish", disk_is_full)
+    with pytest.raises(OSError, match="no space"):
+        run_direct_pass(installation, "this pass", [])
+    assert not installation.store.gate("acme").is_open
+
+    monkeypatch.setattr(direct, "publish", lambda *_: None)
+    nothing = duckdb.connect()
+    nothing.execute("create schema reconciliation")
+    for table in ("correction_proofs", "correction_proposals"):
+        nothing.execute(f"create table reconciliation.{table} (proposal_key varchar)")
+    monkeypatch.setattr(corrections, "published_connection", lambda _: nullcontext(nothing))
+    run_direct_pass(installation, "the next pass", [])
+    found = installation.store.gate("acme")
+    assert (found.is_open, found.build) == (True, "the next pass")

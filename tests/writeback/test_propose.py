@@ -558,3 +558,25 @@ def test_enqueue_is_idempotent_and_order_does_not_matter(data: st.DataObject) ->
             enqueue(store, [quantity_change(n) for n in order], Policy(), clock)
             assert store.counts_by_state()["ready"] == len(set(numbers))
         store.close()
+
+
+def test_a_good_build_releases_what_it_proposes_and_nothing_of_the_build_before(
+    engine: Engine,
+) -> None:
+    store = engine.store
+    store.set_gates("build-2", {"erp": (False, "40 rows")}, not_taken_up=True)
+    engine.propose(quantity_change(1, 5, 700), build="build-2")
+    store.open_gates("build-3", ["erp"])
+    store.set_gates("build-3", {"erp": (True, "")}, not_taken_up=True)
+    assert (engine.deliver().sent, store.gate("erp").outcome) == (0, "pending")
+    engine.propose(quantity_change(1, 5, 700), build="build-2")  # an old build that comes late
+    assert engine.deliver().sent == 0
+    engine.propose(quantity_change(2), build="build-3")
+    assert (engine.deliver().sent, engine.states()) == (1, ["superseded", "accepted"])
+
+
+def test_a_build_that_comes_late_opens_nothing_that_was_closed_since(engine: Engine) -> None:
+    engine.store.set_gates("build-2", {"erp": (True, "")}, not_taken_up=True)
+    engine.store.open_gates("build-3", ["erp"])
+    engine.propose(quantity_change(), build="build-2")
+    assert engine.store.gate("erp").outcome == "crashed"

@@ -184,6 +184,14 @@ MUTANTS: tuple[Mutant, ...] = (
         'return self.outcome != "failed"',
     ),
     Mutant(
+        "verdict_before_its_build",
+        "a good verdict releases what the build before proposed",
+        "writeback.brakes",
+        'good = ("pending", _NOT_TAKEN_UP) if not_taken_up',
+        'good = ("pending", _NOT_TAKEN_UP) if False',
+        PROPOSE + "test_a_good_build_releases_what_it_proposes_and_nothing_of_the_build_before",
+    ),
+    Mutant(
         "kill_switch_ignored",
         "the kill switch stops nothing",
         "writeback.brakes",

@@ -98,11 +98,22 @@ class SimulatedStore(OperationsStore):
             self.inside = False
             self.moves.clear()
 
-    def set_gates(self, build: str, results: Mapping[str, tuple[bool | None, str]]) -> None:
+    def set_gates(
+        self,
+        build: str,
+        results: Mapping[str, tuple[bool | None, str]],
+        *,
+        not_taken_up: bool = False,
+    ) -> None:
         """The judge goes by what was committed, also when the process dies right after it."""
-        closing = {system: not passed for system, (passed, _) in results.items()}
+        closing = {s: not_taken_up or not passed for s, (passed, _) in results.items()}
         self.closing[self.story.schedule.current] = closing
-        super().set_gates(build, results)
+        super().set_gates(build, results, not_taken_up=not_taken_up)
+
+    def open_pending(self, connection: Connection, build: str) -> list[str]:
+        opened = super().open_pending(connection, build)
+        self.closing[self.story.schedule.current] = dict.fromkeys(opened, False)
+        return opened
 
     def transition(
         self,
@@ -321,31 +332,33 @@ class Story:
         for system in systems:
             passed = self.rng.choice((None, False)) if self.faults.hit("gate_failed") else True
             gates[system] = (passed, "as drawn")
-        self.store.set_gates(name, gates)
+        self.store.set_gates(name, gates, not_taken_up=True)
         if build is None:
             return
         if self.faults.hit("old_build"):
-            self.schedule.after(self.rng.uniform(300, 3000), lambda: self._spawn_refresh(build))
+            self.schedule.after(
+                self.rng.uniform(300, 3000), lambda: self._spawn_refresh(build, name)
+            )
             return
-        self.refresh(build)
+        self.refresh(build, name)
         if self.faults.hit("duplicate_proposals"):
-            self.refresh(build)
+            self.refresh(build, name)
 
-    def refresh(self, build: Build) -> None:
+    def refresh(self, build: Build, name: str) -> None:
         """What the outbox asset does with a published build."""
         result = apply_proofs(self.store, build.proofs, self.clock)
         self.seam("pass.between_proofs_and_proposals")
         proposals = build.proposals
         if proposals and self.faults.hit("echo"):
             proposals = [*proposals, proposals[0]]
-        taken = enqueue(self.store, proposals, self.policy, self.clock)
+        taken = enqueue(self.store, proposals, self.policy, self.clock, build=name)
         self.tell("build", f"{build.number}: {taken.new} new, {taken.superseded} gone, {result}")
         self.oracle.taken_up(taken)
         if taken.invalid:
             self.oracle.report("broken", f"invalid proposals: {taken.invalid}")
 
-    def _spawn_refresh(self, build: Build) -> None:
-        self.spawn("old-build", lambda: self.refresh(build))
+    def _spawn_refresh(self, build: Build, name: str) -> None:
+        self.spawn("old-build", lambda: self.refresh(build, name))
 
     # ---- the story -------------------------------------------------------------------------
 
