@@ -20,9 +20,9 @@ from orchestration.installation import Installation
 from orchestration.names import (
     DECISION_JOB,
     DELIVERY_JOB,
+    PASS_TAGS,
     QUIET_RUN,
     RECONCILE_JOB,
-    WAREHOUSE_TAG,
 )
 from orchestration.pass_lock import PATIENCE_SECONDS, pass_at_work, pass_lock
 from orchestration.publication import PUBLISHED_KEY, build_published_asset
@@ -48,7 +48,7 @@ def build_defs(installation: Installation) -> dg.Definitions:
         RECONCILE_JOB,
         selection=dg.AssetSelection.all(),
         description="One pass: load, build, check, publish, propose and prove corrections.",
-        tags=WAREHOUSE_TAG,
+        tags=PASS_TAGS,
         config=QUIET_RUN,
         executor_def=dg.in_process_executor,
     )

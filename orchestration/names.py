@@ -1,6 +1,8 @@
 """Names that more than one module of the graph must agree on."""
 
-WAREHOUSE_TAG = {"tallyman/warehouse": "writer"}
+# A pass that was killed is not taken up by Dagster from the step that failed: another pass may be
+# half way by then, and what it has half built would be judged and published.
+PASS_TAGS = {"tallyman/warehouse": "writer", "dagster/max_retries": "0"}
 DELIVERY_TAG = {"tallyman/delivery": "sender"}
 
 RECONCILE_JOB = "reconcile"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._daemon.auto_run_reexecution.auto_run_reexecution import should_retry
 
 from orchestration import dead_runs
 from orchestration.cli import main
@@ -18,7 +20,7 @@ from orchestration.corrections import build_due_sensor, build_sweep_schedule, de
 from orchestration.dead_runs import end_dead_deliveries, end_dead_passes
 from orchestration.definitions import build_reconcile_schedule, installation_resource
 from orchestration.installation import Installation
-from orchestration.names import DELIVERY_JOB, RECONCILE_JOB
+from orchestration.names import DELIVERY_JOB, PASS_TAGS, RECONCILE_JOB
 from orchestration.pass_lock import PassAtWorkError, pass_at_work, pass_lock
 from registry.settings import Settings
 from registry.systems import Registry
@@ -175,6 +177,28 @@ def test_the_schedule_goes_on_after_a_pass_whose_process_died(
         told = instance.get_run_by_id(run.run_id)
         assert told is not None and told.status is dg.DagsterRunStatus.FAILURE
         assert isinstance(schedule(context), dg.RunRequest)
+
+
+@pytest.mark.parametrize(("tags", "again"), [(PASS_TAGS, False), ({}, True)])
+def test_dagster_does_not_take_up_a_pass_that_was_killed(
+    tmp_path: Path, tags: dict[str, str], again: bool
+) -> None:
+    """From the failed step on, it would judge and publish what another pass has half built."""
+
+    @dg.asset
+    def pallet() -> None:
+        return None
+
+    graph = dg.Definitions([pallet]).resolve_asset_graph()
+    job = dg.define_asset_job(RECONCILE_JOB, [pallet], tags=tags).resolve(asset_graph=graph)
+    shutil.copy(Path(dead_runs.__file__).with_name("dagster.yaml"), tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        run = instance.create_run_for_job(
+            job, tags=dict(job.run_tags), status=dg.DagsterRunStatus.STARTED
+        )
+        instance.report_run_failed(run, "its process died")
+        ended = instance.get_run_by_id(run.run_id)
+        assert ended is not None and should_retry(ended, instance) == again
 
 
 def test_a_delivery_whose_process_was_killed_does_not_keep_the_next_one_waiting(
