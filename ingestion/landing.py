@@ -257,6 +257,27 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
     return {row[0] for row in rows}
 
 
+def missing_records(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> set[str]:
+    """The ids of all records of an entity that its last complete sweep missed."""
+    schema = raw_schema(system)
+    present = _columns_of(connection, schema, "extractions")
+    if "swept" not in present or not _columns_of(connection, schema, MISSING):
+        return set()
+    rows = connection.execute(
+        f"""
+        select record_id
+        from {schema}.{MISSING}
+        where entity = $entity and extraction_id = (
+            select arg_max(extraction_id, {_load_order(present)})
+            from {schema}.extractions
+            where entity = $entity and swept and {_is_finished(schema)}
+        )
+        """,
+        {"entity": entity},
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def records_unread(
     connection: duckdb.DuckDBPyConnection, system: str, settle_seconds: float
 ) -> dict[str, pa.Array]:

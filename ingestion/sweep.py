@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from connectors.base import Source, SourceError, SweptSource
 from ingestion import unread
-from ingestion.landing import MISSING_COLUMNS, known_records
+from ingestion.landing import MISSING_COLUMNS, known_records, missing_records
 from ingestion.report import Clock, EntityReport
 from ingestion.spool import MISSING, UNREAD, SpoolWriter
 from ingestion.warehouse import warehouse
@@ -24,6 +24,10 @@ from registry.contracts import arrow_schema
 from registry.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# More than both at once are taken for a lost right to read, unless the systems file allows them.
+VANISH_RECORDS = 20
+VANISH_SHARE = 0.02
 
 
 def due(source: Source, last: Mapping[str, datetime], now: datetime) -> frozenset[str]:
@@ -47,15 +51,18 @@ def run(
     """Sweep the entity of a complete report and spool what is missing, and what is there though
     nothing has landed of it; the report says so.
 
-    A sweep that fails, or finds nothing at all where there was something, is no sweep: the report
-    keeps a notice, and the next pass tries again. Never raises for what the source did.
+    A sweep that fails, finds nothing at all where there was something, or misses too much at once,
+    is no sweep: the report keeps a notice, and the next pass tries again. Never raises for what the
+    source did.
     """
     system, entity = source.system.name, report.entity
     # What landed before the keys are read: a record that comes meanwhile is not missed.
     with warehouse(settings, f"known records of {system}") as connection:
         known = known_records(connection, system, entity)
+        missed_before = missing_records(connection, system, entity)
     try:
         present = _present(source, entity, known)
+        _believable(source, entity, expected=known - missed_before, present=present)
     except SourceError as failure:
         return _not_swept(report, str(failure), clock)
     except Exception as failure:
@@ -92,6 +99,20 @@ def _present(source: Source, entity: str, known: set[str]) -> set[str]:
             f"a fault and not for their deletion; check its rights to read them",
         )
     return present
+
+
+def _believable(source: Source, entity: str, expected: set[str], present: set[str]) -> None:
+    """Raises SourceError if far more has vanished since the sweep before than people delete."""
+    system, vanished = source.system, len(expected - present)
+    usual = max(VANISH_RECORDS, int(VANISH_SHARE * len(expected)))
+    if vanished > (usual if system.vanish_limit is None else system.vanish_limit):
+        raise SourceError(
+            "many_vanished",
+            f"{vanished:,} of {len(expected):,} {entity} vanished from {system.name} at once, such "
+            f"as {min(expected - present)}: taken for a fault and not for their deletion; check "
+            f"its rights to read them. If they were deleted, confirm it with vanish_limit = "
+            f"{vanished} in the systems file, until this notice is gone",
+        )
 
 
 def _not_swept(report: EntityReport, reason: str, clock: Clock) -> EntityReport:

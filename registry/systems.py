@@ -43,6 +43,8 @@ class System(BaseModel):
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
     looked for, where the source can tell (0: in every pass), and those that no reading told.
+    ``vanish_limit`` is how many records of an entity may vanish between two such looks; more are
+    taken for a fault (None: what ingestion/sweep.py takes for usual).
     ``secrets`` maps a secret's role to the *name* of the environment variable that holds it.
     ``options`` is passed to the connector untouched. ``folder`` is where the systems file lies: the
     connector takes relative paths from there.
@@ -62,6 +64,7 @@ class System(BaseModel):
     cadence_seconds: int = Field(default=300, gt=0, le=LONGEST_SECONDS)
     settle_seconds: float = Field(default=60, ge=0, le=LONGEST_SECONDS)
     sweep_seconds: float = Field(default=86_400, ge=0, le=LONGEST_SECONDS)
+    vanish_limit: int | None = Field(default=None, ge=0)
     write_mode: WriteMode = "dry_run"
     write_threads: int = Field(default=1, ge=1, le=32)
     requests_per_second: float = Field(default=20, gt=0)

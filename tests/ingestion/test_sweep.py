@@ -103,6 +103,45 @@ def test_an_empty_sweep_is_taken_for_a_fault(settings, every_pass, clock, query)
     assert missed(query) == []
 
 
+def test_a_sweep_that_misses_far_more_than_people_delete_is_taken_for_a_fault(
+    settings, every_pass, clock, query
+):
+    """So it looks when our user loses a part of its rights: list and count agree."""
+    source = Swept(every_pass, wms_documents(items=1500))
+    load_system(every_pass, source, settings, "run-1", clock)
+    everything = source.documents["items"]
+    source.documents["items"] = everything[:900]
+    for run in ("run-2", "run-3"):
+        report = load_system(every_pass, source, settings, run, clock)
+        items = next(entity for entity in report.entities if entity.entity == "items")
+        assert not items.swept
+        assert "600 of 1,500 items vanished from wms at once" in items.notices[-1]
+        assert "vanish_limit = 600" in items.notices[-1]
+    assert missed(query) == []
+
+    confirmed = every_pass.model_copy(update={"vanish_limit": 600})
+    source.system = confirmed
+    load_system(confirmed, source, settings, "run-4", clock)
+    assert len(missed(query)) == 600
+    # Confirmed once, they are no news to the sweeps after it.
+    source.system = every_pass
+    load_system(every_pass, source, settings, "run-5", clock)
+    assert [run for _, run, _ in swept(query)] == ["run-1", "run-4", "run-5"]
+
+
+@pytest.mark.parametrize(("items", "usual"), [(100, 20), (1500, 30)])
+def test_a_few_may_vanish_at_once(settings, every_pass, clock, query, items, usual):
+    source = Swept(every_pass, wms_documents(items=items))
+    load_system(every_pass, source, settings, "run-1", clock)
+    del source.documents["items"][:usual]
+    load_system(every_pass, source, settings, "run-2", clock)
+    assert len(missed(query)) == usual
+    # One more than that again is too many, however many were gone before.
+    del source.documents["items"][: usual + 1]
+    load_system(every_pass, source, settings, "run-3", clock)
+    assert len(missed(query)) == usual
+
+
 def test_a_source_in_which_nothing_vanishes_is_not_swept(settings, wms, clock, query):
     load_system(wms, FakeSource(wms, wms_documents()), settings, "run-1", clock)
     assert swept(query) == []
