@@ -13,7 +13,8 @@ unusable as (
         system,
         entity,
         case when object_type = 'purchase_order' then coalesce(party_reference, document)
-            else document
+            -- What names no other document is known by its own number.
+            else coalesce(document, own_document)
         end as reference,
         case
             when milestone = 'unmapped' then 'unmapped code: ' || coalesce(source_status, '')

@@ -73,6 +73,7 @@ a_facts as (
             as claims_at,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
+        or (list_contains(rules.matched_on, 'document') and facts.document is null)
             as lacks_part,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
@@ -98,6 +99,7 @@ b_facts as (
         facts.object_id,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
+        or (list_contains(rules.matched_on, 'document') and facts.document is null)
             as lacks_part,
         facts.recorded_from,
         facts.recorded_to,
@@ -134,7 +136,8 @@ unmeasured as (
     where weight is null
 ),
 
--- Nor whether B is the one, where its item or its location is not known.
+-- Nor whether B is the one, where its item, its location or its document is not known: an invoice
+-- that names no shipment may well be the one of that shipment.
 unrecognised as (
     select distinct
         route,
