@@ -22,6 +22,8 @@ WITHOUT_CHANGE = {"expected_quantity", "new_quantity", "reason"}
 old values that guard against changes meanwhile, reasons, and references to look a thing up."""
 
 NOT_TAKEN = "C01"
+BALANCES = {"I01", "I02", "I06B", "I07", "I07E", "I10"}
+"""Rules of what must stand in two snapshots running (docs/rules.md)."""
 BREAKER_OPENED = "breaker opened"
 SENDER_DIED = "sender died"
 _HAPPENS_TO_US = {"unavailable": BREAKER_OPENED, "sender_dies": SENDER_DIED}
@@ -254,10 +256,14 @@ def _deadline(fault: Row, evidence: Evidence) -> datetime:
 
 def _last_in_time(fault: Row, evidence: Evidence, due: datetime) -> datetime | None:
     """The end of the pass that must show a fault: the first that began after its deadline. That a
-    correction did not take is due in the second reading after it was accepted (rule C01), so that
-    the third pass must show it."""
+    correction did not take is due in the second reading after it was accepted (rule C01), a balance
+    in the second snapshot that shows it: the third pass must show either."""
+    rules = {row["rule"] for row in fault["expected"]}
     after = [ended for began, ended in evidence.passes if began >= due][:1]
-    if any(row["rule"] == NOT_TAKEN for row in fault["expected"]):
+    if rules & BALANCES:
+        injected = _moment(fault["injected_at"])
+        after += [ended for began, ended in evidence.passes if began >= injected][2:3]
+    if NOT_TAKEN in rules:
         wanted = fault.get("expected_attempt") or fault["expected_correction"]
         accepted = min(
             (

@@ -308,3 +308,14 @@ def test_that_a_correction_did_not_take_is_due_in_the_third_pass_after_it_was_ac
         passes = (*PASSES, (after(490), after(500)))
         evidence = perfect(truth=truth, sightings=seen, passes=passes, sent=[taken])
         assert counts(evidence).late == late
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(200, 0), (400, 1)])
+def test_a_balance_is_due_in_the_third_pass_that_could_read_it(seconds, late):
+    row = fault(
+        expected=[{"rule": "I07", "object": "gtin@EAST"}],
+        expected_by="2026-11-02T12:00:00.000Z",
+        expected_correction=None,
+    )
+    seen = sighting("I07", "gtin@EAST", seconds=seconds)
+    assert counts(perfect(truth=[row], sightings=[seen], passes=PASSES)).late == late
