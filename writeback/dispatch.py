@@ -427,8 +427,10 @@ class _Delivery:
             alone = self._only_approver(correction, now)
             if alone is None:
                 return False
-            limit = self.policy.four_eyes_above or 0
-            reason = f"{alone} agreed; above {amount(limit)} a second person must"
+            case = f"above {amount(self.policy.four_eyes_above or 0)}"
+            if correction.value_at_risk is None:
+                case = "without a known value"
+            reason = f"{alone} agreed; {case} a second person must"
         else:
             policy_reason = approval_reason(
                 self.policy, correction.kind, correction.value_at_risk, correction.currency
@@ -449,7 +451,10 @@ class _Delivery:
     def _only_approver(self, correction: Correction, now: datetime) -> str | None:
         """Who agreed, when the policy wants a second person and there was none; else None."""
         limit, value = self.policy.four_eyes_above, correction.value_at_risk
-        if limit is None or value is None or abs(value) <= Decimal(str(limit)):
+        if limit is None:
+            return None
+        # Several currencies make no sum: what is worth nobody knows how much may be above it.
+        if value is not None and abs(value) <= Decimal(str(limit)):
             return None
         people = self.store.approvers(correction, now - APPROVAL_LIFETIME)
         return None if len(people) > 1 else next(iter(people), "one person")

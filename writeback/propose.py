@@ -476,6 +476,10 @@ def _may_follow(previous: Correction, proposal: _Proposal) -> bool:
     return False
 
 
+# What a proposal tells beside its content; how new its data are changes with each pass.
+_MAY_MOVE = ("rule_id", "obligation_ids", "relied_on_systems", "value_at_risk", "currency")
+
+
 def _refresh(
     store: OperationsStore,
     connection: Any,
@@ -496,6 +500,9 @@ def _refresh(
     waits = previous.state is State.AWAITING_APPROVAL
     if same_content and codes == previous.hold_codes and (approved or waits == bool(codes)):
         result.unchanged += 1
+        if any(getattr(previous, name) != proposal.columns[name] for name in _MAY_MOVE):
+            # The same content may be worth more by now, and who must agree goes by that.
+            store.update_unsent(connection, previous.correction_key, now, **proposal.columns)
         return
     key = previous.correction_key
     result.changed += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from engine_under_test import Engine
@@ -306,6 +307,45 @@ def test_the_first_persons_word_covers_no_other_content_and_lapses(engine: Engin
     engine.clock.advance(86_401)
     approve(engine.store, key, "maria", "")
     assert engine.deliver().held == 1
+
+
+@pytest.mark.parametrize("approved_before", [False, True])
+def test_what_is_worth_more_by_now_needs_the_second_person(
+    engine: Engine, approved_before: bool
+) -> None:
+    """The same content: a price came that was missing, and a second exception of the shipment."""
+    engine.policy = Policy(approval_above=1000, four_eyes_above=10_000)
+    engine.propose(invoice(value_at_risk="1500"))
+    key = engine.only().correction_key
+    if approved_before:
+        approve(engine.store, key, "maria", "")
+    grown: dict[str, Any] = {"value_at_risk": "60000", "obligation_ids": ["F01:a", "F01:b"]}
+    result = engine.propose(invoice(**grown, relied_on_systems=["wms"]))
+    assert (result.changed, result.unchanged) == (0, 1)
+    told = engine.only()
+    assert (told.value_at_risk, told.obligation_ids) == (60_000, ["F01:a", "F01:b"])
+    assert "wms" in told.relied_on_systems
+    engine.propose(invoice(**grown))
+    if not approved_before:
+        approve(engine.store, key, "maria", "")
+    assert (engine.deliver().held, engine.deliver().sent) == (1, 0)
+    assert engine.only().state_reason == "maria agreed; above 10,000 a second person must"
+    approve(engine.store, key, "jonas", "")
+    assert engine.deliver().accepted == 1
+
+
+def test_a_value_that_nobody_can_tell_needs_the_second_person(engine: Engine) -> None:
+    engine.policy = Policy(approval_above=1000, four_eyes_above=10_000)
+    several = "value at risk in several currencies, which makes no sum"
+    engine.propose(invoice(value_at_risk=None, needs_approval=True, approval_reason=several))
+    key = engine.only().correction_key
+    approve(engine.store, key, "maria", "")
+    assert engine.deliver().held == 1
+    assert engine.only().state_reason == (
+        "maria agreed; without a known value a second person must"
+    )
+    approve(engine.store, key, "jonas", "")
+    assert engine.deliver().accepted == 1
 
 
 def test_the_limit_for_two_is_not_below_the_one_for_one() -> None:
