@@ -4,6 +4,7 @@ The truth about what is due is the outbox, never the sensor: a lost tick costs l
 correctness, and a doubled one finds nothing to do.
 """
 
+import logging
 from datetime import timedelta
 from enum import Enum
 
@@ -24,6 +25,7 @@ from writeback.verify import apply_proofs
 
 OUTBOX_KEY = dg.AssetKey(["writeback", "correction_outbox"])
 BATCH_LIMIT = 500
+_log = logging.getLogger(__name__)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> list[dict]:
@@ -49,8 +51,10 @@ def deliver(installation: Installation) -> DeliveryReport:
     """Send everything that is due now."""
     systems = installation.registry.systems
     lease_seconds = installation.registry.policy.lease_seconds
-    targets = {s.name: target for s in systems if (target := installation.target(s)) is not None}
-    return deliver_due(
+    targets, left_out = installation.targets()
+    for name, why in left_out.items():
+        _log.warning("no corrections are sent to '%s': %s", name, why)
+    report = deliver_due(
         installation.store,
         targets,
         {s.name: installation.source(s) for s in systems},
@@ -62,6 +66,8 @@ def deliver(installation: Installation) -> DeliveryReport:
             lease=timedelta(seconds=lease_seconds), send_margin=timedelta(seconds=lease_seconds / 3)
         ),
     )
+    report.left_out.update(left_out)
+    return report
 
 
 def build_outbox_asset(upstream: dg.AssetKey) -> dg.AssetsDefinition:

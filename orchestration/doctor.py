@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
-from connectors.factory import make_source
+from connectors.factory import make_source, make_target
 from ingestion.warehouse import lock_owner
 from orchestration.dbt_build import manifest_path
 from registry.contracts import load_contracts
@@ -54,6 +54,8 @@ def _reach(system: System, environment: dict[str, str]) -> Finding:
     area = f"system {system.name}"
     try:
         make_source(system, environment).probe()
+        if system.write_mode != "off":
+            make_target(system, environment)
     except TallymanError as error:
         return Finding(area, False, str(error))
     mode = "" if system.write_mode == "on" else f", corrections {system.write_mode}"

@@ -100,10 +100,26 @@ class Installation:
         with sharing(self._allowances):
             return make_target(system, self.source_environment)
 
-    @property
+    def targets(self) -> tuple[dict[str, Target], dict[str, str]]:
+        """What takes corrections, by system, and why a system has none that should: it is left out,
+        and the others get theirs."""
+        made: dict[str, Target] = {}
+        left_out: dict[str, str] = {}
+        for system in self.registry.systems:
+            try:
+                target = self.target(system)
+            except ConfigurationError as error:
+                left_out[system.name] = str(error)
+                continue
+            if target is not None:
+                made[system.name] = target
+        return made, left_out
+
+    @cached_property
     def writable_systems(self) -> list[str]:
         """Systems that take corrections, or would in a rehearsal."""
-        return [system.name for system in self.registry.systems if system.write_mode != "off"]
+        made, _ = self.targets()
+        return [name for name, target in made.items() if target.system.write_mode != "off"]
 
     def all_corrections(self) -> Sequence[Correction]:
         """The outbox as it is now, newer than what the published build knows of it."""

@@ -79,7 +79,8 @@ class DeliverySettings:
 @dataclass
 class DeliveryReport:
     """Counts of one call. ``sent``: requests handed to targets. ``stopped``: why nothing was sent,
-    for all; ``closed_gates``, ``open_breakers`` and ``paused``: for one system (system -> reason).
+    for all; ``closed_gates``, ``open_breakers``, ``paused`` and, for who was given no target,
+    ``left_out``: for one system (system -> reason).
     """
 
     leased: int = 0
@@ -98,6 +99,7 @@ class DeliveryReport:
     closed_gates: dict[str, str] = field(default_factory=dict)
     open_breakers: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: DeliveryReport) -> None:
         """Take up what another worker of the same call counted."""
