@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -312,6 +312,40 @@ def test_refused_rows_stop_until_good_ones_are_told(built, registry, records, un
         started_at="2026-03-06 09:00:00+00",
         ended_at="2026-03-06 09:00:00+00",
     )
+    assert judge(built, registry).failures == ()
+
+
+def few_at_a_time(connection: duckdb.DuckDBPyConnection, passes: range, **counts: int) -> None:
+    """So many readings of a few rows each, five minutes apart; what they refused is not settled."""
+    for number in passes:
+        at = datetime(2026, 3, 5, 9, tzinfo=UTC) + timedelta(minutes=5 * number)
+        add(
+            connection,
+            "landing.extractions",
+            extraction_id=f"few-{number}",
+            load_order=number,
+            started_at=at,
+            ended_at=at,
+            **counts,
+        )
+        connection.execute(
+            "insert into intermediate.int_refused_records by name select 'wms' as system, "
+            "'items' as entity, null::timestamptz as settled_at, "
+            "'wms|A' || number || '|hash|few-' || $1 as raw_key from range($2) as numbers (number)",
+            [number, counts["quarantined"]],
+        )
+
+
+def test_rows_refused_a_few_at_a_time_stop_as_well(built, registry) -> None:
+    few_at_a_time(built, range(2, 32), records=0, quarantined=15)
+    assert [f.expectation for f in judge(built, registry).failures] == ["few_rows_are_refused"]
+    # Good rows of a few readings open it, as those of a single one do.
+    few_at_a_time(built, range(32, 36), records=15, quarantined=0)
+    assert judge(built, registry).failures == ()
+
+
+def test_a_few_refused_rows_among_good_ones_stop_nothing(built, registry) -> None:
+    few_at_a_time(built, range(2, 32), records=9, quarantined=6)
     assert judge(built, registry).failures == ()
 
 
