@@ -12,6 +12,7 @@ from typing import Any
 from registry.crash_points import crash_point
 from registry.errors import TallymanError
 from registry.systems import Policy
+from writeback import tables as t
 from writeback.canonical import canonical_value, digest, parse_json
 from writeback.clock import Clock
 from writeback.kinds import check_payload
@@ -195,6 +196,18 @@ def _check_present(row: Mapping[str, Any], *names: str) -> None:
             raise InvalidProposalError(f"a proposal has no {name}: {dict(row)!r}")
 
 
+def _check_storable(columns: Mapping[str, Any]) -> None:
+    """PostgreSQL holds to lengths and takes no NUL: one such row would end the proposals of all."""
+    for name, value in columns.items():
+        if not isinstance(value, str):
+            continue
+        length = getattr(t.corrections.c[name].type, "length", None)
+        if length is not None and len(value) > length:
+            raise InvalidProposalError(f"{name} has more than {length} characters: {value!r}")
+        if "\0" in value:
+            raise InvalidProposalError(f"{name} holds a NUL character: {value!r}")
+
+
 def _key_of(row: Mapping[str, Any]) -> str:
     """The key that the models gave a proposal, or that it would have got. Raises TallymanError."""
     given = row.get("proposal_key")
@@ -239,8 +252,30 @@ class _Proposal:
         value = row.get("value_at_risk")
         value_at_risk = None if value is None else Decimal(str(value))
         frontier_at = _moment(row.get("frontier_at"))
+        key = _key_of(row)
+        columns = {
+            "rule_id": row["rule_id"],
+            "obligation_ids": _json(row.get("obligation_ids")) or [],
+            "object_type": row.get("object_type"),
+            "order_id": row.get("order_id"),
+            "order_line_id": row.get("order_line_id"),
+            "target_role": row.get("target_role"),
+            "old_value": old_value,
+            "new_value": new_value,
+            "payload": payload,
+            "preconditions": preconditions,
+            "payload_hash": hashed,
+            "relied_on_systems": sorted(relied_on),
+            "value_at_risk": value_at_risk,
+            "currency": row.get("currency"),
+            "first_sighting_at": _moment(row.get("first_sighting_at")),
+            "frontier_at": frontier_at,
+            "conflict": bool(row.get("conflict")),
+        }
+        identity = {"proposal_key": key, **{name: row[name] for name in _IDENTIFYING}}
+        _check_storable({**identity, **columns})
         return cls(
-            key=_key_of(row),
+            key=key,
             target_system=target,
             object_id=object_id,
             kind=kind,
@@ -250,25 +285,7 @@ class _Proposal:
             conflict=bool(row.get("conflict")),
             value_at_risk=value_at_risk,
             payload_hash=hashed,
-            columns={
-                "rule_id": row["rule_id"],
-                "obligation_ids": _json(row.get("obligation_ids")) or [],
-                "object_type": row.get("object_type"),
-                "order_id": row.get("order_id"),
-                "order_line_id": row.get("order_line_id"),
-                "target_role": row.get("target_role"),
-                "old_value": old_value,
-                "new_value": new_value,
-                "payload": payload,
-                "preconditions": preconditions,
-                "payload_hash": hashed,
-                "relied_on_systems": sorted(relied_on),
-                "value_at_risk": value_at_risk,
-                "currency": row.get("currency"),
-                "first_sighting_at": _moment(row.get("first_sighting_at")),
-                "frontier_at": frontier_at,
-                "conflict": bool(row.get("conflict")),
-            },
+            columns=columns,
         )
 
 

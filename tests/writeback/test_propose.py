@@ -493,6 +493,10 @@ def test_a_content_change_voids_the_approval(engine: Engine) -> None:
         ({"target_system": None}, "has no target_system"),
         ({"preconditions": [{"check": "absent"}]}, "names no system"),
         ({"payload": {"quantity": float("nan")}}, "not a number"),
+        ({"currency": "EURO"}, "currency has more than 3 characters: 'EURO'"),
+        ({"object_id": "SO-1/" + "9" * 200}, "object_id has more than 200 characters"),
+        ({"proposal_key": "k" * 181}, "proposal_key has more than 180 characters"),
+        ({"order_id": "SO\0-1"}, "order_id holds a NUL character"),
     ],
 )
 def test_a_proposal_that_cannot_be_sent_is_named_and_stops_no_other(
