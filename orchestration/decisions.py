@@ -44,7 +44,8 @@ def look(store: OperationsStore, keys: list[str], state: str) -> str:
     console = Console(file=io.StringIO(), record=True, width=140, color_system=None)
     if not keys:
         print_stops(store.stops(), console)
-        print_corrections(store.list(state=state or None, limit=MOST_LISTED), console)
+        listed = store.list(state=state or None, limit=MOST_LISTED)
+        print_corrections(listed, store.count(state or None), console)
     for key in keys:
         detail = store.get(key.partition("@")[0])
         correction = detail.correction

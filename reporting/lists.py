@@ -85,8 +85,12 @@ def print_exceptions(rows: Sequence[Mapping[str, Any]], total: int, console: Con
             f"[dim]{escape(str(row['owner'] or '').replace('_', ' '))}[/]",
         )
     console.print(view)
-    if total > len(rows):
-        console.print(f"{len(rows)} of {total:,} shown; see more with --limit.")
+    _print_left_out(len(rows), total, console)
+
+
+def _print_left_out(shown: int, total: int, console: Console) -> None:
+    if total > shown:
+        console.print(f"{shown} of {total:,} shown; see more with --limit.")
 
 
 def _what(row: Mapping[str, Any]) -> str:
@@ -108,7 +112,7 @@ def _told(value: str | None) -> str:
         return escape(str(value))
 
 
-def print_corrections(corrections: Sequence[Correction], console: Console) -> None:
+def print_corrections(corrections: Sequence[Correction], total: int, console: Console) -> None:
     """One line a correction."""
     if not corrections:
         console.print("No corrections.")
@@ -130,6 +134,7 @@ def print_corrections(corrections: Sequence[Correction], console: Console) -> No
             terminal.moment(row.updated_at, seconds=False),
         )
     console.print(view)
+    _print_left_out(len(corrections), total, console)
 
 
 def _state(correction: Correction) -> str:

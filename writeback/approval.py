@@ -119,7 +119,6 @@ def replay(
     actor: str,
     comment: str,
     target_system: str | None = None,
-    limit: int = 1000,
 ) -> list[str]:
     """Try all dead corrections (of a target) once more; returns the new keys.
 
@@ -128,7 +127,7 @@ def replay(
     are.
     """
     _check_actor(actor)
-    dead = store.list(state=State.DEAD.value, target_system=target_system, limit=limit)
+    dead = store.list(state=State.DEAD.value, target_system=target_system, limit=None)
     with store.read() as connection:
         newest = store.latest_generations(connection, [c.proposal_key for c in dead])
     return [

@@ -116,6 +116,12 @@ class Questions(Outbox):
             counts.update({row[0]: row[1] for row in rows})
         return counts
 
+    def count(self, state: str | None = None) -> int:
+        """How many corrections are in a state, or at all. Raises ConfigurationError for an unknown
+        state."""
+        counts = self.counts_by_state()
+        return sum(counts.values()) if state is None else counts[state_named(state).value]
+
     def due_fingerprint(self, now: datetime, systems: Iterable[str] | None = None) -> str | None:
         """None when nothing wakes (see ``waking_count``), else a text for the run key of a wake-up.
 

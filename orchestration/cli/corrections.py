@@ -45,7 +45,7 @@ def corrections_list(
 
     store = _store(load_settings(home))
     print_stops(store.stops(), console)
-    print_corrections(store.list(state=state, limit=limit), console)
+    print_corrections(store.list(state=state, limit=limit), store.count(state), console)
 
 
 @corrections_app.command("show")

@@ -122,6 +122,20 @@ def test_dead_ones_are_replayed_together_and_once(home: Path, store: OperationsS
     assert sorted(str(c.state) for c in store.list()) == ["dead", "ready"]
 
 
+def test_all_dead_ones_are_replayed_and_a_cut_list_says_so(
+    home: Path, store: OperationsStore
+) -> None:
+    """After a long outage there are thousands, and those that were tried again stay dead."""
+    enqueue(store, [proposal(number) for number in range(1, 1204)], Policy(), SystemClock())
+    with store.write() as connection:
+        connection.execute(sa.update(tables.corrections).values(state="dead"))
+    asked = ["corrections", "list", "--home", str(home), "--state", "dead", "--limit", "2"]
+    assert "2 of 1,203 shown" in CliRunner().invoke(app, asked).output
+    assert "1203 dead corrections" in tallyman(home, "corrections", "replay")
+    counts = store.counts_by_state()
+    assert (counts["dead"], counts["ready"]) == (1203, 1203)
+
+
 def test_pausing_one_target_and_all_are_two_things(home: Path, store: OperationsStore) -> None:
     told = tallyman(home, "writeback", "pause", "--target", "partner")
     assert "nothing more is sent there" in told
