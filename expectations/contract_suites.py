@@ -26,10 +26,12 @@ CATALOGUE_TYPES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest extraction of one feed, and how many records of it landed."""
+    """The newest extraction of one feed, how many records of it landed, and how many did not
+    because they had landed just so."""
 
     extraction_id: str
     records: int
+    unchanged: int = 0
 
 
 NOTHING_YET = Newest("", 0)
@@ -46,15 +48,21 @@ def newest_extractions(
             select
                 system,
                 entity,
-                arg_max(struct_pack(extraction_id, records := coalesce(records, 0)), load_order)
-                    as extraction
+                arg_max(
+                    struct_pack(
+                        extraction_id,
+                        records := coalesce(records, 0),
+                        unchanged := coalesce(unchanged, 0)
+                    ),
+                    load_order
+                ) as extraction
             from landing.extractions
             group by system, entity
         )
-        select system, entity, extraction.extraction_id, extraction.records from newest
+        select system, entity, unnest(extraction) from newest
         """
     ).fetchall()
-    return {(system, entity): Newest(found, records) for system, entity, found, records in rows}
+    return {(system, entity): Newest(*extraction) for system, entity, *extraction in rows}
 
 
 def feeds(registry: Registry) -> Iterator[tuple[str, Contract]]:
@@ -82,8 +90,8 @@ def suite_of(system: str, contract: Contract) -> Suite:
 def contract_checks(
     registry: Registry, newest: Mapping[tuple[str, str], Newest]
 ) -> Iterator[Check]:
-    """The checks of all feeds. Rows judged: those of ``newest``, not the whole history; of what
-    lands changes only, each record as it landed last."""
+    """The checks of all feeds. Rows judged: those of ``newest``, not the whole history; of a feed
+    of which only changes land, each record as it landed last."""
     read = list(feeds(registry))
     shapes = _shapes({contract.name: contract for _, contract in read}.values())
     for system, contract in read:
@@ -102,7 +110,8 @@ def _feed_checks(system: str, contract: Contract, newest: Newest, shapes: Batch)
         f"and _extraction_id = {literal(newest.extraction_id)}",
         keys=("_record_id",),
     )
-    batch = _held(suite, table, system, contract) if contract.changes_only else told
+    lands_changes = contract.changes_only or newest.unchanged > 0
+    batch = _held(suite, table, system, contract) if lands_changes else told
     yield Check(
         suite=suite,
         name="shape",

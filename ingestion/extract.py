@@ -69,11 +69,12 @@ def starting_point(
         return StartingPoint(cursors, swept)
     contracts = _contracts(system, settings)
     sought = unread.due(connection, system)
+    cursors = {entity: cursor for entity, cursor in cursors.items() if entity not in sought}
     return StartingPoint(
-        cursors={entity: cursor for entity, cursor in cursors.items() if entity not in sought},
+        cursors=cursors,
         swept=swept,
         refused=rejudge.due(connection, system.name, contracts),
-        known=unchanged.known(connection, system.name, contracts, sought),
+        known=unchanged.known(connection, system.name, contracts, cursors),
         unread=sought,
     )
 

@@ -225,6 +225,24 @@ def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str
     return {entity: cursor or None for entity, cursor in rows}
 
 
+def broken_off(connection: duckdb.DuckDBPyConnection, system: str) -> set[str]:
+    """The entities whose last extraction in a finished load failed and kept no place."""
+    schema = raw_schema(system)
+    present = _columns_of(connection, schema, "extractions")
+    if not present:
+        return set()
+    rows = connection.execute(
+        f"""
+        select entity
+        from {schema}.extractions
+        where {_is_finished(schema)}
+        group by entity
+        having arg_max(not complete and cursor_to is null, {_load_order(present)})
+        """
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def last_sweeps(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, datetime]:
     """For each entity, when its last complete sweep of keys in a finished load began."""
     schema = raw_schema(system)

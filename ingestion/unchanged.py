@@ -1,6 +1,8 @@
-"""Leaves out what a source tells again just as it landed last, of contracts with ``changesOnly``.
+"""Leaves out what a source tells again just as it landed last.
 
-A source that can't say what changed tells everything in each pass. To the models a row that repeats
+So it is with contracts with ``changesOnly``, and wherever a reading goes over what was told before:
+one that has no place to go on from (a source that keeps none, a search by ingestion/unread.py), or
+that comes after one that broke off and kept none. To the models a row that repeats
 the version right before it says nothing new (dbt_project/macros/observed.sql), so it need not land.
 What is told while its last version is in doubt (refused since then, or missed by a sweep) always
 lands: that it was seen again is what settles the doubt.
@@ -8,13 +10,13 @@ lands: that it was seen again is what settles the doubt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.landing import last_versions
+from ingestion.landing import broken_off, last_versions
 from ingestion.typing import TypedBatch
 from registry.contracts import Contract
 
@@ -23,16 +25,20 @@ def known(
     connection: duckdb.DuckDBPyConnection,
     system: str,
     contracts: Mapping[str, Contract],
-    anew: Iterable[str] = (),
+    cursors: Mapping[str, str | None],
 ) -> dict[str, pa.Table]:
     """By entity of which only changes land, the version of each record that landed last.
 
-    ``anew``: the entities that are read from their start for a few records (ingestion/unread.py).
+    ``cursors``: from where the entities are read.
     """
-    always = {entity for entity, contract in contracts.items() if contract.changes_only}
-    return {
-        entity: last_versions(connection, system, entity) for entity in sorted(always.union(anew))
+    stopped = broken_off(connection, system)
+    versions = {
+        entity: last_versions(connection, system, entity)
+        for entity, contract in sorted(contracts.items())
+        if contract.changes_only
+        or (not contract.snapshot and (cursors.get(entity) is None or entity in stopped))
     }
+    return {entity: landed for entity, landed in versions.items() if landed.num_rows}
 
 
 class LastVersions:

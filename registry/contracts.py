@@ -131,7 +131,8 @@ class Contract:
 
     ``changes_only``: a record that is told again just as it landed last (transport columns aside)
     does not land again. For state that is read whole, or looked at again and again; never for a
-    snapshot, where that a record was seen is news. What is read on from a cursor gains nothing.
+    snapshot, where that a record was seen is news. What is read on from a cursor gains nothing,
+    and of what has none it is so without this word (ingestion/unchanged.py).
     """
 
     connector: str

@@ -9,6 +9,7 @@ import pytest
 
 from expectations.contract_suites import contract_checks, newest_extractions
 from expectations.gate import GateReport, run_gate
+from ingestion.landing import refresh_views
 from registry.systems import Registry, System
 
 VARIANT: dict[str, Any] = {
@@ -24,7 +25,8 @@ VARIANT: dict[str, Any] = {
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     shop = System(name="shop", role="oms", connector="vendure")
-    return Registry(systems=(shop,), folder=tmp_path)
+    asked = System(name="ups", role="carrier", connector="carrier_tracking")
+    return Registry(systems=(shop, asked), folder=tmp_path)
 
 
 def judge(connection, registry) -> GateReport:
@@ -58,3 +60,18 @@ def test_rows_of_the_newest_reading_that_did_not_land_are_missed(
     connection.execute("delete from raw_shop.product_variants where _extraction_id = 'x2'")
     (failure,) = judge(connection, registry).failures
     assert failure.expectation == "every_record_landed"
+
+
+def test_what_a_reading_told_again_is_judged_whatever_its_contract_says(
+    connection, registry, land
+) -> None:
+    """So it is with a carrier that is asked: it keeps no place, and only changes land."""
+    event = {"event_id": "1", "tracking_number": None}
+    land("ups", "tracking_events", [event], extraction="x1")
+    land("ups", "tracking_events", [], extraction="x2", day=2)
+    connection.execute("alter table raw_ups.extractions add column unchanged bigint")
+    connection.execute("update raw_ups.extractions set unchanged = 1 where extraction_id = 'x2'")
+    refresh_views(connection, registry)
+    assert "tracking_number_not_null" in {
+        f.expectation for f in judge(connection, registry).failures
+    }

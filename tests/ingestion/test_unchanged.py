@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,48 @@ def test_rows_read_before_a_failure_count_as_landed(source, load, query) -> None
     source.failures.clear()
     report = load(source, "run-2")
     assert (report.records, report.unchanged) == (1, 4)
+
+
+@pytest.fixture
+def whole_contract(tmp_path: Path) -> None:
+    """Items of a contract that says nothing of changes."""
+    write_contract(tmp_path, {})
+
+
+class KeepsNoPlace(Whole):
+    """Tells the whole history each time and no cursor, as a carrier that is asked does."""
+
+    def pages(self, entity: str, cursor: str | None) -> Iterator[Page]:
+        for page in super().pages(entity, cursor):
+            yield replace(page, cursor=None)
+
+
+def test_of_what_has_no_place_to_go_on_from_only_changes_land(
+    whole_contract, wms, load, query
+) -> None:
+    source = KeepsNoPlace(wms, wms_documents())
+    load(source, "run-1")
+    source.change(3, CasePack=10)
+    report = load(source, "run-2")
+    assert (report.records, report.unchanged) == (1, 4)
+    assert query(VERSIONS, "A0003") == [("run-1", 12), ("run-2", 10)]
+    # A snapshot is news each time.
+    assert query("select count(*) from landing.demo_wms__inventory") == [(6,)]
+
+
+@pytest.mark.parametrize("read_before", [0, 2])
+def test_a_reading_that_breaks_off_again_and_again_lands_its_beginning_once(
+    whole_contract, wms, load, query, read_before
+) -> None:
+    source = FakeSource(wms, wms_documents(items=read_before))
+    load(source, "run-0")
+    source.documents = wms_documents(items=5)
+    source.failures["items"] = (4, SourceError("server_error", "wms failed (503)"))
+    for run in ("run-1", "run-2", "run-3"):
+        assert not load(source, run).complete
+    assert query("select count(*) from landing.demo_wms__items") == [(4,)]
+    source.failures.clear()
+    assert (load(source, "run-4").records, load(source, "run-5").records) == (1, 0)
 
 
 def test_a_contract_with_another_column_lands_all_once_more(
