@@ -68,6 +68,7 @@ _REFERENCES = {
     "W06": 2,
     "W17": 4,
 }
+_ENVELOPES = frozenset({b"ISA", b"GS", b"GE", b"IEA"})
 
 
 @dataclass(frozen=True)
@@ -271,22 +272,41 @@ class Translator:
         told.records.setdefault(entity, []).extend(records)
 
 
-def references_of(payload: bytes) -> list[str]:
-    """Orders that a text names which is no good interchange; empty when any set names none."""
-    text = payload.decode("latin-1")
-    if not text.startswith("ISA") or len(text) < 106:
-        return []
-    element, terminator = text[3], text[105]
-    named: list[list[str]] = []
-    for segment in text.split(terminator):
+def orders_in(payload: bytes) -> dict[str, bytes]:
+    """What a text which is no good interchange says of each order that it names: the order's own
+    sets, and the envelopes of all. Empty when any set names none."""
+    if not payload.startswith(b"ISA") or len(payload) < 106:
+        return {}
+    element, terminator = payload[3:4], payload[105:106]
+    segments = payload.split(terminator)
+    envelopes: list[int] = []
+    sets: list[list[int]] = []
+    named: list[set[bytes]] = []
+    is_inside = False
+    for number, segment in enumerate(segments):
         parts = segment.strip().split(element)
-        if parts[0] == "ST":
-            named.append([])
-        elif named and (place := _REFERENCES.get(parts[0])) and len(parts) > place:
-            named[-1].append(parts[place])
+        if parts[0] == b"ST":
+            is_inside = True
+            sets.append([])
+            named.append(set())
+        elif parts[0] in _ENVELOPES:
+            is_inside = False
+        (sets[-1] if is_inside else envelopes).append(number)
+        place = _REFERENCES.get(parts[0].decode("latin-1"))
+        if is_inside and place and len(parts) > place and parts[place]:
+            named[-1].add(parts[place])
     if not named or not all(named):
-        return []
-    return sorted({reference for one in named for reference in one if reference})
+        return {}
+    of_order: dict[bytes, list[int]] = {}
+    for numbers, references in zip(sets, named, strict=True):
+        for reference in references:
+            of_order.setdefault(reference, []).extend(numbers)
+    return {
+        reference.decode("latin-1"): terminator.join(
+            segments[number] for number in sorted([*envelopes, *numbers])
+        )
+        for reference, numbers in sorted(of_order.items())
+    }
 
 
 def _require_party(what: str, party: Party, qualifier: str, identity: str) -> None:

@@ -37,7 +37,7 @@ from connectors.x12.records import (
     Told,
     Translator,
     filled_entities,
-    references_of,
+    orders_in,
 )
 from connectors.x12.writing import NewSet, write_x12
 from registry.contracts import Contract, contracts_of
@@ -270,14 +270,20 @@ class X12Source:
     def _refused(
         self, file: PartnerFile, number: int, chunk: bytes, error: BadInterchangeError
     ) -> list[Record]:
-        """The bad interchange, whole, once for each order that it names, else once for all."""
+        """The bad interchange once for each order that it names, with the sets of that order alone,
+        else once for all and whole."""
         reason = f"{file.name}, interchange {number}, is refused ({error.code}): {error}"
-        text = chunk.decode(self.profile.encoding, "replace")
         place = f"{file.name}#{number}"
-        named = references_of(chunk)
+        named = orders_in(chunk)
         if not named:
-            return [Record(place, {}, text, None, reason)]
-        return [Record(f"{place}/{reference}", {}, text, reference, reason) for reference in named]
+            return [Record(place, {}, self._text(chunk), None, reason)]
+        return [
+            Record(f"{place}/{reference}", {}, self._text(told), reference, reason)
+            for reference, told in named.items()
+        ]
+
+    def _text(self, chunk: bytes) -> str:
+        return chunk.decode(self.profile.encoding, "replace")
 
     # ---- answering -------------------------------------------------------------------------
 

@@ -234,6 +234,23 @@ def test_a_bad_interchange_is_refused_whole(
     assert reader.read("acknowledgement_lines") == []
 
 
+def test_each_order_of_a_refused_interchange_is_kept_with_its_own_sets(supplier: Partner) -> None:
+    """The whole of it once for each order would be as many copies of a file as it has orders."""
+    text = supplier.text(
+        "inbound", *(document("855", ANSWER.replace("778", str(n))) for n in (778, 779, 780))
+    )
+    supplier.put("inbound", "bad.edi", text.replace(b"GE*3*", b"GE*4*"))
+    refused = Reader(supplier).refused("interchanges")
+    assert [record.reference for record in refused] == ["PO-778", "PO-779", "PO-780"]
+    for record in refused:
+        others = {"PO-778", "PO-779", "PO-780"} - {record.reference}
+        assert f"{record.reference}*" in record.raw
+        assert not any(other in record.raw for other in others)
+        tags = [segment.split("*")[0].strip() for segment in record.raw.split("~")]
+        assert tags[:3] == ["ISA", "GS", "ST"] and tags[-4:] == ["SE", "GE", "IEA", ""]
+        assert "GE*4*" in record.raw
+
+
 def test_a_bad_interchange_does_not_take_its_neighbours_with_it(supplier: Partner) -> None:
     good = supplier.text("inbound", document("855", ANSWER))
     bad = supplier.text("inbound", document("855", ANSWER.replace("778", "779")))
