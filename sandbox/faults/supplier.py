@@ -161,8 +161,24 @@ def dearer_and_short(scene: Scene) -> list[Truth]:
     _come_and_billed(buyer, bought, came=came, billed=came)
     name = bought.object(line)
     return [
-        _truth("P3", bought, at, [("P02P", name)], answered_cents=str(dearer["cost"])),
-        _truth("P6", bought, bought.at + DAY, [("P03R", name)], received=str(less["qty"])),
+        _truth(
+            "P3",
+            bought,
+            at,
+            [("P02P", name)],
+            suppliers=str(dearer["cost"]),
+            wms="hears of no price",
+            real=str(line["cost"]),
+        ),
+        _truth(
+            "P6",
+            bought,
+            bought.at + DAY,
+            [("P03R", name)],
+            suppliers=str(line["qty"]),
+            wms=str(less["qty"]),
+            real=str(less["qty"]),
+        ),
     ]
 
 
@@ -191,7 +207,16 @@ def received_damaged(scene: Scene) -> Truth:
     came, _ = _but(bought, line, qty=line["qty"] - refused, refused=refused)
     _come_and_billed(buyer, bought, came=came, billed=came)
     expected = [("P03R", bought.object(line))]
-    return _truth("P6", bought, bought.at + DAY, expected, damaged=str(refused))
+    good = str(line["qty"] - refused)
+    return _truth(
+        "P6",
+        bought,
+        bought.at + DAY,
+        expected,
+        suppliers=str(line["qty"]),
+        wms=f"{good} good, {refused} damaged",
+        real=good,
+    )
 
 
 def ordered_twice(scene: Scene) -> Truth:

@@ -18,25 +18,25 @@ SKEW_MINUTES = 25
 
 
 def clock_fast(scene: Scene) -> Truth:
-    return _clock_skewed(scene, "carrier", SKEW_MINUTES, "fast")
+    return _clock_skewed(scene, SKEW_MINUTES, "fast")
 
 
 def clock_slow(scene: Scene) -> Truth:
-    return _clock_skewed(scene, "wms", -SKEW_MINUTES, "slow")
+    return _clock_skewed(scene, -SKEW_MINUTES, "slow")
 
 
-def _clock_skewed(scene: Scene, system: str, minutes: int, runs: str) -> Truth:
+def _clock_skewed(scene: Scene, minutes: int, runs: str) -> Truth:
     until = scene.now + DISTURBED_HOURS * HOUR
-    scene.disturb(system, None, "clock_ahead", until, seconds=minutes * MINUTE)
+    scene.disturb("carrier", None, "clock_ahead", until, seconds=minutes * MINUTE)
     return Truth(
         kind="C1",
-        systems=[system],
-        keys={"system": system},
+        systems=["carrier"],
+        keys={"system": "carrier"},
         since=scene.now,
-        expected=[("D04", system)],
+        expected=[("D04", "carrier")],
         values={
-            system: f"{SKEW_MINUTES} minutes {runs}",
-            "real": "recorded when it always is",
+            "carrier": f"{SKEW_MINUTES} minutes {runs}",
+            "real": "scanned when it always is",
             "until": iso_utc(until),
         },
     )
@@ -121,10 +121,10 @@ KINDS = (
     ),
     Kind(
         "C1S",
-        "The WMS's clock runs 25 minutes slow",
+        "The carrier's clock runs 25 minutes slow",
         clock_slow,
         undated=True,
-        whole_feed="wms",
+        whole_feed="carrier",
     ),
     Kind("C2", "A delivery scan without its time zone", zone_dropped),
     Kind(

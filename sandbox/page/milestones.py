@@ -209,7 +209,7 @@ def _postings(
     """Fulfilments or invoices of one parcel: one should stand, when it left."""
     entries, standing = [], 0
     for document in documents:
-        entry = dated(from_local(document["posted"], true), true, now, document[number])
+        entry = _posted(document["posted"], true, now, document[number])
         if document["stat"] != "P":
             entry = Entry(entry.text, PLAIN, joined(document[number], "taken back"), entry.at)
         else:
@@ -218,6 +218,14 @@ def _postings(
                 entry = Entry(entry.text, EXTRA, joined(document[number], twice), entry.at)
         entries.append(entry)
     return entries
+
+
+def _posted(text: str, true: float | None, now: float, note: str) -> Entry:
+    """When the ERP posted a document; a date in another form is shown as it stands there."""
+    try:
+        return dated(from_local(text, true), true, now, note)
+    except ValueError:
+        return Entry(text, DIFFERS, note)
 
 
 def _delivered(

@@ -131,8 +131,8 @@ def is_fast(reader: Reader) -> bool:
 
 
 def is_slow(reader: Reader) -> bool:
-    told = httpx.Headers(reader.wms.get("/feed/items?limit=1").headers)["date"]
-    return abs(parsedate_to_datetime(told).timestamp() - clock.now() + 25 * 60 - 150) < 5
+    told = httpx.Headers(reader.carrier.get("/track/v2/events?limit=1").headers)["date"]
+    return abs(parsedate_to_datetime(told).timestamp() - clock.now() + 25 * 60) < 5
 
 
 def is_in_windows_letters(reader: Reader) -> bool:

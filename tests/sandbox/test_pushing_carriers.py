@@ -25,7 +25,10 @@ def test_check_digits_are_those_of_numbers_that_the_carriers_publish() -> None:
 
 def test_each_scan_is_pushed_once_and_read_as_what_it_was(tmp_path: Path) -> None:
     settings = replace(
-        read_world("full", orders=200, items=40, seed=5), faults_per_kind=0, decoys_per_kind=0
+        read_world("full", orders=200, items=40, seed=5),
+        faults_per_kind=0,
+        decoys_per_kind=0,
+        overlaps_per_kind=0,
     )
     distributor = Distributor(tmp_path, settings)
     codes = {

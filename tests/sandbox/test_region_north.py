@@ -25,6 +25,7 @@ SETTINGS = replace(
     read_world("full", orders=200, items=40, seed=11),
     faults_per_kind=0,
     decoys_per_kind=0,
+    overlaps_per_kind=0,
     processes=(),
 )
 
