@@ -348,9 +348,9 @@ def test_every_kind_has_a_button_that_breaks_something_fresh(full: Reader) -> No
             # O5Q and O5 are two ways to the same type of fault.
             assert kind in (row["fault_type"], *(row["fault_type"] + letter for letter in VARIANTS))
         page = Page(full.admin.get(answer.headers["location"]).raise_for_status())
-        title = KINDS[kind].title
-        if kind != row["fault_type"] or any(kind + letter in KINDS for letter in VARIANTS):
-            title = general[row["fault_type"]]
+        fault_type = row["fault_type"]
+        is_varied = any(fault_type + letter in KINDS for letter in VARIANTS)
+        title = general[fault_type] if is_varied else KINDS[fault_type].title
         assert f"{row['fault_id']}, {title}" in page.text
         name = next(iter(opens(row["entity_keys"]).values()), None)
         if name is None:
