@@ -67,16 +67,21 @@ def answered_late(scene: Scene) -> Truth:
 
 def answered_dearer(scene: Scene) -> Truth:
     buyer, bought = _order(scene)
-    line = scene.rng.choice(bought.lines)
-    told, dearer = _but(bought, line, cost=line["cost"] + scene.rng.randrange(5, 60))
-    at = buyer.answer(bought, bought.at + 2 * HOUR, told)
+    truth = _dearer(buyer, bought, scene.rng.choice(bought.lines))
     _come_and_billed(buyer, bought)
-    expected = [("P02P", bought.object(line))]
+    return truth
+
+
+def _dearer(buyer: Buyer, bought: Bought, line: dict[str, int]) -> Truth:
+    """The supplier answers with a higher price of one line."""
+    cost = line["cost"] + buyer.scene.rng.randrange(5, 60)
+    told, dearer = _but(bought, line, cost=cost)
+    at = buyer.answer(bought, bought.at + 2 * HOUR, told)
     return _truth(
         "P3",
         bought,
         at,
-        expected,
+        [("P02P", bought.object(line))],
         suppliers=f"{dearer['cost']} cents",
         wms="all of it came",
         real=f"ordered at {line['cost']} cents",
@@ -135,16 +140,18 @@ def announced_too_much(scene: Scene) -> Truth:
 
 def received_short(scene: Scene) -> Truth:
     buyer, bought = _answered(scene)
-    line = scene.rng.choice(bought.lines)
-    came, less = _but(bought, line, qty=line["qty"] - scene.rng.randrange(1, 6))
-    # Only what came is paid for.
+    return _short(buyer, bought, scene.rng.choice(bought.lines))
+
+
+def _short(buyer: Buyer, bought: Bought, line: dict[str, int]) -> Truth:
+    """Of one line less comes than was announced, and only what came is paid for."""
+    came, less = _but(bought, line, qty=line["qty"] - buyer.scene.rng.randrange(1, 6))
     _come_and_billed(buyer, bought, came=came, billed=came)
-    expected = [("P03R", bought.object(line))]
     return _truth(
         "P6",
         bought,
         bought.at + DAY,
-        expected,
+        [("P03R", bought.object(line))],
         suppliers=str(line["qty"]),
         wms=str(less["qty"]),
         real=str(less["qty"]),
@@ -155,31 +162,9 @@ def dearer_and_short(scene: Scene) -> list[Truth]:
     """One line of an order: answered at a higher price, and received short."""
     buyer, bought = _order(scene)
     line = scene.rng.choice(bought.lines)
-    told, dearer = _but(bought, line, cost=line["cost"] + scene.rng.randrange(5, 60))
-    at = buyer.answer(bought, bought.at + 2 * HOUR, told)
-    came, less = _but(bought, line, qty=line["qty"] - scene.rng.randrange(1, 6))
-    _come_and_billed(buyer, bought, came=came, billed=came)
-    name = bought.object(line)
-    return [
-        _truth(
-            "P3",
-            bought,
-            at,
-            [("P02P", name)],
-            suppliers=str(dearer["cost"]),
-            wms="hears of no price",
-            real=str(line["cost"]),
-        ),
-        _truth(
-            "P6",
-            bought,
-            bought.at + DAY,
-            [("P03R", name)],
-            suppliers=str(line["qty"]),
-            wms=str(less["qty"]),
-            real=str(less["qty"]),
-        ),
-    ]
+    dearer = _dearer(buyer, bought, line)
+    dearer.values["wms"] = "a part of it came"
+    return [dearer, _short(buyer, bought, line)]
 
 
 def received_over(scene: Scene) -> Truth:

@@ -143,18 +143,20 @@ def out_of_order(scene: Scene) -> Truth:
 
 
 def answer_lost(scene: Scene) -> Truth:
-    truth = not_invoiced(scene)
-    truth.kind = "T11"
-    truth.values["target"] = "applies the correction and never answers"
-    scene.behave("erp", "never_answer", truth.keys["doc_no"])
-    return truth
+    return _billed_unheard(scene, "never_answer", "applies the correction and never answers")
 
 
 def denied_by_gateway(scene: Scene) -> Truth:
+    what = "applies the correction; its gateway says 429"
+    return _billed_unheard(scene, "busy_after_effect", what)
+
+
+def _billed_unheard(scene: Scene, mode: str, what: str) -> Truth:
+    """Not invoiced, and the ERP takes our invoice without saying so."""
     truth = not_invoiced(scene)
     truth.kind = "T11"
-    truth.values["target"] = "applies the correction; its gateway says 429"
-    scene.behave("erp", "busy_after_effect", truth.keys["doc_no"])
+    truth.values["target"] = what
+    scene.behave("erp", mode, truth.keys["doc_no"])
     return truth
 
 
