@@ -73,8 +73,8 @@ a_facts as (
             as claims_at,
         (list_contains(rules.matched_on, 'item') and facts.item_id is null)
         or (list_contains(rules.matched_on, 'location') and facts.location_id is null)
-        or (list_contains(rules.matched_on, 'document') and facts.document is null)
             as lacks_part,
+        list_contains(rules.matched_on, 'document') and facts.document is null as lacks_document,
         {{ match_key('rules.matched_on', 'facts') }} as match_key
     from facts
     inner join a_rules as rules
@@ -453,6 +453,25 @@ covered as (
     group by triggers.trigger_number
 ),
 
+-- Of an A that names no document, any B of its object may be the one. Where there is none, B is
+-- absent for certain: an invoice of an order of which nothing has shipped.
+perhaps_covered as (
+    select
+        triggers.trigger_number,
+        min(b_facts.recorded_from) as end_from,
+        min(b_facts.recorded_to) as end_to,
+        'covered' as end_reason
+    from triggers
+    inner join b_facts
+        on
+            triggers.route = b_facts.route
+            and triggers.object_id = b_facts.object_id
+    where
+        triggers.lacks_document
+        and (b_facts.reversed_to is null or b_facts.reversed_to > triggers.trigger_to)
+    group by triggers.trigger_number
+),
+
 -- What is about nothing wants nothing, unless it was about something first.
 unneeded as (
     select
@@ -562,6 +581,8 @@ withdrawn as (
 
 ends as (
     select * from covered
+    union all
+    select * from perhaps_covered
     union all
     select * from unneeded
     union all
