@@ -585,6 +585,7 @@ def _write_config(
             "settle_seconds": "DOUBLE",
             "write_mode": "VARCHAR",
             "locations": "VARCHAR",
+            "has_no": "VARCHAR",
         },
         [
             (
@@ -597,6 +598,7 @@ def _write_config(
                 s.settle_seconds,
                 s.write_mode,
                 "|".join(s.locations),
+                "|".join(s.has_no),
             )
             for s in registry.systems
         ],

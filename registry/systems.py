@@ -29,16 +29,34 @@ from registry.texts import read_text
 
 Role = Literal["erp", "oms", "wms", "carrier", "supplier", "channel", "self"]
 WriteMode = Literal["off", "dry_run", "on"]
-RULES = PROJECT_ROOT / "dbt_project" / "seeds" / "rules.csv"
+SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
+RULES = SEEDS / "rules.csv"
+FEEDS = SEEDS / "canonical_feeds.csv"
 LONGEST_DAYS = 36_500
 """A century: a longer wait is a slip of the pen, and would leave the calendar."""
 LONGEST_SECONDS = LONGEST_DAYS * 86_400
+
+
+@cache
+def feeds_of(role: str) -> frozenset[str]:
+    """The feeds of a role by ``dbt_project/seeds/canonical_feeds.csv``."""
+    with FEEDS.open(encoding="utf-8", newline="") as file:
+        return frozenset(row["feed"] for row in csv.DictReader(file) if row["role"] == role)
+
+
+@cache
+def known_rules() -> frozenset[str]:
+    """The ids of ``dbt_project/seeds/rules.csv``."""
+    with RULES.open(encoding="utf-8", newline="") as file:
+        return frozenset(row["rule_id"] for row in csv.DictReader(file))
 
 
 class System(BaseModel):
     """One instance of a connector, for example ``erp_us``.
 
     ``locations`` are the places that it keeps, by our codes; empty: all that its codes name.
+    ``has_no`` names feeds of its role (``seeds/canonical_feeds.csv``) about which it never has
+    anything to tell, because nobody does that there: no rule waits for its word on them.
     ``write_threads`` is how many corrections may be under way to it at once, in one process.
     ``settle_seconds`` is how long after a record's own time stamp the source may still show it for
     the first time; judgement waits for it. ``sweep_seconds`` is how often deleted records are
@@ -59,6 +77,7 @@ class System(BaseModel):
     region: str = "*"
     legal_entity: str = "*"
     locations: tuple[str, ...] = ()
+    has_no: tuple[str, ...] = ()
     time_zone: str = "UTC"
     entities: tuple[str, ...] = ()
     cadence_seconds: int = Field(default=300, gt=0, le=LONGEST_SECONDS)
@@ -90,6 +109,17 @@ class System(BaseModel):
         if zone not in available_timezones():
             raise ValueError(f"'{zone}' is not an IANA time zone, for example 'America/New_York'")
         return zone
+
+    @model_validator(mode="after")
+    def _lacks_what_its_role_can_have(self) -> System:
+        strangers = sorted(set(self.has_no) - feeds_of(self.role))
+        if strangers:
+            known = ", ".join(sorted(feeds_of(self.role)))
+            raise ValueError(
+                f"system '{self.name}': has_no names {', '.join(strangers)}, which no {self.role} "
+                f"tells; it may name {known}"
+            )
+        return self
 
     def number(self, option: str, default: float) -> float:
         """An option that is a number, not below 0. Raises ConfigurationError naming it."""
@@ -237,13 +267,6 @@ class Registry(BaseModel):
             for variable in system.secrets.values()
             if not environment.get(variable)
         }
-
-
-@cache
-def known_rules() -> frozenset[str]:
-    """The ids of ``dbt_project/seeds/rules.csv``."""
-    with RULES.open(encoding="utf-8", newline="") as file:
-        return frozenset(row["rule_id"] for row in csv.DictReader(file))
 
 
 def load_registry(path: Path) -> Registry:

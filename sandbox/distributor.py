@@ -251,8 +251,7 @@ class Distributor:
         ``modified``. Raises KeyError for an unknown kind and NothingLeftError.
         """
         kind = KINDS[name]
-        settings = self.world
-        if missing := kind.missing(settings):
+        if missing := kind.missing(self.world):
             raise NothingLeftError(
                 f"this world has no {' and no '.join(missing)}: start one that does, "
                 "like `tallyman sandbox up --world full`"
@@ -262,7 +261,7 @@ class Distributor:
         live = live_moments(rng, self.settings, now)
         free = self._free_units()
         scene = Scene(rng, self.numbers, self.items, now, live, set(self._used), dict(free))
-        rows = [row for _ in range(count) for row in stage_one(scene, kind, settings, late=True)]
+        rows = [row for _ in range(count) for row in stage_one(scene, kind, late=True)]
         self.store.begin()
         self.store.set("injected", (self.store.get("injected") or 0) + 1)
         self._used = scene.used

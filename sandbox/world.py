@@ -82,7 +82,7 @@ def stage_mix(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
             continue
         usual = _usual_number(kind, settings) if kind.in_history else 0
         for _ in range(settings.mix.get(kind.name, usual)):
-            rows += stage_one(scene, kind, settings)
+            rows += stage_one(scene, kind)
     return rows
 
 
@@ -94,9 +94,7 @@ def _usual_number(kind: Kind, settings: Settings) -> int:
     return settings.faults_per_kind
 
 
-def stage_one(
-    scene: Scene, kind: Kind, settings: Settings, late: bool = False
-) -> list[dict[str, Any]]:
+def stage_one(scene: Scene, kind: Kind, late: bool = False) -> list[dict[str, Any]]:
     """Stage one more of a kind; returns its truth rows. Raises NothingLeftError.
 
     ``late``: into a world that others read already, so nothing can have been changed before now.
@@ -111,7 +109,6 @@ def stage_one(
     rows: list[dict[str, Any]] = []
     for truth in staged if isinstance(staged, list) else [staged]:
         truth.behaviours = behaviours
-        truth.undetectable = kind.hidden(settings)
         if late and kind.undated:
             truth.since = scene.now
         fault_id = scene.numbers.next("decoy" if truth.decoy else "fault")

@@ -213,16 +213,6 @@ KINDS = (
     Kind("F3P", "The same payment entered twice", payment_entered_twice, needs=("payments",)),
     Kind("F4", "Posted to a closed period", posted_to_closed_period, needs=("periods",)),
     Kind("F5", "Returned, the ERP never hears of it", returned_not_credited, needs=("returns",)),
-    Kind(
-        "F6",
-        "Credited as a return that never came",
-        credited_not_returned,
-        needs=("returns",),
-        hidden_by=(
-            "threepl",
-            "the third party tells of no returns, so the goods may have come back to it, until "
-            "seeds/routing.csv says who takes returns",
-        ),
-    ),
+    Kind("F6", "Credited as a return that never came", credited_not_returned, needs=("returns",)),
     Kind("F7", "A replacement taken for a new order, and billed", replacement_as_order),
 )

@@ -31,7 +31,6 @@ class Kind:
     ``whole_feed``: the feed (``erp.stock``) or system that all of it disturbs for a while, and so
     whatever else it would tell; injected only, and when nothing else is on its way.
     ``one_cause``: the faults that it stages have one root cause.
-    ``hidden_by``: the trading partner in whose world no rule can find it, and the reason.
     """
 
     name: str
@@ -43,17 +42,11 @@ class Kind:
     mixed: bool = True
     whole_feed: str | None = None
     one_cause: bool = False
-    hidden_by: tuple[str, str] | None = None
 
     def missing(self, settings: Settings) -> tuple[str, ...]:
         """What of its needs a world of these settings has not."""
         there = {*settings.processes, *settings.partners, *settings.regions}
         return tuple(need for need in self.needs if need not in there)
-
-    def hidden(self, settings: Settings) -> str | None:
-        """Why no rule can find it in a world of these settings."""
-        partner, reason = self.hidden_by or ("", None)
-        return reason if partner in settings.partners else None
 
     @property
     def in_history(self) -> bool:

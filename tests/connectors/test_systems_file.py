@@ -117,6 +117,11 @@ def test_a_wrong_option_is_named(
         ("demo_erp", "demo_erp.client", "'demo_erp.client', which does not exist; there are"),
         ("demo_erp", "base", "'base', which does not exist; there are"),
         ("demo_erp", "", "'', which does not exist; there are"),
+        (
+            "demo_erp",
+            'demo_erp"\nhas_no = ["return_lines"]#',
+            "'erp': has_no names return_lines, which no erp tells; it may name ",
+        ),
         ("\n[[", '\nfolder = "x"\n[[', "systems.toml has wrong settings:\n  folder: "),
         ("[[systems", "# größer\n[[systems", "not UTF-8 .byte 0xf6 in line 2.: save it as UTF-8"),
     ],

@@ -231,7 +231,7 @@ class Scenario:
         connection.execute(
             "create table config.systems (system varchar, role varchar, connector varchar, "
             "region varchar, legal_entity varchar, time_zone varchar, settle_seconds double, "
-            "write_mode varchar, locations varchar)"
+            "write_mode varchar, locations varchar, has_no varchar)"
         )
         connection.execute(
             "create table config.feeds (system varchar, entity varchar, settle_seconds double)"
@@ -246,10 +246,11 @@ class Scenario:
         )
         for system, (role, connector, zone) in self.systems.items():
             settings = self.settings.get(system, {})
+            region = settings.get("region", "*")
             _insert(
                 connection,
                 "config.systems",
-                [(system, role, connector, settings.get("region", "*"), "*", zone, 2.0, "on", "")],
+                [(system, role, connector, region, "*", zone, 2.0, "on", "", "")],
             )
             _insert(
                 connection,

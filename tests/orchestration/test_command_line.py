@@ -44,7 +44,7 @@ def test_a_world_that_nobody_described(
     arguments = ("evaluate", "--seeds", "1", "--world", "nowhere", "--home", str(tmp_path))
     told = failed(monkeypatch, capsys, *arguments)
     assert told.startswith("tallyman: the world file nowhere can't be read"), told
-    assert "worlds by name: demo, full, threepl" in told
+    assert "worlds by name: demo, full" in told
 
 
 @pytest.mark.parametrize(

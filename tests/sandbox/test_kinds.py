@@ -37,7 +37,7 @@ def test_the_catalogue_has_the_97_kinds_of_faults_once_each():
     assert len(names) == len(set(names)) == 97
 
 
-@pytest.mark.parametrize("world", ["demo", "full", "threepl"])
+@pytest.mark.parametrize("world", ["demo", "full"])
 def test_decoys_are_at_least_as_many_as_faults(world):
     truths = build_history(replace(read_world(world), orders=150), now=1_790_000_000.0).truths
     decoys = sum(row["decoy"] for row in truths)
@@ -110,12 +110,6 @@ def test_what_needs_more_than_orders_can_be_injected_where_it_is(tmp_path):
     again = Distributor(tmp_path, SETTINGS)
     assert again.store.truths() == held
     again.close()
-
-
-def test_what_a_partner_hides_is_no_fault_to_be_found():
-    kind, settings = KINDS["F6"], read_world("full")
-    assert kind.hidden(settings) is None
-    assert "third party" in (kind.hidden(read_world("threepl")) or "")
 
 
 def test_what_is_injected_late_never_takes_units_that_others_were_promised(tmp_path):

@@ -62,6 +62,20 @@ routes as (
         and coalesce(routing.valid_to > frontier.known_until, true)
 ),
 
+-- Where nobody does what a rule waits to hear of (a warehouse that takes no returns), its word is
+-- not waited for.
+idle as (
+    select
+        evidence.rule_id,
+        systems.system
+    from evidence
+    inner join {{ ref('dim_systems') }} as systems
+        on split_part(evidence.evidence, '.', 1) = systems.role
+    where systems.has_no is not null
+    group by evidence.rule_id, systems.system
+    having bool_and(split_part(evidence.evidence, '.', 2) in {{ list_of('systems.has_no') }})
+),
+
 candidates as (
     select
         looked_at.rule_id,
@@ -131,7 +145,9 @@ select
     role,
     system
 from candidates
-where has_named_route = is_named_route and not is_mute
+anti join idle
+    on candidates.rule_id = idle.rule_id and candidates.system = idle.system
+where candidates.has_named_route = candidates.is_named_route and not candidates.is_mute
 -- A rule speaks only where every role that it compares has an instance, A's among them: another
 -- one may be named to play it.
 window same_a as (partition by rule_id, a_system)
