@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ DIRECTIONS = (INBOUND, OUTBOUND)
 # Where people put what is not to be read; anything else below the two folders is.
 IGNORED_FOLDER = "rejected"
 _UNFINISHED = (".tmp", ".part", ".filepart", ".writing")
+# What no partner's delimiters, release character or encoding can make look otherwise.
+_PLAIN = re.compile(r"[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,14 @@ def mentions(payload: bytes, codes: frozenset[str]) -> bool:
     x12 = rb"ST[^A-Za-z0-9](?:" + wanted + rb")[^A-Za-z0-9]"
     edifact = rb"UNH[^A-Za-z0-9].{1,80}?[^A-Za-z0-9](?:" + wanted + rb")[^A-Za-z0-9]"
     return re.search(x12 + rb"|" + edifact, payload, re.DOTALL) is not None
+
+
+def holds_one(chunk: bytes, numbers: Collection[str]) -> bool:
+    """Whether an interchange may hold one of the numbers: cheap, and never wrong when it says no.
+    Without numbers, or with one that may be written otherwise there, it says yes."""
+    if not numbers or not all(_PLAIN.fullmatch(number) for number in numbers):
+        return True
+    return any(number.encode() in chunk for number in numbers)
 
 
 def _identity(chunk: bytes) -> str:

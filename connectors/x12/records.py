@@ -51,6 +51,21 @@ ENTITIES_OF_SET = {
     "ORDRSP": ("acknowledgement_lines", "acknowledgements"),
 }
 ANSWERS = frozenset({"997", "CONTRL"})
+# Columns that hold an element of the set as it stands there.
+NUMBERS = frozenset(
+    {
+        "adjustment_number",
+        "host_order",
+        "invoice_number",
+        "order_number",
+        "package_number",
+        "po_number",
+        "return_number",
+        "shipment_number",
+        "tracking_number",
+        "transfer_number",
+    }
+)
 """Sets that acknowledge others, and are not acknowledged."""
 _READERS = {**x12_sets.READERS, **edifact_messages.READERS}
 # The form of DECIMAL(18,6): twelve digits before the point and six after it.

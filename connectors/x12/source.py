@@ -21,6 +21,7 @@ from connectors.x12.folder import (
     Cursor,
     FileState,
     PartnerFile,
+    holds_one,
     identities,
     mentions,
     partner_files,
@@ -34,6 +35,7 @@ from connectors.x12.records import (
     GROUPS,
     INTERCHANGES,
     INVENTORY,
+    NUMBERS,
     Told,
     Translator,
     filled_entities,
@@ -141,16 +143,16 @@ class X12Source:
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """The newest version of each record that holds every value of the key; any columns."""
         contract = self._contracts.get(entity)
-        columns = {column.name for column in contract.columns} if contract else set()
-        if not key or not set(key) <= columns:
+        if contract is None or not key or not set(key) <= {c.name for c in contract.columns}:
             raise unknown_key(self, entity, key)
-        newest: dict[str, Record] = {}
-        # A status may have changed since a version that held the key: versions are found by the
-        # rest of it, and only the newest one is asked.
-        for record in self._everything(entity, list(key.values())):
-            earlier = newest.get(record.record_id)
-            if earlier is None or _place(record) >= _place(earlier):
-                newest[record.record_id] = record
+        identifying = [name for name in contract.record_id_columns if name in NUMBERS]
+        named = [value for name, value in key.items() if identifying and name in NUMBERS]
+        newest = self._newest(entity, set(named))
+        # The newest version is asked, and it may not hold the key any more: all versions of a
+        # record share what identifies it.
+        if named and newest and not set(identifying) <= set(key):
+            own = {str(record.fields[name]) for record in newest.values() for name in identifying}
+            newest = self._newest(entity, own)
         return [
             record
             for record in newest.values()
@@ -244,8 +246,17 @@ class X12Source:
         self._translator.check_envelope(interchange, direction)
         return interchange
 
-    def _everything(self, entity: str, values: list[str]) -> Iterator[Record]:
-        """All records of an entity from files that hold one of the values at all."""
+    def _newest(self, entity: str, numbers: set[str]) -> dict[str, Record]:
+        """The newest version of each record, by its id, of the interchanges that hold one of the
+        numbers at all; of all, if there are none."""
+        newest: dict[str, Record] = {}
+        for record in self._everything(entity, numbers):
+            earlier = newest.get(record.record_id)
+            if earlier is None or _place(record) >= _place(earlier):
+                newest[record.record_id] = record
+        return newest
+
+    def _everything(self, entity: str, numbers: set[str]) -> Iterator[Record]:
         origins = self._origins()
         for direction in DIRECTIONS:
             for file in partner_files(self.folder, direction):
@@ -253,6 +264,8 @@ class X12Source:
                 if entity != INTERCHANGES and not mentions(payload, _sets_of(entity)):
                     continue
                 for _, _, chunk in identities(payload):
+                    if not holds_one(chunk, numbers):
+                        continue
                     try:
                         interchange = self._read(chunk, direction)
                     except BadInterchangeError:

@@ -22,7 +22,7 @@ from edi_partner import (
 
 from connectors.base import SourceError
 from connectors.x12.profile import load_profile
-from connectors.x12.records import ENTITIES_OF_SET
+from connectors.x12.records import ENTITIES_OF_SET, Translator
 from registry.contracts import contracts_of
 from registry.errors import ConfigurationError
 
@@ -496,6 +496,36 @@ def test_a_changed_profile_reads_all_anew(supplier: Partner) -> None:
     path = supplier.root / "acme.yaml"
     path.write_text(path.read_text().replace("units:", "currency: EUR\nunits:"))
     assert len(reader.read("acknowledgements")) == 1
+
+
+def test_a_point_read_asks_the_newest_version_whatever_it_is_found_by(supplier: Partner) -> None:
+    supplier.send("inbound", "a", document("810", INVOICE))
+    corrected = document("810", INVOICE.replace("PO-778", "PO-779"))
+    supplier.send("inbound", "b", corrected, at=datetime(2026, 11, 20))
+    source = supplier.source()
+    assert source.read_one("invoice_lines", {"po_number": "PO-778"}) == []
+    assert len(source.read_one("invoice_lines", {"po_number": "PO-779"})) == 1
+    both = {"invoice_number": "INV-1", "po_number": "PO-778"}
+    assert source.read_one("invoice_lines", both) == []
+
+
+def test_a_point_read_understands_only_what_names_its_document(
+    supplier: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 30):
+        text = ANSWER.replace("PO-778", f"PO-{number}")
+        supplier.send("inbound", f"f{number}", document("855", text))
+    source = supplier.source()
+    read: list[str] = []
+    understand = Translator.told
+
+    def told(self: Any, interchange: Any, direction: str, file: str, origin: Any) -> Any:
+        read.append(file)
+        return understand(self, interchange, direction, file, origin)
+
+    monkeypatch.setattr(Translator, "told", told)
+    assert len(source.read_one("acknowledgement_lines", {"po_number": "PO-17"})) == 3
+    assert read == ["inbound/f17.edi"]
 
 
 def test_point_reads_take_any_columns(supplier: Partner) -> None:
