@@ -147,6 +147,10 @@
                 and authority_lines.entity = authority_fields.entity
         where
             differing.is_ready
+            {%- if field == 'unit_price' %}
+            -- A number of another currency is no price of the target's.
+            and coalesce(target_lines.currency = authority_lines.currency, true)
+            {%- endif %}
             {%- for milestone in closed_by %}
             and not target_lines.is_{{ milestone }}
             {%- endfor %}

@@ -12,6 +12,7 @@ with records as (
         any_value(still_so) filter (where milestone = 'captured') as still_so,
         any_value(quantity) filter (where milestone = 'captured') as quantity,
         any_value(unit_price) filter (where milestone = 'captured') as unit_price,
+        any_value(currency) filter (where milestone = 'captured') as currency,
         any_value(item_id) filter (where milestone = 'captured') as item_id,
         min(recorded_to) filter (where milestone = 'captured') as captured_at,
         count_if(milestone = 'released') > 0 as is_released,
