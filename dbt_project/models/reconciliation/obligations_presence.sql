@@ -87,8 +87,11 @@ a_facts as (
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
             and facts.system = routes.system
-    -- Without a promise nothing can be overdue.
-    where rules.due_from <> 'promised' or facts.promised_at is not null
+    where
+        -- Without a promise nothing can be overdue.
+        (rules.due_from <> 'promised' or facts.promised_at is not null)
+        -- Whether B told of it before we read what it tells, nobody knows.
+        and coalesce(facts.recorded_from >= facts.ledgers_begin[rules.b_role], true)
 ),
 
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.
