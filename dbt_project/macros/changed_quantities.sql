@@ -178,7 +178,7 @@ owed_changes as (
         a_facts.reversed_to,
         steps.owed_from,
         steps.owed_to,
-        cast(steps.owed_quantity - steps.owed_before as decimal(18, 6)) as change
+        try_cast(steps.owed_quantity - steps.owed_before as decimal(18, 6)) as change
     from (
         select
             owed_steps.*,

@@ -196,7 +196,7 @@ select
     end as order_line_id,
     document,
     field,
-    cast(held_value as decimal(18, 6)) as value,
+    try_cast(held_value as decimal(18, 6)) as value,
     recorded_from as valid_from_earliest,
     recorded_to as valid_from_latest,
     ended_from as valid_to_earliest,

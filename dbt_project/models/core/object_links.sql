@@ -88,7 +88,7 @@ select
     object_key,
     order_line_id,
     regexp_extract(order_line_id, '^(.*)/[^/]*$', 1) as order_id,
-    cast(quantity as decimal(18, 6)) as quantity,
+    try_cast(quantity as decimal(18, 6)) as quantity,
     method,
     case when is_ambiguous then 'ambiguous' else 'certain' end as certainty,
     recorded_at,

@@ -23,7 +23,7 @@ values_at_risk as (
         select
             incident_id,
             currency,
-            cast(sum(amount) as decimal(18, 6)) as amount
+            try_cast(sum(amount) as decimal(18, 6)) as amount
         from (
             select
                 incident_id,
@@ -94,7 +94,7 @@ waiting_amounts as (
     select
         incident_id,
         currency,
-        cast(sum(amount) as decimal(18, 6)) as amount
+        try_cast(sum(amount) as decimal(18, 6)) as amount
     from waiting_objects
     group by incident_id, currency
 ),

@@ -197,8 +197,8 @@ select
     cause,
     document,
     movement_kind,
-    cast(copy_change as decimal(18, 6)) as copy_change,
-    cast(authority_change as decimal(18, 6)) as authority_change,
-    cast(difference_quantity as decimal(18, 6)) as difference_quantity,
+    try_cast(copy_change as decimal(18, 6)) as copy_change,
+    try_cast(authority_change as decimal(18, 6)) as authority_change,
+    try_cast(difference_quantity as decimal(18, 6)) as difference_quantity,
     is_ambiguous
 from parts

@@ -133,7 +133,8 @@ comparisons as (
         location_id,
         rules.a_milestone as state,
         judgements.judged_at,
-        judgements.copy_quantity - judgements.authority_quantity as difference_quantity,
+        cast(judgements.copy_quantity as decimal(38, 6)) - judgements.authority_quantity
+            as difference_quantity,
         judgements.explained_quantity,
         judgements.residual_quantity,
         judgements.is_ambiguous
@@ -151,11 +152,11 @@ select
     states.location_id,
     states.state,
     states.method,
-    cast(states.canonical_quantity as decimal(18, 6)) as canonical_quantity,
+    try_cast(states.canonical_quantity as decimal(18, 6)) as canonical_quantity,
     states.canonical_system,
     states.as_of,
     {%- for role in roles %}
-        cast(states.{{ role }}_quantity as decimal(18, 6)) as {{ role }}_quantity,
+        try_cast(states.{{ role }}_quantity as decimal(18, 6)) as {{ role }}_quantity,
         states.{{ role }}_as_of,
     {%- endfor %}
     case
@@ -166,9 +167,9 @@ select
         else 'differs'
     end as agreement,
     comparisons.judged_at as compared_at,
-    cast(comparisons.difference_quantity as decimal(18, 6)) as difference_quantity,
-    cast(comparisons.explained_quantity as decimal(18, 6)) as explained_quantity,
-    cast(comparisons.residual_quantity as decimal(18, 6)) as residual_quantity
+    try_cast(comparisons.difference_quantity as decimal(18, 6)) as difference_quantity,
+    try_cast(comparisons.explained_quantity as decimal(18, 6)) as explained_quantity,
+    try_cast(comparisons.residual_quantity as decimal(18, 6)) as residual_quantity
 from states
 left join comparisons
     on

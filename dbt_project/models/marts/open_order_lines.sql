@@ -17,7 +17,7 @@ with promises as (
 lines as (
     select
         *,
-        cast(
+        try_cast(
             ordered_quantity
             - greatest(coalesce(shipped_quantity, 0), coalesce(delivered_quantity, 0))
             as decimal(18, 6)

@@ -173,12 +173,12 @@ select
         else 'unknown'
     end as current_state,
     cast(descriptions.ordered_quantity as decimal(18, 6)) as ordered_quantity,
-    cast(quantities.shipped_quantity as decimal(18, 6)) as shipped_quantity,
-    cast(quantities.delivered_quantity as decimal(18, 6)) as delivered_quantity,
-    cast(quantities.invoiced_quantity as decimal(18, 6)) as invoiced_quantity,
+    try_cast(quantities.shipped_quantity as decimal(18, 6)) as shipped_quantity,
+    try_cast(quantities.delivered_quantity as decimal(18, 6)) as delivered_quantity,
+    try_cast(quantities.invoiced_quantity as decimal(18, 6)) as invoiced_quantity,
     terms.unit_price,
     -- Two DECIMAL(18,6) multiplied overflow 18 digits already at a million.
-    cast(
+    try_cast(
         cast(descriptions.ordered_quantity as decimal(38, 6)) * terms.unit_price
         as decimal(18, 6)
     ) as line_value,

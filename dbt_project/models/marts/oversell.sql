@@ -31,9 +31,10 @@ select
     newest.location_id,
     newest.judged_at,
     newest.copy_quantity as offered_quantity,
-    cast(newest.copy_quantity - newest.residual_quantity as decimal(18, 6)) as promisable_quantity,
+    try_cast(newest.copy_quantity - newest.residual_quantity as decimal(18, 6))
+        as promisable_quantity,
     newest.residual_quantity as oversold_quantity,
-    cast(coalesce(waiting.waiting_quantity, 0) as decimal(18, 6)) as waiting_quantity,
+    try_cast(coalesce(waiting.waiting_quantity, 0) as decimal(18, 6)) as waiting_quantity,
     coalesce(waiting.order_line_ids, []) as order_line_ids,
     newest.copy_raw_key as raw_key
 from newest

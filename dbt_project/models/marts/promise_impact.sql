@@ -154,10 +154,11 @@ select
     purchase_line_id,
     expected_at,
     expected_at > promised_at as is_after_promise,
-    cast(pegged_quantity as decimal(18, 6)) as pegged_quantity,
-    cast(short_quantity as decimal(18, 6)) as short_quantity,
+    try_cast(pegged_quantity as decimal(18, 6)) as pegged_quantity,
+    try_cast(short_quantity as decimal(18, 6)) as short_quantity,
     rule_ids,
-    cast(cast(pegged_quantity as decimal(38, 6)) * unit_price as decimal(18, 6)) as value_at_risk,
+    try_cast(cast(pegged_quantity as decimal(38, 6)) * unit_price as decimal(18, 6))
+        as value_at_risk,
     currency
 from pegged
 where len(rule_ids) > 0 or short_quantity > 0 or expected_at > promised_at

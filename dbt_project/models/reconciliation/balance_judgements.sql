@@ -363,13 +363,13 @@ select
     balances.copy_as_of as copy_snapshot_at,
     balances.copy_seen_at,
     balances.copy_raw_key,
-    cast(balances.copy_quantity + totals.copy_change as decimal(18, 6)) as copy_quantity,
-    cast(balances.authority_quantity + totals.authority_change as decimal(18, 6))
+    try_cast(balances.copy_quantity + totals.copy_change as decimal(18, 6)) as copy_quantity,
+    try_cast(balances.authority_quantity + totals.authority_change as decimal(18, 6))
         as authority_quantity,
-    cast(
+    try_cast(
         totals.explained_difference - coalesce(unshared.explained_difference, 0) as decimal(18, 6)
     ) as explained_quantity,
-    cast(
+    try_cast(
         balances.copy_quantity + totals.copy_change
         - balances.authority_quantity - totals.authority_change
         - (totals.explained_difference - coalesce(unshared.explained_difference, 0))

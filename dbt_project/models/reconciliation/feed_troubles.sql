@@ -219,7 +219,7 @@ bad_readings as (
                 late_count || ' events reported long after they happened' as observed
             {% else %}
                 cast(null as varchar) as error_kind,
-                'clock ahead by ' || cast(round(clock_offset_seconds) as integer) || ' s'
+                'clock ahead by ' || cast(round(clock_offset_seconds) as bigint) || ' s'
                     as observed
             {% endif %}
         from marked

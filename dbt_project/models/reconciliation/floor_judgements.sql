@@ -195,8 +195,8 @@ select
     record_id as copy_record_id,
     seen_at as copy_seen_at,
     raw_key as copy_raw_key,
-    cast(held_quantity as decimal(18, 6)) as copy_quantity,
+    try_cast(held_quantity as decimal(18, 6)) as copy_quantity,
     -- As much as is missing, and nothing where there is more than there must be.
-    cast(least(held_quantity - least_quantity, 0) as decimal(18, 6)) as residual_quantity,
+    try_cast(least(held_quantity - least_quantity, 0) as decimal(18, 6)) as residual_quantity,
     false as is_ambiguous
 from all_judged

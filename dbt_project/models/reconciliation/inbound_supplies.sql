@@ -66,8 +66,9 @@ select
     known_from,
     known_to,
     expected_at,
-    cast(greatest(ordered_quantity - received_quantity, 0) as decimal(18, 6)) as inbound_quantity,
-    cast(
+    try_cast(greatest(ordered_quantity - received_quantity, 0) as decimal(18, 6))
+        as inbound_quantity,
+    try_cast(
         greatest(
             least(ordered_quantity, coalesce(answered_quantity, ordered_quantity))
             - received_quantity,

@@ -210,7 +210,7 @@ remeasured as (
 first_told as (
     select
         fact_id,
-        cast(sum(change) as decimal(18, 6)) as changed_by
+        try_cast(sum(change) as decimal(18, 6)) as changed_by
     from remeasured
     group by fact_id
 ),
@@ -270,7 +270,7 @@ standing_changes as (
         claim_key,
         changed_from,
         changed_to,
-        cast(change + proviso as decimal(18, 6)) as change
+        try_cast(change + proviso as decimal(18, 6)) as change
     from claim_states
 ),
 

@@ -10,7 +10,7 @@ select
     state,
     channel,
     extraction_id,
-    cast(sum(quantity) as decimal(18, 6)) as quantity,
+    try_cast(sum(quantity) as decimal(18, 6)) as quantity,
     min(as_of) as as_of,
     min(as_of_from) as as_of_from,
     max(as_of_to) as as_of_to,

@@ -289,8 +289,8 @@ select
     record_id as copy_record_id,
     seen_at as copy_seen_at,
     raw_key as copy_raw_key,
-    cast(quantity as decimal(18, 6)) as copy_quantity,
-    cast(
+    try_cast(quantity as decimal(18, 6)) as copy_quantity,
+    try_cast(
         case
             when abs(gap) > greatest(tolerance, bound * tolerance_percent / 100) then gap
             else 0

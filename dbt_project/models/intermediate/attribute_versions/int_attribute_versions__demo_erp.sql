@@ -71,7 +71,7 @@ addresses as (
 accounted as (
     select
         *,
-        open_quantity + backordered_quantity + cancelled_quantity
+        cast(open_quantity as decimal(38, 6)) + backordered_quantity + cancelled_quantity
         + least(shipped_quantity, quantity) as accounted_quantity,
         count_if(quantity <> accounted_quantity) over (partition by system, record_id) > 0
             as is_doubtful
@@ -96,7 +96,7 @@ accounts as (
                 struct_pack(field := 'ordered_quantity', value := quantity),
                 struct_pack(
                     field := 'accounted_quantity',
-                    value := cast(accounted_quantity as decimal(18, 6))
+                    value := try_cast(accounted_quantity as decimal(18, 6))
                 )
             ],
             recursive := true
@@ -241,10 +241,10 @@ items as (
         unnest(
             [
                 struct_pack(
-                    field := 'pack_quantity', value := cast(case_quantity as decimal(18, 6))
+                    field := 'pack_quantity', value := try_cast(case_quantity as decimal(18, 6))
                 ),
                 struct_pack(
-                    field := 'weight_grams', value := cast(weight_grams as decimal(18, 6))
+                    field := 'weight_grams', value := try_cast(weight_grams as decimal(18, 6))
                 ),
                 struct_pack(
                     field := 'is_active',

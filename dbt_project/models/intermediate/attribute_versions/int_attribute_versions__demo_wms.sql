@@ -45,9 +45,11 @@ items as (
         sku as document,
         unnest(
             [
-                struct_pack(field := 'pack_quantity', value := cast(case_pack as decimal(18, 6))),
                 struct_pack(
-                    field := 'weight_grams', value := cast(weight_grams as decimal(18, 6))
+                    field := 'pack_quantity', value := try_cast(case_pack as decimal(18, 6))
+                ),
+                struct_pack(
+                    field := 'weight_grams', value := try_cast(weight_grams as decimal(18, 6))
                 ),
                 struct_pack(
                     field := 'is_active',

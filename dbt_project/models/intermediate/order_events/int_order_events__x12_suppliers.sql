@@ -90,7 +90,7 @@ granted as (
         line_number,
         interchange_id,
         set_control_number,
-        cast(sum(accepted_quantity) as decimal(18, 6)) as granted_quantity,
+        try_cast(sum(accepted_quantity) as decimal(18, 6)) as granted_quantity,
         max(base_unit_price) as granted_price,
         arg_min(answer_lines, record_id) as first_part
     from answer_lines

@@ -136,7 +136,7 @@ select
     new_value,
     payload,
     preconditions,
-    cast(value_at_risk as decimal(18, 6)) as value_at_risk,
+    try_cast(value_at_risk as decimal(18, 6)) as value_at_risk,
     currency,
     approval_reason is not null as needs_approval,
     approval_reason,

@@ -40,7 +40,7 @@ located as (
         targets.source_item as target_item,
         targets.source_location as target_location,
         targets.quantity as held_quantity,
-        cast(
+        try_cast(
             targets.quantity + drifted.expected_decimal - drifted.observed_decimal
             as decimal(18, 6)
         ) as new_quantity,
@@ -99,6 +99,7 @@ select
     {{ all_conditions('[located.target_condition, located.authority_condition]') }}
         as preconditions
 from located
+where located.new_quantity is not null
 group by
     located.target_system, located.object_id, located.target_item, located.target_location,
     located.held_quantity, located.new_quantity

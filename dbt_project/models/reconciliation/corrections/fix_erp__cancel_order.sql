@@ -53,7 +53,7 @@ twins as (
 cancellable as (
     select
         duplicates.* replace (
-            cast(
+            try_cast(
                 cast(lines.quantity as decimal(38, 6)) * lines.unit_price as decimal(18, 6)
             ) as value_at_risk,
             coalesce(lines.currency, duplicates.currency) as currency

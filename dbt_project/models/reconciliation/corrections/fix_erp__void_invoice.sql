@@ -35,7 +35,7 @@ lines as (
     select
         unfounded.* replace (
             coalesce(
-                cast(
+                try_cast(
                     cast(invoice_lines.quantity as decimal(38, 6)) * invoice_lines.unit_price
                     as decimal(18, 6)
                 ),
