@@ -42,13 +42,18 @@ snapshots as (
     group by system, state, extraction_id
 ),
 
-first_snapshots as (
+-- What came to be listed later is held against its own first balance.
+first_balances as (
     select
-        system,
-        state,
-        arg_min(extraction_id, taken_at) as extraction_id
-    from snapshots
-    group by system, state
+        balances.system,
+        balances.state,
+        balances.item_id,
+        balances.location_id,
+        arg_min(balances.extraction_id, balances.as_of) as extraction_id
+    from {{ ref('position_balances') }} as balances
+    semi join pairs
+        on balances.system = pairs.authority_system and pairs.is_own_ledger
+    group by balances.system, balances.state, balances.item_id, balances.location_id
 ),
 
 -- Moments up to which every feed of the rule has told all.
@@ -126,10 +131,7 @@ moments as (
     select
         moments_of_pairs.*,
         copy_nearest.extraction_id as copy_extraction_id,
-        case
-            when moments_of_pairs.is_own_ledger then first_snapshots.extraction_id
-            else authority_nearest.extraction_id
-        end as authority_extraction_id
+        authority_nearest.extraction_id as authority_extraction_id
     from moments_of_pairs
     inner join copy_nearest
         on
@@ -143,10 +145,6 @@ moments as (
             and moments_of_pairs.a_system = authority_nearest.a_system
             and moments_of_pairs.b_system = authority_nearest.b_system
             and moments_of_pairs.judged_at = authority_nearest.judged_at
-    left join first_snapshots
-        on
-            moments_of_pairs.authority_system = first_snapshots.system
-            and moments_of_pairs.state = first_snapshots.state
     where copy_nearest.extraction_id is not null
     qualify
         row_number() over (
@@ -190,10 +188,18 @@ balances as (
             moments.copy_system = copies.system
             and moments.copy_extraction_id = copies.extraction_id
             and moments.state = copies.state
+    left join first_balances
+        on
+            moments.is_own_ledger
+            and copies.system = first_balances.system
+            and copies.state = first_balances.state
+            and copies.item_id = first_balances.item_id
+            and copies.location_id = first_balances.location_id
     inner join {{ ref('position_balances') }} as authorities
         on
             moments.authority_system = authorities.system
-            and moments.authority_extraction_id = authorities.extraction_id
+            and coalesce(first_balances.extraction_id, moments.authority_extraction_id)
+            = authorities.extraction_id
             and moments.state = authorities.state
             and copies.item_id = authorities.item_id
             and copies.location_id = authorities.location_id
