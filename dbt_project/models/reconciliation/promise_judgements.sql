@@ -72,7 +72,10 @@ on_the_shelf as (
         positions.item_id,
         positions.location_id,
         min(positions.as_of) as promised_at,
-        sum(formulas.factor * positions.quantity) as shelf_quantity
+        case
+            when count(positions.quantity) = count(*)
+                then sum(formulas.factor * positions.quantity)
+        end as shelf_quantity
     from formulas
     inner join {{ ref('position_balances') }} as positions
         on formulas.b_system = positions.system and formulas.state = positions.state
@@ -138,7 +141,8 @@ set_aside as (
         positions.extraction_id,
         positions.item_id,
         positions.location_id,
-        -sum(formulas.factor * positions.quantity) as kept_quantity
+        -sum(formulas.factor * positions.quantity) as kept_quantity,
+        count(positions.quantity) < count(*) as is_unmeasured
     from formulas
     inner join {{ ref('position_balances') }} as positions
         on
@@ -194,7 +198,10 @@ between_snapshots as (
         before.promised_quantity as quantity_before,
         behind.promised_quantity as quantity_behind,
         -- What is on its way may be promised, but need not be.
-        least(before.shelf_quantity, behind.shelf_quantity) as least_quantity
+        least(before.shelf_quantity, behind.shelf_quantity) as least_quantity,
+        offers.quantity is null
+        or (before.publisher is not null and before.shelf_quantity is null)
+        or (behind.publisher is not null and behind.shelf_quantity is null) as is_unmeasured
     from offers
     asof left join promises as before
         on
@@ -210,7 +217,7 @@ between_snapshots as (
             and offers.item_id = behind.item_id
             and offers.location_id = behind.location_id
             and offers.as_of < behind.promised_at
-    where coalesce(before.promised_quantity, behind.promised_quantity) is not null
+    where coalesce(before.publisher, behind.publisher) is not null
 ),
 
 not_sold as (
@@ -240,7 +247,10 @@ bounded as (
         rules.rule_id,
         rules.tolerance,
         rules.tolerance_percent,
-        between_snapshots.*,
+        between_snapshots.* replace (
+            between_snapshots.is_unmeasured or coalesce(set_aside.is_unmeasured, false)
+                as is_unmeasured
+        ),
         case
             when rules.cover = 'at_most'
                 then greatest(
@@ -296,5 +306,5 @@ select
             else 0
         end as decimal(18, 6)
     ) as residual_quantity,
-    false as is_ambiguous
+    is_unmeasured as is_ambiguous
 from bounded
