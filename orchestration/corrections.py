@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 from pydantic import Field
 
-from orchestration.dead_runs import end_dead_deliveries
+from orchestration.dead_runs import end_dead_deliveries, is_at_work
 from orchestration.decisions import LOOKS, ON_ONE, decide, decide_for_target, look, revert
 from orchestration.delivery_lock import delivery_lock
 from orchestration.installation import Installation
@@ -194,6 +194,14 @@ def decision_job() -> None:
     take_decision()
 
 
+_DELIVERS = dg.SkipReason("a delivery is at work; what it leaves wakes the next one")
+
+
+def _is_delivering(instance: dg.DagsterInstance, installation: Installation) -> bool:
+    end_dead_deliveries(instance, installation.settings)
+    return is_at_work(instance, DELIVERY_JOB)
+
+
 def build_due_sensor(on: bool) -> dg.SensorDefinition:
     """``on``: whether it starts by itself or waits for a person to start it in the UI."""
 
@@ -212,7 +220,8 @@ def build_due_sensor(on: bool) -> dg.SensorDefinition:
         )
         if due is None:
             return dg.SkipReason("nothing is due")
-        end_dead_deliveries(context.instance, installation.settings)
+        if _is_delivering(context.instance, installation):
+            return _DELIVERS
         # The key changes with every attempt: a failed run must not block its successor for ever.
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=due)])
 
@@ -233,6 +242,8 @@ def build_sweep_schedule(on: bool) -> dg.ScheduleDefinition:
         store, now = installation.store, installation.clock.now()
         if store.waking_count(now, installation.writable_systems) == 0:
             return dg.SkipReason("nothing is due")
+        if _is_delivering(context.instance, installation):
+            return _DELIVERS
         return dg.RunRequest()
 
     return sweep_corrections

@@ -49,6 +49,16 @@ def end_dead_deliveries(
     return ended
 
 
+def is_at_work(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """Whether a run of a job waits for its turn or has begun: another one would only wait."""
+    statuses = [
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+    ]
+    return bool(instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=statuses), limit=1))
+
+
 def _end(
     instance: dg.DagsterInstance,
     job_name: str,

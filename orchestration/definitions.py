@@ -14,7 +14,7 @@ from orchestration.corrections import (
 )
 from orchestration.dbt_build import parsed
 from orchestration.dbt_models import build_dbt_assets, table_keys
-from orchestration.dead_runs import end_dead_passes
+from orchestration.dead_runs import end_dead_passes, is_at_work
 from orchestration.ingestion_assets import build_landing_assets
 from orchestration.installation import Installation
 from orchestration.names import (
@@ -109,18 +109,7 @@ def build_reconcile_schedule(
     ) -> dg.RunRequest | dg.SkipReason:
         """Skips while a pass is still at work: it would only wait for the warehouse."""
         end_dead_passes(context.instance, installation.settings)
-        at_work = context.instance.get_runs(
-            dg.RunsFilter(
-                job_name=RECONCILE_JOB,
-                statuses=[
-                    dg.DagsterRunStatus.QUEUED,
-                    dg.DagsterRunStatus.STARTING,
-                    dg.DagsterRunStatus.STARTED,
-                ],
-            ),
-            limit=1,
-        )
-        if at_work:
+        if is_at_work(context.instance, RECONCILE_JOB):
             return dg.SkipReason("the previous pass is still at work")
         others = pass_at_work(installation.settings)
         if others is not None:

@@ -1,4 +1,4 @@
-"""One pass of the loop through Dagster in this process: reconcile, then let the sensor deliver."""
+"""One pass of the loop through Dagster in this process: reconcile, then deliver what is due."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.instance.ref import InstanceRef
 
-from orchestration.corrections import build_due_sensor
+from orchestration.dead_runs import end_dead_deliveries
 from orchestration.definitions import build_defs
 from orchestration.event_log import KeptSqliteEventLogStorage
 from orchestration.installation import Installation
@@ -102,7 +102,6 @@ class Loop:
         self.installation = installation
         self.instance = instance
         self.definitions = build_defs(installation)
-        self.sensor = build_due_sensor(on=False)
         calm_garbage_collection()
 
     def _execute(self, job: str) -> dg.ExecuteInProcessResult:
@@ -123,7 +122,7 @@ class Loop:
                 f"a check of our own models failed, so nothing was published or sent: {error}"
             ) from error
         before = self.installation.store.attempt_counts()
-        self._deliver_as_the_sensor_says()
+        self._deliver_what_is_due()
         after = self.installation.store.attempt_counts()
         forget_old_runs(self.instance, self.installation.settings.run_history_days)
         failed = tuple(
@@ -144,10 +143,10 @@ class Loop:
         """As ``at_rest`` of this installation."""
         return at_rest(self.installation, report)
 
-    def _deliver_as_the_sensor_says(self) -> None:
-        context = dg.build_sensor_context(
-            instance=self.instance, resources={"installation": self.installation}
-        )
-        tick = self.sensor(context)
-        if isinstance(tick, dg.SensorResult) and tick.run_requests:
+    def _deliver_what_is_due(self) -> None:
+        """Also beside a delivery of the daemon, or one whose process just died: who makes a pass
+        by hand wants to see what comes of it."""
+        installation, now = self.installation, self.installation.clock.now()
+        end_dead_deliveries(self.instance, installation.settings)
+        if installation.store.waking_count(now, installation.writable_systems):
             self._execute(DELIVERY_JOB)

@@ -229,6 +229,32 @@ def test_a_delivery_whose_process_was_killed_does_not_keep_the_next_one_waiting(
         assert list(locks.iterdir()) == []
 
 
+@pytest.mark.parametrize("status", ["STARTING", "STARTED"])
+def test_while_a_delivery_is_at_work_none_is_begun(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    """Each attempt changes what the sensor asks for, and so began another one that found nothing
+    to do."""
+    monkeypatch.setattr(type(installation.store), "due_fingerprint", lambda *_: "due")
+    monkeypatch.setattr(type(installation.store), "waking_count", lambda *_: 1)
+    schedule, sensor = build_sweep_schedule(on=False), build_due_sensor(on=False)
+    made = {"installation": installation_resource(installation)}
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+
+        def begun() -> list[int]:
+            with dg.build_schedule_context(instance=instance, resources=made) as context:
+                swept = schedule.evaluate_tick(context).run_requests or []
+            with dg.build_sensor_context(instance=instance, resources=made) as asked:
+                woken = sensor.evaluate_tick(asked).run_requests or []
+            return [len(swept), len(woken)]
+
+        assert begun() == [1, 1]
+        run = instance.create_run_for_job(delivery_job, status=dg.DagsterRunStatus[status])
+        assert begun() == [0, 0]
+        instance.report_run_canceled(run)
+        assert begun() == [1, 1]
+
+
 def test_a_delivery_leaves_no_lock_behind(installation: Installation, tmp_path: Path) -> None:
     made = {"installation": installation_resource(installation)}
     assert delivery_job.execute_in_process(resources=made).success
