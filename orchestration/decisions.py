@@ -43,7 +43,7 @@ def look(store: OperationsStore, keys: list[str], state: str) -> str:
     them."""
     console = Console(file=io.StringIO(), record=True, width=140, color_system=None)
     if not keys:
-        print_stops(store.stops(), console)
+        print_stops(store.stops(), store.closed_gates(), console)
         listed = store.list(state=state or None, limit=MOST_LISTED)
         print_corrections(listed, store.count(state or None), console)
     for key in keys:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,13 +13,16 @@ from importlib.metadata import version
 from connectors.factory import make_source, make_target
 from ingestion.warehouse import lock_owner
 from orchestration.dbt_build import manifest_path
+from orchestration.installation import Installation
 from registry.contracts import load_contracts
 from registry.errors import TallymanError
 from registry.settings import Settings
-from registry.systems import System, load_registry
+from registry.systems import Registry, System, load_registry
 from reporting import terminal
-from reporting.lists import stop_told
+from reporting.lists import gates_told, short_key, stop_told
 from reporting.publish import published_at
+from writeback.brakes import ClosedGate
+from writeback.states import State
 from writeback.store import OperationsStore
 
 LIBRARIES = (
@@ -39,6 +42,14 @@ COPIES_TO_HOLD = 2
 CADENCES_UNTIL_STOPPED = 3
 # A period close or an upgrade may take a day; what is stopped for longer was most likely forgotten.
 FORGOTTEN_AFTER = timedelta(days=1)
+# A delivery is begun within a minute of what is due.
+LEFT_AFTER = timedelta(hours=1)
+REMEDIES = {
+    "pending": "the step correction_outbox did not take up the build: look at the last run in the "
+    "UI and in logs/tallyman.log",
+    "failed": "mend what it names; the next pass whose checks pass opens it",
+    "crashed": "run tallyman sync and mend what it says",
+}
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,79 @@ def _sending(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield Finding("sending", True, "stopped nowhere")
 
 
+def _standing_still(settings: Settings, registry: Registry, now: datetime) -> Iterator[Finding]:
+    """Corrections that no person stopped and that get no further all the same."""
+    if not settings.has_operations_store:
+        return
+    try:
+        store = OperationsStore(settings.operations_url)
+        findings = [
+            *_closed_gates(store, registry, now),
+            *_left_lying(store, Installation(settings, registry).writable_systems, now),
+            *_unsettled(store, registry, now),
+        ]
+    except TallymanError as error:
+        yield Finding("operations store", False, str(error))
+        return
+    yield from findings or [Finding("corrections", True, "none stands still")]
+
+
+def _closed_gates(store: OperationsStore, registry: Registry, now: datetime) -> Iterator[Finding]:
+    """A gate is closed during each pass, and one pass may fail."""
+    patience = CADENCES_UNTIL_STOPPED * timedelta(seconds=registry.cadence_seconds)
+    alike: dict[str, list[ClosedGate]] = {}
+    for closed in store.closed_gates():
+        if now - closed.since > patience:
+            alike.setdefault(closed.gate.outcome, []).append(closed)
+    for outcome, gates in alike.items():
+        for told in gates_told(gates):
+            yield Finding("corrections", False, f"{told}; {REMEDIES[outcome]}")
+
+
+def _left_lying(store: OperationsStore, systems: Sequence[str], now: datetime) -> Iterator[Finding]:
+    for left in store.overdue(now - LEFT_AFTER, now, systems):
+        why = (
+            f"the last {left.failures} requests to it failed: mend the system or what it asks for"
+            if left.failures
+            else "no delivery takes them up: see that dagster-daemon is up, with its sensor "
+            "corrections_due on, or run tallyman sync"
+        )
+        yield Finding(
+            "corrections",
+            False,
+            f"nothing holds {left.corrections} corrections to {left.target_system}, the oldest "
+            f"since {terminal.moment(left.since, seconds=False)} UTC; {why}",
+        )
+
+
+def _unsettled(store: OperationsStore, registry: Registry, now: datetime) -> Iterator[Finding]:
+    """Taken by a target, or perhaps, and nobody knows yet what became of it."""
+    for system in registry.systems:
+        patience = max(
+            FORGOTTEN_AFTER, CADENCES_UNTIL_STOPPED * timedelta(seconds=system.cadence_seconds)
+        )
+        for state, remedy in (
+            (
+                State.UNKNOWN,
+                "it can't be read whether they were applied: see what tallyman "
+                "corrections show says, and look in the system",
+            ),
+            (
+                State.ACCEPTED,
+                "no load has proven them: see that the system is read to its end, and look there",
+            ),
+        ):
+            waiting = store.unsettled(state, now - patience, system.name)
+            if waiting:
+                yield Finding(
+                    "corrections",
+                    False,
+                    f"{len(waiting)} to {system.name} are {state} for more than "
+                    f"{terminal.span(patience)}, such as {short_key(waiting[0].correction_key)}; "
+                    f"{remedy}",
+                )
+
+
 def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding]:
     """Findings in the order in which one would look, the cheap ones first."""
     is_known = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
@@ -139,6 +223,7 @@ def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding
     yield Finding("systems file", True, f"{settings.systems_file}: {len(registry.systems)} systems")
     if published.is_file():
         yield _last_pass(settings, registry.cadence_seconds, now)
+    yield from _standing_still(settings, registry, now)
     missing = registry.missing_secrets(settings.environment)
     if missing:
         yield Finding("secrets", False, "not set: " + ", ".join(sorted(missing)))

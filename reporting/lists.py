@@ -13,7 +13,7 @@ from rich.table import Table
 
 from registry.errors import ConfigurationError
 from reporting import terminal
-from writeback.brakes import Stop
+from writeback.brakes import ClosedGate, Stop
 from writeback.model import Correction, CorrectionDetail
 from writeback.states import State
 
@@ -144,12 +144,27 @@ def _state(correction: Correction) -> str:
     return f"{told}\n[dim]{codes}[/]" if correction.state is State.AWAITING_APPROVAL else told
 
 
-def print_stops(stops: Sequence[Stop], console: Console) -> None:
-    """What a person stopped, so that nobody wonders why nothing is sent; nothing if nothing is."""
-    for stop in stops:
-        console.print(f"[bold]{escape(stop_told(stop))}[/]")
-    if stops:
+def print_stops(stops: Sequence[Stop], closed: Sequence[ClosedGate], console: Console) -> None:
+    """What a person stopped and what the checks hold, so that nobody wonders why nothing is sent;
+    nothing if nothing is."""
+    for told in (*map(stop_told, stops), *gates_told(closed)):
+        console.print(f"[bold]{escape(told)}[/]")
+    if stops or closed:
         console.print()
+
+
+def gates_told(closed: Sequence[ClosedGate]) -> list[str]:
+    """One sentence for all systems that the same holds; while a pass is at work it holds all."""
+    alike: dict[str, list[ClosedGate]] = {}
+    for one in closed:
+        why = f": {one.gate.reason}" if one.gate.reason else ""
+        alike.setdefault(f"{one.gate.outcome}{why}", []).append(one)
+    return [
+        f"Nothing is sent to {', '.join(one.gate.system for one in ones)}, or because of what is "
+        f"read there, since {terminal.moment(min(one.since for one in ones), seconds=False)} UTC: "
+        f"the gate is {why}"
+        for why, ones in alike.items()
+    ]
 
 
 def stop_told(stop: Stop) -> str:

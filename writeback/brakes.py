@@ -35,6 +35,20 @@ _LATEST_PAUSES = sa.select(t.pauses).where(
     )
 )
 _BREAKERS = sa.select(t.breakers)
+_NEWEST_BUILD = sa.select(t.gates.c.build).order_by(t.gates.c.gate_id.desc()).limit(1)
+_LAST_OPEN = (
+    sa.select(t.gates.c.gate_id)
+    .where(t.gates.c.system == sa.bindparam("of_system"), t.gates.c.outcome == "passed")
+    .order_by(t.gates.c.gate_id.desc())
+    .limit(1)
+)
+_FIRST_AFTER = (
+    sa.select(t.gates.c.recorded_at)
+    .where(t.gates.c.system == sa.bindparam("of_system"))
+    .where(t.gates.c.gate_id > sa.bindparam("last_open"))
+    .order_by(t.gates.c.gate_id)
+    .limit(1)
+)
 _ALL_LATEST_GATES = sa.select(t.gates).where(
     t.gates.c.gate_id.in_(sa.select(sa.func.max(t.gates.c.gate_id)).group_by(t.gates.c.system))
 )
@@ -83,6 +97,14 @@ class Gate:
         """Why a correction waits, for its ``state_reason``."""
         why = f": {self.reason}" if self.reason else ""
         return f"held: the gate of system '{self.system}' is {self.outcome}{why}"
+
+
+@dataclass(frozen=True)
+class ClosedGate:
+    """A gate that is not open now, and since when it has not been."""
+
+    gate: Gate
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -163,6 +185,26 @@ class Brakes(Audit):
         """The latest result for a system; ``missing`` when there is none."""
         with self.read() as connection:
             return self.latest_gate(connection, system, {})
+
+    def closed_gates(self) -> list[ClosedGate]:
+        """The gates of the newest build's systems that let nothing pass now. While a pass is at
+        work these are all of them, since it began."""
+        with self.read() as connection:
+            newest = connection.execute(_NEWEST_BUILD).scalar()
+            latest = [_as_gate(row) for row in connection.execute(_ALL_LATEST_GATES)]
+            return [
+                ClosedGate(gate, self._closed_since(connection, gate.system))
+                for gate in sorted(latest, key=lambda gate: gate.system)
+                if gate.build == newest and not gate.is_open
+            ]
+
+    def _closed_since(self, connection: Connection, system: str) -> datetime:
+        asked = {"of_system": system}
+        last_open = connection.execute(_LAST_OPEN, asked).scalar()
+        since: datetime = connection.execute(
+            _FIRST_AFTER, {**asked, "last_open": last_open or 0}
+        ).scalar_one()
+        return since
 
     def conditions(self, systems: Iterable[str]) -> Conditions:
         """Kill switch, gates and breakers of these systems, in one look."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -26,8 +26,19 @@ class AttemptCounts:
     accepted: int
 
 
+@dataclass(frozen=True)
+class Overdue:
+    """Corrections to one target that nothing holds and that no delivery takes up. ``failures``: of
+    requests to the target, in a row."""
+
+    target_system: str
+    corrections: int
+    since: datetime
+    failures: int
+
+
 def _due() -> sa.Select[Any]:
-    """What is due by its own time, counted by what may hold it."""
+    """What is due by its own time, counted by what may hold it, and since when it is."""
     c, now = t.corrections.c, sa.bindparam("now", type_=t.UtcDateTime())
     waiting = sa.and_(
         is_one_of(c.state, (State.READY, State.UNKNOWN)),
@@ -37,8 +48,9 @@ def _due() -> sa.Select[Any]:
     )
     abandoned = sa.and_(c.state == State.SENDING.value, c.lease_until <= now)
     kinds = (c.state, c.target_system, c.relied_on_systems, c.state_reason)
-    statement = sa.select(*kinds, sa.func.count().label("corrections")).group_by(*kinds)
-    return statement.where(sa.or_(waiting, abandoned))
+    due_at = sa.case((abandoned, c.lease_until), else_=c.next_attempt_at)
+    told = (sa.func.count().label("corrections"), sa.func.min(due_at).label("since"))
+    return sa.select(*kinds, *told).group_by(*kinds).where(sa.or_(waiting, abandoned))
 
 
 # Built once: a sensor asks it every few seconds.
@@ -96,6 +108,44 @@ class Questions(Outbox):
         asked = {name for row in due for name in (row.target_system, *row.relied_on_systems)}
         conditions = self.conditions(asked)
         return sum(row.corrections for row in due if _is_taken(row, conditions, now))
+
+    def overdue(self, before: datetime, now: datetime, systems: Iterable[str]) -> list[Overdue]:
+        """By target, what was due at ``before`` and holds for nothing but a delivery now. A breaker
+        is no excuse: it lets one through each minute."""
+        due = self._due_by_what_may_hold_it(before, systems)
+        asked = {name for row in due for name in (row.target_system, *row.relied_on_systems)}
+        known = self.conditions(asked)
+        failures = {name: count for name, (count, _) in known.breakers.items()}
+        conditions = replace(known, breakers=dict.fromkeys(known.breakers, (0, None)))
+        left: dict[str, list[sa.Row[Any]]] = {}
+        for row in due:
+            if _is_taken(row, conditions, now):
+                left.setdefault(row.target_system, []).append(row)
+        return [
+            Overdue(
+                name, sum(r.corrections for r in rows), min(r.since for r in rows), failures[name]
+            )
+            for name, rows in sorted(left.items())
+        ]
+
+    def unsettled(self, state: State, before: datetime, target_system: str) -> Sequence[Correction]:
+        """Corrections that a target took, or may have, before a time, and of which nobody knows yet
+        what became; the longest waiting first. ``state``: accepted, or unknown."""
+        c = t.corrections.c
+        last_sent = (
+            sa.select(sa.func.max(t.attempts.c.started_at))
+            .where(t.attempts.c.correction_key == c.correction_key, t.attempts.c.phase == "send")
+            .correlate(t.corrections)
+            .scalar_subquery()
+        )
+        since = c.accepted_at if state is State.ACCEPTED else last_sent
+        statement = (
+            sa.select(t.corrections)
+            .where(c.state == state.value, c.target_system == target_system, since < before)
+            .order_by(since, c.sequence)
+        )
+        with self.read() as connection:
+            return [as_correction(row) for row in connection.execute(statement)]
 
     def _due_by_what_may_hold_it(
         self, now: datetime, systems: Iterable[str] | None

@@ -44,7 +44,7 @@ def corrections_list(
     from reporting.lists import print_corrections, print_stops
 
     store = _store(load_settings(home))
-    print_stops(store.stops(), console)
+    print_stops(store.stops(), store.closed_gates(), console)
     print_corrections(store.list(state=state, limit=limit), store.count(state), console)
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.corrections import Action, decision_job
-from orchestration.decisions import LOOKS, ON_ONE, ON_TARGETS
+from orchestration.decisions import LOOKS, ON_ONE, ON_TARGETS, look
 from orchestration.installation import Installation
 from registry.errors import ConfigurationError, TallymanError
 from registry.settings import load_settings
@@ -171,6 +171,12 @@ def test_the_list_says_what_is_stopped_and_how_it_goes_on(
     assert "any target" not in listed() and "'partner'" in listed()
     tallyman(home, "writeback", "resume", "--target", "partner")
     assert store.stops() == []
+    store.open_gates("build-1", ["partner"])
+    assert "Nothing is sent to partner, or because of what is read there, since 20" in listed()
+    assert "the gate is crashed: a pass is under way, or died" in listed()
+    assert "crashed: a pass is under way" in " ".join(look(store, [], "").split())
+    store.set_gates("build-1", {"partner": (True, "")})
+    assert "Nothing is sent" not in listed()
 
 
 def test_the_brake_is_seen_in_the_list_and_released_by_a_command(

@@ -6,16 +6,22 @@ import json
 import shutil
 import sys
 from collections import namedtuple
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 
 from orchestration.cli import main
 from orchestration.doctor import Finding, examine
 from registry.settings import Settings, load_settings
-from writeback.store import OperationsStore
+from registry.systems import Policy
+from writeback import tables
+from writeback.clock import SystemClock
+from writeback.propose import enqueue
+from writeback.store import AttemptEntry, OperationsStore
 
 COLUMNS = (
     "rule_id, title, object_id, status, severity, owner, system, counterpart_system, opened_at, "
@@ -113,3 +119,124 @@ def test_what_is_stopped_is_told_and_after_a_day_looked_at(settings: Settings) -
     tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
     (late,) = [one for one in examine(settings, tomorrow) if one.area == "sending"]
     assert not late.ok and "tallyman writeback resume --target erp" in late.detail
+
+
+class Shown(SystemClock):
+    """A clock that shows what it was set to."""
+
+    def __init__(self) -> None:
+        self.shown = NOW
+
+    def now(self) -> datetime:
+        return self.shown
+
+
+@pytest.fixture
+def clock() -> Shown:
+    return Shown()
+
+
+@pytest.fixture
+def store(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, clock: Shown
+) -> Iterator[OperationsStore]:
+    """One correction to the ERP, which may be sent; the build is new."""
+    monkeypatch.setitem(settings.environment, "NOT_SET_ANYWHERE", "secret")
+    told = settings.systems_file.read_text() + 'base_url = "http://127.0.0.1:1"\n'
+    settings.systems_file.write_text(told + 'write_mode = "on"\n')
+    published(settings, 0)
+    made = OperationsStore(settings.operations_url, clock)
+    made.open_gates("build-1", ["erp"])
+    made.set_gates("build-1", {"erp": (True, "")})
+    change = {
+        "rule_id": "O04",
+        "object_id": "SO-1/1",
+        "target_system": "erp",
+        "kind": "cancel_line",
+        "old_value": {"state": "open"},
+        "new_value": {"state": "cancelled"},
+        "payload": {"order_record": "E1", "line_record": "10"},
+        "preconditions": [],
+        "frontier_at": NOW,
+    }
+    assert enqueue(made, [change], Policy(), clock).new == 1
+    yield made
+    made.close()
+
+
+def found_later(settings: Settings, **passed: float) -> Finding:
+    """What doctor says of corrections when so much time has passed."""
+    later = NOW + timedelta(**passed)
+    (found,) = [one for one in examine(settings, later) if one.area == "corrections"]
+    return found
+
+
+def test_a_gate_that_nothing_passes_is_told_after_three_cadences(
+    settings: Settings, store: OperationsStore, clock: Shown
+) -> None:
+    """The marts were published in time all the while, and nothing was sent."""
+    store.pause("erp", "maria", "so that only the gate is told")
+    clock.shown = NOW + timedelta(minutes=1)
+    store.open_gates("build-2", ["erp"])
+    clock.shown = NOW + timedelta(minutes=5)
+    store.set_gates("build-2", {"erp": (False, "two orders have one key: mend them")})
+    assert found_later(settings, minutes=16) == Finding("corrections", True, "none stands still")
+    told = found_later(settings, minutes=17)
+    assert not told.ok and "sent to erp" in told.detail
+    assert f"since {NOW + timedelta(minutes=1):%Y-%m-%d %H:%M}" in told.detail
+    assert "failed: two orders have one key" in told.detail and "opens it" in told.detail
+    clock.shown = NOW + timedelta(minutes=18)
+    store.set_gates("build-3", {"erp": (True, "")})
+    assert found_later(settings, minutes=19).ok
+
+
+def test_a_build_that_the_outbox_does_not_take_up_is_told(
+    settings: Settings, store: OperationsStore
+) -> None:
+    """Each pass publishes, and fails in the step after it."""
+    store.open_gates("build-2", ["erp"])
+    store.set_gates("build-2", {"erp": (True, "")}, not_taken_up=True)
+    assert found_later(settings, minutes=14).ok
+    told = found_later(settings, minutes=16)
+    assert not told.ok and "not taken up" in told.detail and "correction_outbox" in told.detail
+
+
+def test_a_correction_that_nobody_takes_up_is_told_after_an_hour(
+    settings: Settings, store: OperationsStore
+) -> None:
+    assert found_later(settings, minutes=59).ok
+    told = found_later(settings, minutes=61)
+    assert not told.ok and "1 corrections to erp" in told.detail
+    assert f"since {NOW:%Y-%m-%d %H:%M} UTC" in told.detail and "dagster-daemon" in told.detail
+    store.pause("erp", "maria", "period close")
+    assert found_later(settings, minutes=61).ok
+    store.resume("erp", "maria", "")
+    with store.write() as connection:
+        store.set_breaker(connection, "erp", 7, NOW + timedelta(minutes=62))
+    assert "the last 7 requests to it failed" in found_later(settings, minutes=61).detail
+    with store.write() as connection:
+        store.set_breaker(connection, "erp", 0, None)
+        ends = {"state": "sending", "lease_token": "x", "lease_until": NOW + timedelta(minutes=3)}
+        connection.execute(sa.update(tables.corrections).values(ends))
+    assert found_later(settings, minutes=61).ok
+    assert not found_later(settings, minutes=64).ok
+
+
+@pytest.mark.parametrize("state", ["unknown", "accepted"])
+def test_what_nobody_knows_the_end_of_is_told_after_a_day(
+    settings: Settings, store: OperationsStore, state: str
+) -> None:
+    """It is looked at again and again, which changes the row and settles nothing."""
+    (correction,) = store.list()
+    later = {"next_attempt_at": NOW + timedelta(hours=25), "updated_at": NOW + timedelta(hours=24)}
+    with store.write() as connection:
+        store.log_attempt(connection, correction, 1, AttemptEntry("send", "unknown", "", NOW, NOW))
+        connection.execute(
+            sa.update(tables.corrections).values(
+                state=state, accepted_at=NOW if state == "accepted" else None, **later
+            )
+        )
+    assert found_later(settings, hours=23, minutes=59).ok
+    told = found_later(settings, hours=24, minutes=1)
+    assert not told.ok and f"1 to erp are {state} for more than 1 day" in told.detail
+    assert correction.correction_key[:12] in told.detail
