@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from connectors.base import DAYS_ONLY, TIME_CUT_OFF, Page, Source, SourceError
 from ingestion import rejudge, spool, sweep, unchanged, unread
-from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps
+from ingestion.landing import WITHDRAWN_COLUMNS, last_cursors, last_sweeps, misfits
 from ingestion.report import Clock, EntityReport, Extracted
 from ingestion.typing import BatchTyper, ReceivedRecord
 from ingestion.unchanged import LastVersions
@@ -49,7 +49,7 @@ class StartingPoint:
     ``cursors``: where to go on; ``swept``: when deleted records were last looked for, None to not
     look for them now; ``refused``: the rows in quarantine that are to be judged again; ``known``:
     what landed last, where only changes land; ``unread``: the ids of records that are sought by
-    reading from the start.
+    reading from the start; ``misfits``: why an entity can't land and is not read at all.
     """
 
     cursors: Mapping[str, str | None]
@@ -57,6 +57,7 @@ class StartingPoint:
     refused: Mapping[str, pa.Table] = field(default_factory=dict)
     known: Mapping[str, pa.Table] = field(default_factory=dict)
     unread: Mapping[str, pa.Array] = field(default_factory=dict)
+    misfits: Mapping[str, str] = field(default_factory=dict)
 
 
 def starting_point(
@@ -64,10 +65,11 @@ def starting_point(
 ) -> StartingPoint:
     """Where the next extraction of a system goes on, from what the warehouse holds."""
     cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
+    contracts = _contracts(system, settings)
+    unfit = misfits(connection, system.name, contracts)
     # What waits to be landed may hold verdicts and newer versions; the next pass will know.
     if any(spool.waiting(settings, system.name)):
-        return StartingPoint(cursors, swept)
-    contracts = _contracts(system, settings)
+        return StartingPoint(cursors, swept, misfits=unfit)
     sought = unread.due(connection, system)
     cursors = {entity: cursor for entity, cursor in cursors.items() if entity not in sought}
     return StartingPoint(
@@ -76,6 +78,7 @@ def starting_point(
         refused=rejudge.due(connection, system.name, contracts),
         known=unchanged.known(connection, system.name, contracts, cursors),
         unread=sought,
+        misfits=unfit,
     )
 
 
@@ -128,6 +131,9 @@ def extract_system(
                     )
                 )
                 continue
+            if name in start.misfits:
+                reports.append(_not_read(name, start, clock.now()))
+                continue
             last = LastVersions(start.known[name]) if name in start.known else None
             sought = Sought(start.unread[name], system) if name in start.unread else None
             extraction = _EntityExtraction(
@@ -142,6 +148,19 @@ def extract_system(
         extracted = writer.finish(tuple(reports))
     crash_point("ingestion.before_land")
     return extracted
+
+
+def _not_read(entity: str, start: StartingPoint, now: datetime) -> EntityReport:
+    """The report of an entity that could not land: read with the others it would hold them up."""
+    return EntityReport(
+        entity=entity,
+        started_at=now,
+        ended_at=now,
+        complete=False,
+        cursor_from=start.cursors.get(entity),
+        error_kind="contract_type",
+        error=start.misfits[entity],
+    )
 
 
 def _down(reports: Sequence[EntityReport]) -> EntityReport | None:

@@ -203,6 +203,33 @@ def union_view_sql(
     return " union all ".join(selects)
 
 
+def misfits(
+    connection: duckdb.DuckDBPyConnection, system: str, contracts: Mapping[str, Contract]
+) -> dict[str, str]:
+    """By entity, why its contract can't land: a column that the warehouse holds as another type.
+
+    A column may be added; to change one takes a person, who says what becomes of what is there.
+    """
+    schema = raw_schema(system)
+    found = {}
+    for entity, contract in contracts.items():
+        present = _columns_of(connection, schema, entity)
+        others = [
+            f"{column.name} as {column.duckdb_type}, where {schema}.{entity} has "
+            f"{present[column.name]}"
+            for column in contract.columns
+            if present.get(column.name, _catalogue_type(column.duckdb_type))
+            != _catalogue_type(column.duckdb_type)
+        ]
+        if others:
+            found[entity] = (
+                f"{entity} of {system} is not read: its contract has {'; '.join(others)}. Give the "
+                f"contract its old type again, or the column a name of its own, or change what is "
+                f"stored (docs/operations.md: a column gets another type)"
+            )
+    return found
+
+
 def last_cursors(connection: duckdb.DuckDBPyConnection, system: str) -> dict[str, str | None]:
     """For each entity, where to go on: the cursor of its last extraction in a finished load.
 
@@ -652,16 +679,16 @@ def _replace_view(connection: duckdb.DuckDBPyConnection, name: str, select: str)
     connection.execute(f"create or replace view landing.{name} as {select}")
 
 
-def _columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[str]:
-    """The columns of a raw table; none when there is no such table."""
+def _columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+    """The columns of a raw table with their types; none when there is no such table."""
     # Not asked of duckdb_columns(), which goes through every view and table of the warehouse, nor
     # by ``describe``, which takes a variable of Python that is called like a table for it.
-    question = "select name from pragma_table_info($table)"
+    question = "select name, type from pragma_table_info($table)"
     try:
         rows = connection.execute(question, {"table": f"{schema}.{table}"}).fetchall()
-        return {name for (name,) in rows}
+        return dict(rows)
     except duckdb.CatalogException:
-        return set()
+        return {}
 
 
 def _stored_columns(

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
+import duckdb
+
 from connectors.factory import make_source, make_target
+from ingestion.landing import connector_is, misfits, registry_contracts
 from ingestion.warehouse import lock_owner
 from orchestration.dbt_build import manifest_path
 from orchestration.installation import Installation
@@ -20,7 +23,7 @@ from registry.settings import Settings
 from registry.systems import Registry, System, load_registry
 from reporting import terminal
 from reporting.lists import gates_told, short_key, stop_told
-from reporting.publish import published_at
+from reporting.publish import published_at, published_connection
 from writeback.brakes import ClosedGate
 from writeback.states import State
 from writeback.store import OperationsStore
@@ -115,6 +118,27 @@ def _sending(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield Finding("sending", now - stop.since <= FORGOTTEN_AFTER, stop_told(stop))
     if not stops:
         yield Finding("sending", True, "stopped nowhere")
+
+
+def _contract_types(settings: Settings, registry: Registry) -> Iterator[Finding]:
+    """What is not read because its contract does not fit what the published build holds of it."""
+    try:
+        contracts = registry_contracts(registry)
+        with published_connection(settings) as connection:
+            found = [
+                why
+                for system in registry.systems
+                for why in misfits(
+                    connection,
+                    system.name,
+                    {one.entity: one for one in contracts if connector_is(system, one)},
+                ).values()
+            ]
+    except (TallymanError, duckdb.Error) as error:
+        yield Finding("contract types", False, str(error))
+        return
+    for why in found:
+        yield Finding("contract types", False, why)
 
 
 def _standing_still(settings: Settings, registry: Registry, now: datetime) -> Iterator[Finding]:
@@ -223,6 +247,7 @@ def examine(settings: Settings, now: datetime | None = None) -> Iterator[Finding
     yield Finding("systems file", True, f"{settings.systems_file}: {len(registry.systems)} systems")
     if published.is_file():
         yield _last_pass(settings, registry.cadence_seconds, now)
+        yield from _contract_types(settings, registry)
     yield from _standing_still(settings, registry, now)
     missing = registry.missing_secrets(settings.environment)
     if missing:

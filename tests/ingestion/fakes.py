@@ -117,12 +117,26 @@ def wms_system(name: str = "wms") -> System:
 
 def allow_negative_weights(folder: Path) -> None:
     """Give the installation a contract of its own for items, as its next process will see it."""
+    _own_contract_for_items(folder, "WeightGrams", {"minimum: 0": "minimum: -10"})
+
+
+def give_case_packs_fractions(folder: Path) -> None:
+    """The same, where a column has another type."""
+    changes = {
+        "logicalType: integer": "logicalType: number",
+        "physicalType: BIGINT": "physicalType: DECIMAL(18,6)",
+    }
+    _own_contract_for_items(folder, "CasePack", changes)
+
+
+def _own_contract_for_items(folder: Path, column: str, changes: Mapping[str, str]) -> None:
     own = folder / "contracts" / "demo_wms" / "items.yaml"
     own.parent.mkdir(parents=True)
-    before, weight, after = (
-        (CONTRACTS_FOLDER / "demo_wms" / "items.yaml").read_text().partition("physicalName: Weight")
-    )
-    own.write_text(before + weight + after.replace("minimum: 0", "minimum: -10", 1))
+    told = (CONTRACTS_FOLDER / "demo_wms" / "items.yaml").read_text()
+    before, name, after = told.partition(f"physicalName: {column}")
+    for old, new in changes.items():
+        after = after.replace(old, new, 1)
+    own.write_text(before + name + after)
     load_contracts.cache_clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import duckdb
@@ -10,6 +11,7 @@ from fakes import (
     START,
     FakeClock,
     FakeSource,
+    give_case_packs_fractions,
     make_registry,
     wms_documents,
     wms_item,
@@ -417,6 +419,35 @@ def test_a_damaged_warehouse_is_no_fault_of_the_extraction(
     monkeypatch.undo()
     assert landed(extracted, settings).complete
     assert query("select count(*) from landing.demo_wms__items") == [(5,)]
+
+
+def test_a_contract_with_another_type_leaves_out_its_entity_alone(
+    settings, wms, clock, query, tmp_path
+):
+    """dlt refuses the column: the whole system stood still, with a copy set aside in each pass."""
+
+    def passed(number: int):
+        source = FakeSource(wms, wms_documents(items=number, positions=number))
+        return load_system(wms, source, settings, f"run-{number}", clock).entities
+
+    assert all(entity.complete for entity in passed(3))
+    give_case_packs_fractions(tmp_path)
+    for number in (4, 5, 6, 7):
+        inventory, items = sorted(passed(number), key=lambda entity: entity.entity)
+        assert inventory.complete and inventory.records
+        assert (items.complete, items.error_kind) == (False, "contract_type")
+    assert "case_pack as DECIMAL(18,6), where raw_wms.items has BIGINT" in items.error
+    assert not (settings.home / "spool-rejected").exists()
+    assert query("select count(*), max(case_pack) from landing.demo_wms__items") == [(3, 12)]
+
+    # As docs/operations.md has it.
+    with warehouse(settings) as connection:
+        connection.execute("alter table raw_wms.items alter case_pack type DECIMAL(18,6)")
+    shutil.rmtree(settings.dlt_home / "tallyman_wms")
+    assert all(entity.complete for entity in passed(8))
+    assert query("select count(*), typeof(max(case_pack)) from landing.demo_wms__items") == [
+        (8, "DECIMAL(18,6)")
+    ]
 
 
 def test_a_spool_in_the_making_is_left_alone(settings, wms):

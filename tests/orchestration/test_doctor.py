@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from orchestration.cli import main
 from orchestration.doctor import Finding, examine
+from registry.contracts import contract_of
 from registry.settings import Settings, load_settings
 from registry.systems import Policy
 from writeback import tables
@@ -119,6 +120,24 @@ def test_what_is_stopped_is_told_and_after_a_day_looked_at(settings: Settings) -
     tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
     (late,) = [one for one in examine(settings, tomorrow) if one.area == "sending"]
     assert not late.ok and "tallyman writeback resume --target erp" in late.detail
+
+
+def test_a_contract_that_does_not_fit_what_landed_is_told(settings: Settings) -> None:
+    published(settings, 0)
+    columns = {c.name: c.duckdb_type for c in contract_of("demo_erp", "items").columns}
+    number = next(name for name, kind in columns.items() if kind == "BIGINT")
+
+    def landed(columns: dict[str, str]) -> list[Finding]:
+        with duckdb.connect(str(settings.published_warehouse)) as connection:
+            typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            connection.execute("create schema if not exists raw_erp")
+            connection.execute(f"create or replace table raw_erp.items ({typed})")
+        return [one for one in examine(settings, NOW) if one.area == "contract types"]
+
+    assert landed(columns) == []
+    (told,) = landed(columns | {number: "VARCHAR"})
+    assert not told.ok
+    assert f"items of erp is not read: its contract has {number} as BIGINT" in told.detail
 
 
 class Shown(SystemClock):
