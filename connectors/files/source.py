@@ -92,37 +92,43 @@ class FilesSource:
             default=-1,
         )
         overtaken: set[str] = set()
+        # Small files share a page: the cursor of each page names all files of the folder.
+        waiting: list[Record] = []
         for place, (mapper, path, name) in enumerate(files):
             try:
-                for page in self._told(path, name, mapper, progress, overtaken):
-                    yield page
+                for records in self._told(path, name, mapper, progress, overtaken):
+                    waiting += records
                     # Most files come after all that is known: then there is nothing to remember.
                     if place < last_known:
-                        overtaken.update(record.record_id for record in page.records)
+                        overtaken.update(record.record_id for record in records)
+                    if len(waiting) >= self.system.page_size:
+                        yield progress.page(waiting)
+                        waiting = []
             except SourceError as error:
                 progress.failures.append(error)
                 if overtaken:
                     progress.reread(name)
-        yield progress.last_page([])
+        yield progress.last_page(waiting)
         progress.raise_failures()
 
     def _told(
         self, path: Path, name: str, mapper: Mapper, progress: FolderPass, overtaken: set[str]
-    ) -> Iterator[Page]:
-        """What one file says that is news. Raises SourceError naming it."""
+    ) -> Iterator[list[Record]]:
+        """What each batch of one file says that is news. Raises SourceError naming the file."""
         drop = inspect(path, name, mapper.mapping, progress.begin(name))
         if drop.change == "rewritten":
             self._notice(f"{name} was rewritten: all of it is read again")
         drop.refuse_half_a_record()
         if overtaken and drop.state.rows:
-            yield from self._told_again(path, name, mapper, progress, overtaken)
+            yield from self._told_again(path, name, mapper, overtaken)
         if drop.change != "unchanged":
             batches = drop.batches()
             if mapper.mapping.trailer:
                 batches = iter(proven(drop, mapper.mapping.trailer, list(batches)))
             for batch in batches:
+                records = _records(mapper, drop, batch)
                 progress.advance(name, batch.state, drop.is_anew)
-                yield progress.page(_records(mapper, drop, batch))
+                yield records
         progress.end(name, drop.state, drop.is_anew)
         if drop.waiting_bytes:
             self._notice(
@@ -131,14 +137,14 @@ class FilesSource:
             )
 
     def _told_again(
-        self, path: Path, name: str, mapper: Mapper, progress: FolderPass, overtaken: set[str]
-    ) -> Iterator[Page]:
+        self, path: Path, name: str, mapper: Mapper, overtaken: set[str]
+    ) -> Iterator[list[Record]]:
         """What a file that was read before says of records that one with an earlier name has told
         in this pass: it was repaired or came late, and must not be the last word."""
         drop = inspect(path, name, mapper.mapping, None)
         for batch in drop.batches():
             records = _records(mapper, drop, batch)
-            yield progress.page([r for r in records if r.record_id in overtaken])
+            yield [record for record in records if record.record_id in overtaken]
 
     def read_one(self, entity: str, key: Mapping[str, str]) -> list[Record]:
         """The last version of every record whose fields match ``key``, from all files.

@@ -60,6 +60,11 @@ class Folder:
         self.drops.mkdir()
         self.source = FilesSource(self.system)
 
+    def page_after_each_batch(self) -> None:
+        """For tests that cut a reading short wherever it can be: else small files share a page."""
+        self.system = self.system.model_copy(update={"page_size": 1})
+        self.source = FilesSource(self.system)
+
     def write(self, name: str, text: str | bytes) -> Path:
         file = self.drops / name
         file.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -336,6 +341,7 @@ def test_what_a_file_said_is_withdrawn_when_all_of_it_is_told_anew_or_it_is_gone
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "CHUNK_BYTES", 64)
+    folder.page_after_each_batch()
     folder.write("a.csv", HEADER + row(1) + "P2,1\n" + row(3))
     folder.write("b.csv", HEADER + "P4,1\n")
     folder.write("c.csv", HEADER + row(5))
@@ -455,12 +461,29 @@ def test_chunks_are_cut_between_records_and_each_cursor_can_be_resumed(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "CHUNK_BYTES", 64)
+    folder.page_after_each_batch()
     folder.write("a.csv", HEADER + "".join(row(n) for n in range(1, 40)))
     pages = list(folder.source.pages(ENTITY, None))
     everything = ids(pages)
     assert everything == [f"P{n}/1" for n in range(1, 40)]
     for number in range(len(pages)):
         assert ids(pages[: number + 1]) + folder.read(pages[number].cursor)[0] == everything
+
+
+def test_small_files_share_a_page(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cursor names every file of the folder: one for each of a thousand files took seconds."""
+    folder.system = folder.system.model_copy(update={"page_size": 40})
+    for number in range(100, 200):
+        folder.write(f"{number}.csv", HEADER + row(number))
+    pages = list(FilesSource(folder.system).pages(ENTITY, None))
+    assert [len(page.records) for page in pages] == [40, 40, 20]
+    # A page may be the last one that is taken: what comes after it is told by the next pass.
+    assert folder.read(pages[0].cursor)[0] == [f"P{number}/1" for number in range(140, 200)]
+    # What is large is told in parts as before.
+    monkeypatch.setattr(client, "CHUNK_BYTES", 64)
+    folder.write("200.csv", HEADER + "".join(row(n) for n in range(200, 330)))
+    later = list(FilesSource(folder.system).pages(ENTITY, pages[-1].cursor))
+    assert len(later) == 4 and ids(later) == [f"P{n}/1" for n in range(200, 330)]
 
 
 def test_dirt_is_kept_mapped_or_passed_on_for_the_contract_to_refuse(folder: Folder) -> None:
