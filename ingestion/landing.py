@@ -84,7 +84,8 @@ WITHDRAWN_COLUMNS: Mapping[str, str] = {
     "withdrawn_at": "TIMESTAMPTZ",
 }
 
-# Records that a sweep did not find any more: table name and columns.
+# Records that a sweep did not find any more: table name and columns, one row for each sweep that
+# missed one. What lands is less: a row when it is first missed, and one when it is there again.
 MISSING = "missing_records"
 MISSING_COLUMNS: Mapping[str, str] = {
     "system": "VARCHAR",
@@ -93,6 +94,10 @@ MISSING_COLUMNS: Mapping[str, str] = {
     "extraction_id": "VARCHAR",
     "missed_at": "TIMESTAMPTZ",
 }
+
+IS_BACK = "is_back"
+# Rows without IS_BACK are of sweeps that wrote down all that they missed.
+MISSING_CHANGES: Mapping[str, str] = {**MISSING_COLUMNS, IS_BACK: "BOOLEAN"}
 
 # Records that a sweep saw and nothing had told, and when they were sought: ingestion/unread.py.
 UNREAD = "unread_records"
@@ -130,11 +135,11 @@ def refresh_views(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         for table, columns in (
             ("extractions", EXTRACTION_COLUMNS),
             ("quarantine", QUARANTINE_COLUMNS),
-            (MISSING, MISSING_COLUMNS),
             (WITHDRAWN, WITHDRAWN_COLUMNS),
         ):
             sql = union_view_sql(table, columns, dict.fromkeys(systems), stored)
             _replace_view(connection, table, sql)
+        _replace_view(connection, MISSING, missing_view_sql(dict.fromkeys(systems), stored))
         _write_config(connection, registry, contracts)
         connection.execute("commit")
     except BaseException:
@@ -197,10 +202,68 @@ def union_view_sql(
         selects.append(
             f"select {', '.join(items)} from {schema}.{table} where {_is_finished(schema)}"
         )
-    if not selects:
-        items = [f'cast(null as {kind}) as "{name}"' for name, kind in columns.items()]
-        return f"select {', '.join(items)} where false"
-    return " union all ".join(selects)
+    return " union all ".join(selects or [_no_rows_sql(columns)])
+
+
+def _no_rows_sql(columns: Mapping[str, str]) -> str:
+    items = [f'cast(null as {kind}) as "{name}"' for name, kind in columns.items()]
+    return f"select {', '.join(items)} where false"
+
+
+def missing_view_sql(
+    systems: Iterable[str], stored: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> str:
+    """All that each sweep missed, over systems; ``stored`` as for ``union_view_sql``."""
+    selects = []
+    for system in systems:
+        tables = stored.get(raw_schema(system), {})
+        if MISSING in tables and "_dlt_loads" in tables:
+            log = tables.get("extractions", {})
+            selects.append(_missing_sql(raw_schema(system), tables[MISSING], log))
+    return " union all ".join(selects or [_no_rows_sql(MISSING_COLUMNS)])
+
+
+def _missing_sql(schema: str, present: Container[str], log: Container[str]) -> str:
+    """All that each sweep of one system missed. ``present``, ``log``: the columns of its tables.
+
+    A record that is missed is missed by all sweeps from there on, until one has it back.
+    """
+    columns, finished = ", ".join(MISSING_COLUMNS), _is_finished(schema)
+    if IS_BACK not in present:
+        return f"select {columns} from {schema}.{MISSING} where {finished}"
+    return f"""
+        select {columns} from {schema}.{MISSING} where {IS_BACK} is null and {finished}
+        union all
+        select sweep.system, sweep.entity, change.record_id, sweep.extraction_id, sweep.ended_at
+        from (
+            select
+                told.*,
+                log.place,
+                lead(log.place) over (
+                    partition by told.entity, told.record_id order by log.place
+                ) as until
+            from (
+                select entity, record_id, extraction_id, {IS_BACK}
+                from {schema}.{MISSING}
+                where {IS_BACK} is not null and {finished}
+            ) as told
+            inner join ({_sweeps_sql(schema, log)}) as log using (entity, extraction_id)
+        ) as change
+        inner join ({_sweeps_sql(schema, log)}) as sweep
+            on
+                change.entity = sweep.entity
+                and change.place <= sweep.place
+                and (change.until is null or sweep.place < change.until)
+        where not change.{IS_BACK}
+    """
+
+
+def _sweeps_sql(schema: str, log: Container[str]) -> str:
+    return f"""
+        select system, entity, extraction_id, ended_at, {_load_order(log)} as place
+        from {schema}.extractions
+        where swept and {_is_finished(schema)}
+    """
 
 
 def misfits(
@@ -305,18 +368,38 @@ def known_records(connection: duckdb.DuckDBPyConnection, system: str, entity: st
 def missing_records(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> set[str]:
     """The ids of all records of an entity that its last complete sweep missed."""
     schema = raw_schema(system)
-    present = _columns_of(connection, schema, "extractions")
-    if "swept" not in present or not _columns_of(connection, schema, MISSING):
+    log, present = (_columns_of(connection, schema, name) for name in ("extractions", MISSING))
+    if "swept" not in log or not present:
         return set()
     rows = connection.execute(
         f"""
         select record_id
-        from {schema}.{MISSING}
+        from ({_missing_sql(schema, present, log)}) as missing
         where entity = $entity and extraction_id = (
-            select arg_max(extraction_id, {_load_order(present)})
-            from {schema}.extractions
-            where entity = $entity and swept and {_is_finished(schema)}
+            select arg_max(extraction_id, place)
+            from ({_sweeps_sql(schema, log)}) as sweep
+            where entity = $entity
         )
+        """,
+        {"entity": entity},
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def noted_missing(connection: duckdb.DuckDBPyConnection, system: str, entity: str) -> set[str]:
+    """Those that need no further word to be missing in the next sweep, too."""
+    schema = raw_schema(system)
+    log, present = (_columns_of(connection, schema, name) for name in ("extractions", MISSING))
+    if IS_BACK not in present:
+        return set()
+    rows = connection.execute(
+        f"""
+        select record_id
+        from {schema}.{MISSING} as told
+        inner join ({_sweeps_sql(schema, log)}) as log using (entity, extraction_id)
+        where entity = $entity and {IS_BACK} is not null and told.{_is_finished(schema)}
+        group by record_id
+        having not arg_max({IS_BACK}, place)
         """,
         {"entity": entity},
     ).fetchall()
@@ -401,12 +484,14 @@ def last_versions(connection: duckdb.DuckDBPyConnection, system: str, entity: st
     if not _columns_of(connection, schema, entity):
         return arrow_schema({"_record_id": "VARCHAR", "_content_hash": "VARCHAR"}).empty_table()
     finished = _is_finished(schema)
-    load_order = _load_order(_columns_of(connection, schema, "extractions"))
-    doubts = [
-        f"select entity, record_id, extraction_id from {schema}.{table} where {finished}"
-        for table in ("quarantine", MISSING)
-        if _columns_of(connection, schema, table)
-    ] or ["select null as entity, null as record_id, null as extraction_id where false"]
+    log = _columns_of(connection, schema, "extractions")
+    load_order = _load_order(log)
+    doubts = ["select null as entity, null as record_id, null as extraction_id where false"]
+    told = "select entity, record_id, extraction_id from"
+    if _columns_of(connection, schema, "quarantine"):
+        doubts.append(f"{told} {schema}.quarantine where {finished}")
+    if missing := _columns_of(connection, schema, MISSING):
+        doubts.append(f"{told} ({_missing_sql(schema, missing, log)}) as missing")
     return connection.execute(
         f"""
         with log as (

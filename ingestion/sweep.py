@@ -1,7 +1,8 @@
 """Looks for records that have vanished: all keys of an entity against what landed before.
 
 One miss proves nothing: the models take a record for deleted once two complete sweeps in a row have
-missed it (dbt_project: int_deleted_records). A record that stays deleted is missed by every sweep.
+missed it (dbt_project: int_deleted_records). A record that stays deleted is missed by every sweep:
+the log says so once, and landing.missing_records for each sweep (ingestion/landing.py).
 What is there and had not landed is new, or was never read: ingestion/unread.py.
 """
 
@@ -16,7 +17,13 @@ import pyarrow as pa
 
 from connectors.base import Source, SourceError, SweptSource
 from ingestion import unread
-from ingestion.landing import MISSING_COLUMNS, known_records, missing_records
+from ingestion.landing import (
+    IS_BACK,
+    MISSING_CHANGES,
+    known_records,
+    missing_records,
+    noted_missing,
+)
 from ingestion.report import Clock, EntityReport
 from ingestion.spool import MISSING, UNREAD, SpoolWriter
 from ingestion.warehouse import warehouse
@@ -60,6 +67,7 @@ def run(
     with warehouse(settings, f"known records of {system}") as connection:
         known = known_records(connection, system, entity)
         missed_before = missing_records(connection, system, entity)
+        noted = noted_missing(connection, system, entity)
     try:
         present = _present(source, entity, known)
         _believable(source, entity, expected=known - missed_before, present=present)
@@ -69,6 +77,8 @@ def run(
         log.exception("sweeping the keys of %s of %s failed", entity, system)
         return _not_swept(report, repr(failure), clock)
     ended = clock.now()
+    # Only what changes: the same thousands that are gone would land again with each sweep.
+    missing = known - present
     rows = [
         {
             "system": system,
@@ -76,10 +86,11 @@ def run(
             "record_id": record_id,
             "extraction_id": extraction_id,
             "missed_at": ended,
+            IS_BACK: record_id not in missing,
         }
-        for record_id in sorted(known - present)
+        for record_id in sorted(missing ^ noted)
     ]
-    writer.write(MISSING, pa.Table.from_pylist(rows, schema=arrow_schema(MISSING_COLUMNS)))
+    writer.write(MISSING, pa.Table.from_pylist(rows, schema=arrow_schema(MISSING_CHANGES)))
     # What was read from its start has just told all that a reading can tell.
     if report.cursor_from is not None:
         new = present - known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from fakes import FakeSource, wms_documents, wms_system
 
 from connectors.base import SourceError
 from ingestion.load import load_system
+from ingestion.warehouse import warehouse
 from registry.systems import System
 
 
@@ -64,6 +66,59 @@ def test_what_vanished_is_missed_by_every_sweep_after(settings, every_pass, cloc
 
     assert missed(query) == [("items", "A0003", "run-2"), ("items", "A0003", "run-3")]
     assert swept(query) == [("items", f"run-{number}", True) for number in (1, 2, 3)]
+
+
+def test_each_change_lands_once_and_each_sweep_tells_all_that_it_missed(
+    settings, every_pass, clock, query
+):
+    """What is gone for good landed again with every sweep, and the log grew by all of it."""
+    source = Swept(every_pass, wms_documents(items=9))
+    items = source.documents["items"]
+    expected = []
+    for run, gone in enumerate([(), (3, 4), (3, 4), (4, 5), (3, 4), (), (4,), (4,)]):
+        source.documents["items"] = [one for n, one in enumerate(items, 1) if n not in gone]
+        load_system(every_pass, source, settings, f"run-{run}", clock)
+        expected += [("items", f"A000{number}", f"run-{run}") for number in gone]
+    assert missed(query) == sorted(expected)
+    landed = query("select record_id, is_back from raw_wms.missing_records order by missed_at, 1")
+    assert landed == [
+        ("A0003", False),
+        ("A0004", False),
+        ("A0003", True),
+        ("A0005", False),
+        ("A0003", False),
+        ("A0005", True),
+        ("A0003", True),
+        ("A0004", True),
+        ("A0004", False),
+    ]
+    assert query(
+        "select count(*) from landing.missing_records as m join landing.extractions as x "
+        "using (system, entity, extraction_id) where m.missed_at = x.ended_at"
+    ) == [(len(expected),)]
+
+
+def test_what_an_earlier_version_wrote_down_for_each_sweep_is_told_as_it_was(
+    settings, every_pass, clock, query
+):
+    source = Swept(every_pass, wms_documents())
+    load_system(every_pass, source, settings, "run-1", clock)
+    source.delete("A0003")
+    load_system(every_pass, source, settings, "run-2", clock)
+    with warehouse(settings) as connection:
+        connection.execute("alter table raw_wms.missing_records drop column is_back")
+    assert missed(query) == [("items", "A0003", "run-2")]
+    shutil.rmtree(settings.dlt_home / "tallyman_wms")
+    source.delete("A0004")
+    for run in ("run-3", "run-4"):
+        load_system(every_pass, source, settings, run, clock)
+    assert missed(query) == [
+        ("items", "A0003", "run-2"),
+        ("items", "A0003", "run-3"),
+        ("items", "A0003", "run-4"),
+        ("items", "A0004", "run-3"),
+        ("items", "A0004", "run-4"),
+    ]
 
 
 def test_a_sweep_waits_until_it_is_due(settings, clock, query):
