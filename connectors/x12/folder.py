@@ -20,7 +20,7 @@ DIRECTIONS = (INBOUND, OUTBOUND)
 # Where people put what is not to be read; anything else below the two folders is.
 IGNORED_FOLDER = "rejected"
 _UNFINISHED = (".tmp", ".part", ".filepart", ".writing")
-# What no partner's delimiters, release character or encoding can make look otherwise.
+# What no partner's delimiters or encoding can make look otherwise.
 _PLAIN = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -175,6 +175,9 @@ def holds_one(chunk: bytes, numbers: Collection[str]) -> bool:
     Without numbers, or with one that may be written otherwise there, it says yes."""
     if not numbers or not all(_PLAIN.fullmatch(number) for number in numbers):
         return True
+    if chunk.startswith((b"UNA", b"UNB")):
+        # EDIFACT: its release character may stand before any other.
+        chunk = chunk.replace(chunk[6:7] if chunk.startswith(b"UNA") else b"?", b"")
     return any(number.encode() in chunk for number in numbers)
 
 

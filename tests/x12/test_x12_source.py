@@ -708,6 +708,19 @@ def edifact_fields(supplier: Partner, code: str, entity: str, body: str) -> list
     return [record.fields for record in records]
 
 
+def test_a_point_read_finds_a_number_with_release_characters(supplier: Partner) -> None:
+    body = """BGM+380+INV?-9+9
+        DTM+137:20261105:102
+        RFF+ON:PO?-778
+        LIN+1++SKU-009:VP
+        QTY+47:4:PCE
+        UNS+S"""
+    supplier.put("inbound", "INVOIC.edi", edifact("INVOIC", body))
+    source = supplier.source()
+    assert len(source.read_one("invoice_lines", {"po_number": "PO-778"})) == 1
+    assert len(source.read_one("invoice_lines", {"invoice_number": "INV-9"})) == 1
+
+
 def test_ordrsp(supplier: Partner) -> None:
     body = """BGM+231+S-1+4
         DTM+137:20261103:102
