@@ -66,11 +66,7 @@ on_the_shelf as (
     select
         item_id,
         location_id,
-        -- A term in a unit that nobody knows leaves no sum.
-        case
-            when bool_and(canonical_quantity is not null) filter (where factor is not null)
-                then sum(factor * canonical_quantity)
-        end as canonical_quantity,
+        sum(factor * canonical_quantity) as canonical_quantity,
         max(canonical_system) filter (where state = 'on_hand') as canonical_system,
         min(as_of) filter (where factor is not null) as as_of,
     {%- for role in roles %}

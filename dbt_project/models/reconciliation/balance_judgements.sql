@@ -215,8 +215,7 @@ by_end as (
         recorded_to as moment,
         sum(change) over up_to_now as total_change,
         sum(explained_change) over up_to_now as total_explained,
-        count(*) over up_to_now as ended_count,
-        count_if(change is null) over up_to_now as unmeasured_count
+        count(*) over up_to_now as ended_count
     from {{ ref('stock_ledger') }}
     window up_to_now as (
         partition by system, state, item_id, location_id order by recorded_to
@@ -275,8 +274,7 @@ ended as (
         questions.*,
         coalesce(by_end.total_change, 0) as total_change,
         coalesce(by_end.total_explained, 0) as total_explained,
-        coalesce(by_end.ended_count, 0) as ended_count,
-        coalesce(by_end.unmeasured_count, 0) as unmeasured_count
+        coalesce(by_end.ended_count, 0) as ended_count
     from questions
     asof left join by_end
         on
@@ -321,9 +319,7 @@ totals as (
         sum(total_explained) filter (where side = 'copy' and boundary = 'judged')
         - sum(total_explained) filter (where side = 'authority' and boundary = 'judged')
             as explained_difference,
-        bool_or(is_ambiguous) as is_ambiguous,
-        min(unmeasured_count) as unmeasured_at_first,
-        max(unmeasured_count) as unmeasured_count
+        bool_or(is_ambiguous) as is_ambiguous
     from answers
     group by rule_id, a_system, b_system, judged_at, item_id, location_id
 ),
@@ -385,12 +381,7 @@ select
         - (totals.explained_difference - coalesce(unshared.explained_difference, 0))
         as decimal(18, 6)
     ) as residual_quantity,
-    -- A movement in a unit that nobody knows moved some stock, and explains some difference. Of a
-    -- system against itself only what moved since its first balance counts.
     totals.is_ambiguous
-    or totals.unmeasured_count
-    > case when balances.is_own_ledger then totals.unmeasured_at_first else 0 end
-    or residual_quantity is null as is_ambiguous
 from balances
 inner join totals
     on

@@ -48,8 +48,7 @@ judged as (
             0
         ) as least_quantity,
         coalesce(list_contains(list(positions.state), any_value(rules.required_state)), true)
-            as is_asked,
-        count(positions.quantity) = count(*) as is_measured
+            as is_asked
     from rules
     inner join {{ ref('position_balances') }} as positions
         on
@@ -176,7 +175,7 @@ all_judged as (
         held_quantity,
         least_quantity
     from judged
-    where held_quantity is not null and is_asked and is_measured
+    where held_quantity is not null and is_asked
     union all by name
     select
         * exclude (entity, extraction_id, lacking_from, nth),

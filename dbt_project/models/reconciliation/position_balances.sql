@@ -1,7 +1,6 @@
 -- Balances by what they are of: one system may keep an item of one place under several names, as a
 -- building of two storage locations, and then holds the sum.
--- What several channels offer are copies of one stock, and no sum. Of what one record tells in a
--- unit that nobody knows there is no sum either.
+-- What several channels offer are copies of one stock, and no sum.
 select
     system,
     any_value(role) as role,
@@ -11,8 +10,7 @@ select
     state,
     channel,
     extraction_id,
-    case when count(quantity) = count(*) then try_cast(sum(quantity) as decimal(18, 6)) end
-        as quantity,
+    try_cast(sum(quantity) as decimal(18, 6)) as quantity,
     min(as_of) as as_of,
     min(as_of_from) as as_of_from,
     max(as_of_to) as as_of_to,

@@ -72,10 +72,7 @@ on_the_shelf as (
         positions.item_id,
         positions.location_id,
         min(positions.as_of) as promised_at,
-        case
-            when count(positions.quantity) = count(*)
-                then sum(formulas.factor * positions.quantity)
-        end as shelf_quantity
+        sum(formulas.factor * positions.quantity) as shelf_quantity
     from formulas
     inner join {{ ref('position_balances') }} as positions
         on formulas.b_system = positions.system and formulas.state = positions.state
@@ -141,8 +138,7 @@ set_aside as (
         positions.extraction_id,
         positions.item_id,
         positions.location_id,
-        -sum(formulas.factor * positions.quantity) as kept_quantity,
-        count(positions.quantity) < count(*) as is_unmeasured
+        -sum(formulas.factor * positions.quantity) as kept_quantity
     from formulas
     inner join {{ ref('position_balances') }} as positions
         on
@@ -198,10 +194,7 @@ between_snapshots as (
         before.promised_quantity as quantity_before,
         behind.promised_quantity as quantity_behind,
         -- What is on its way may be promised, but need not be.
-        least(before.shelf_quantity, behind.shelf_quantity) as least_quantity,
-        offers.quantity is null
-        or (before.publisher is not null and before.shelf_quantity is null)
-        or (behind.publisher is not null and behind.shelf_quantity is null) as is_unmeasured
+        least(before.shelf_quantity, behind.shelf_quantity) as least_quantity
     from offers
     asof left join promises as before
         on
@@ -217,7 +210,7 @@ between_snapshots as (
             and offers.item_id = behind.item_id
             and offers.location_id = behind.location_id
             and offers.as_of < behind.promised_at
-    where coalesce(before.publisher, behind.publisher) is not null
+    where coalesce(before.promised_quantity, behind.promised_quantity) is not null
 ),
 
 not_sold as (
@@ -247,10 +240,7 @@ bounded as (
         rules.rule_id,
         rules.tolerance,
         rules.tolerance_percent,
-        between_snapshots.* replace (
-            between_snapshots.is_unmeasured or coalesce(set_aside.is_unmeasured, false)
-                as is_unmeasured
-        ),
+        between_snapshots.*,
         case
             when rules.cover = 'at_most'
                 then greatest(
@@ -306,5 +296,5 @@ select
             else 0
         end as decimal(18, 6)
     ) as residual_quantity,
-    is_unmeasured as is_ambiguous
+    false as is_ambiguous
 from bounded

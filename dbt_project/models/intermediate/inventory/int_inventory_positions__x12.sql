@@ -16,4 +16,4 @@ select
     seen_at,
     raw_key
 from {{ ref('stg_x12__inventory') }}
-where state is not null
+where state is not null and base_quantity is not null
