@@ -67,9 +67,10 @@ def starting_point(
     cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
     contracts = _contracts(system, settings)
     unfit = misfits(connection, system.name, contracts)
-    # What waits to be landed may hold verdicts and newer versions; the next pass will know.
+    # What waits to be landed may hold verdicts, newer versions and what a sweep missed, against
+    # which the next one is held; the next pass will know.
     if any(spool.waiting(settings, system.name)):
-        return StartingPoint(cursors, swept, misfits=unfit)
+        return StartingPoint(cursors, None, misfits=unfit)
     sought = unread.due(connection, system)
     cursors = {entity: cursor for entity, cursor in cursors.items() if entity not in sought}
     return StartingPoint(

@@ -10,6 +10,7 @@ from trade import Line, Order, balances, erp_movement, masters, wms_movement
 
 SCANNED, WELL, UNPOSTED = 300001, 300002, 300003
 BAR_CODE = 850010090115
+TOO_MUCH = 999_999_999_999
 
 
 def test_a_bar_code_as_a_quantity_stops_nothing(tmp_path: Path, artefacts: Path) -> None:
@@ -33,4 +34,9 @@ def test_a_bar_code_as_a_quantity_stops_nothing(tmp_path: Path, artefacts: Path)
     assert ("S01", f"SO-{SCANNED}/1") in exceptions
     assert warehouse.rows(
         "select value_at_risk from marts.exceptions where rule_id = 'S01' order by object_id"
-    ) == [(None,), (None,), (62.5,)]
+    ) == [(TOO_MUCH,), (TOO_MUCH,), (62.5,)]
+    # Nothing of it goes without a person.
+    assert warehouse.rows(
+        "select count(*) from reconciliation.correction_proposals "
+        f"where value_at_risk = {TOO_MUCH} and not needs_approval"
+    ) == [(0,)]

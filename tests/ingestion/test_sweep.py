@@ -11,6 +11,7 @@ import pytest
 from fakes import FakeSource, wms_documents, wms_system
 
 from connectors.base import SourceError
+from ingestion.extract import extract_system
 from ingestion.load import load_system
 from ingestion.warehouse import warehouse
 from registry.systems import System
@@ -96,6 +97,21 @@ def test_each_change_lands_once_and_each_sweep_tells_all_that_it_missed(
         "select count(*) from landing.missing_records as m join landing.extractions as x "
         "using (system, entity, extraction_id) where m.missed_at = x.ended_at"
     ) == [(len(expected),)]
+
+
+def test_no_sweep_is_held_against_one_that_has_not_landed(settings, every_pass, clock, query):
+    """The process died before its sweep landed: the next one could not take back what that missed,
+    and one miss counted as two."""
+    source = Swept(every_pass, wms_documents())
+    load_system(every_pass, source, settings, "run-1", clock)
+    there = source.documents["items"]
+    source.delete("A0003")
+    extract_system(every_pass, source, settings, "run-2", clock)
+    source.documents["items"] = there
+    for run in ("run-3", "run-4"):
+        load_system(every_pass, source, settings, run, clock)
+    assert missed(query) == [("items", "A0003", "run-2")]
+    assert swept(query) == [("items", f"run-{number}", True) for number in (1, 2, 4)]
 
 
 def test_what_an_earlier_version_wrote_down_for_each_sweep_is_told_as_it_was(

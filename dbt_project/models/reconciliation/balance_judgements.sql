@@ -53,6 +53,7 @@ first_balances as (
     from {{ ref('position_balances') }} as balances
     semi join pairs
         on balances.system = pairs.authority_system and pairs.is_own_ledger
+    where balances.quantity is not null
     group by balances.system, balances.state, balances.item_id, balances.location_id
 ),
 

@@ -37,8 +37,7 @@ with milestones as not materialized (
         is_first_load,
         origin,
         is_echo,
-        raw_key,
-        null as ledgers_begin
+        raw_key
     from {{ ref('order_events') }}
 ),
 
@@ -156,68 +155,55 @@ left_to_stock as (
         on drop_shipped.fact_id = left_changes.fact_id
 ),
 
--- Since when all that keep a place tell what moves there, by their role: what one told of before,
--- the others may have told just as well, when nobody read them yet.
-place_ledgers as (
-    select
-        location_id,
-        map_from_entries(list((role, began_at))) as ledgers_begin
-    from (
-        select
-            places.location_id,
-            places.role,
-            max(beginnings.began_at) as began_at
-        from {{ ref('dim_locations') }} as places
-        inner join {{ ref('ledger_beginnings') }} as beginnings
-            on places.system = beginnings.system
-        group by places.location_id, places.role
-    ) as by_role
-    group by location_id
+-- Places of warehouses that tell what moves there.
+warehouse_places as (
+    select distinct places.location_id
+    from {{ ref('dim_locations') }} as places
+    inner join {{ ref('ledger_beginnings') }} as beginnings
+        on places.system = beginnings.system
+    where places.role = 'wms'
 ),
 
 movements as (
     select
-        movements.movement_id as fact_id,
-        movements.system,
-        movements.role,
-        movements.entity,
-        movements.record_id,
-        movements.movement_kind as milestone,
+        movement_id as fact_id,
+        system,
+        role,
+        entity,
+        record_id,
+        movement_kind as milestone,
         1 as ordinal,
         'movement' as object_type,
-        movements.document as object_id,
+        document as object_id,
         null as order_id,
         null as order_line_id,
-        movements.document,
-        movements.record_id as own_document,
+        document,
+        record_id as own_document,
         null as line_record,
         null as party_id,
         null as party_reference,
-        movements.item_id,
-        movements.location_id,
-        movements.on_hand_change as quantity,
+        item_id,
+        location_id,
+        on_hand_change as quantity,
         null as quantity_changes,
-        coalesce(movements.occurred_at, movements.recorded_from) as occurred_from,
-        coalesce(movements.occurred_at, movements.recorded_to) as occurred_to,
+        coalesce(occurred_at, recorded_from) as occurred_from,
+        coalesce(occurred_at, recorded_to) as occurred_to,
         null as redated_from,
         null as redated_to,
         null as redated_seen_at,
         null as promised_at,
-        movements.recorded_from,
-        movements.recorded_to,
-        movements.reversed_from,
-        movements.reversed_to,
-        movements.seen_at,
-        movements.is_first_load,
-        movements.origin,
-        movements.echo_kind is not null as is_echo,
-        movements.raw_key,
-        place_ledgers.ledgers_begin
-    from {{ ref('inventory_movements') }} as movements
-    left join place_ledgers
-        on movements.location_id = place_ledgers.location_id
+        recorded_from,
+        recorded_to,
+        reversed_from,
+        reversed_to,
+        seen_at,
+        is_first_load,
+        origin,
+        echo_kind is not null as is_echo,
+        raw_key
+    from {{ ref('inventory_movements') }}
     -- What takes back a movement is no movement of its own: the one that it takes back says so.
-    where movements.is_reversal is not true
+    where is_reversal is not true
 ),
 
 -- Nobody tells that a warehouse must know what an ERP posts: that follows from the place. Shipments
@@ -229,9 +215,10 @@ warehouse_postings as (
             'warehouse_posting' as milestone
         )
     from movements
+    inner join warehouse_places
+        on movements.location_id = warehouse_places.location_id
     where
         movements.role = 'erp'
-        and movements.ledgers_begin['wms'] is not null
         and movements.milestone in (
             'receipt', 'adjustment', 'customer_return', 'transfer_out', 'transfer_in',
             'status_change'

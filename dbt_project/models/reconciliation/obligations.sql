@@ -142,8 +142,7 @@ select
     priced.end_from,
     priced.end_to,
     priced.end_reason,
-    -- Too much to be true is no value, and must not stop all else.
-    try_cast(priced.value_at_risk as decimal(18, 6)) as value_at_risk,
+    {{ held_value('priced.value_at_risk') }} as value_at_risk,
     priced.currency,
     priced.first_seen_at,
     priced.is_first_load,

@@ -87,11 +87,16 @@ a_facts as (
             rules.rule_id = routes.rule_id
             and rules.a_role = routes.role
             and facts.system = routes.system
+    left join {{ ref('counter_ledgers') }} as counter_ledgers
+        on
+            rules.rule_id = counter_ledgers.rule_id
+            and routes.a_system = counter_ledgers.a_system
+            and facts.location_id = counter_ledgers.location_id
     where
         -- Without a promise nothing can be overdue.
         (rules.due_from <> 'promised' or facts.promised_at is not null)
-        -- Whether B told of it before we read what it tells, nobody knows.
-        and coalesce(facts.recorded_from >= facts.ledgers_begin[rules.b_role], true)
+        -- Whether B told of it before anybody read what B tells, nobody knows.
+        and coalesce(facts.recorded_from >= counter_ledgers.began_at, true)
 ),
 
 -- B's, each with the moment it appeared and, if so, the moment it was taken back.
@@ -461,6 +466,7 @@ covered as (
 perhaps_covered as (
     select
         triggers.trigger_number,
+        triggers.covers_quantity,
         min(b_facts.recorded_from) as end_from,
         min(b_facts.recorded_to) as end_to,
         'covered' as end_reason
@@ -469,10 +475,8 @@ perhaps_covered as (
         on
             triggers.route = b_facts.route
             and triggers.object_id = b_facts.object_id
-    where
-        triggers.lacks_document
-        and (b_facts.reversed_to is null or b_facts.reversed_to > triggers.trigger_to)
-    group by triggers.trigger_number
+    where triggers.lacks_document and b_facts.reversed_to is null
+    group by triggers.trigger_number, triggers.covers_quantity
 ),
 
 -- What is about nothing wants nothing, unless it was about something first.
@@ -585,7 +589,9 @@ withdrawn as (
 ends as (
     select * from covered
     union all
-    select * from perhaps_covered
+    select * exclude (covers_quantity)
+    from perhaps_covered
+    where not covers_quantity
     union all
     select * from unneeded
     union all
@@ -632,6 +638,8 @@ select
     and not triggers.lacks_part
     and unrecognised.object_id is null
     and undecided.trigger_number is null
+    -- Whether it is enough can't be told of what may belong to another.
+    and not coalesce(perhaps_covered.covers_quantity, false)
     and (
         triggers.cover not in ('quantity', 'opposite_quantity')
         or (triggers.quantity is not null and unmeasured.match_key is null)
@@ -650,6 +658,8 @@ left join first_ends
     on triggers.trigger_number = first_ends.trigger_number
 left join undecided
     on triggers.trigger_number = undecided.trigger_number
+left join perhaps_covered
+    on triggers.trigger_number = perhaps_covered.trigger_number
 left join unmeasured
     on
         triggers.route = unmeasured.route

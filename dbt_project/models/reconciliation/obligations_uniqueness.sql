@@ -535,7 +535,7 @@ select
     duplicates.item_id,
     duplicates.location_id,
     duplicates.quantity,
-    try_cast(duplicates.document_value as decimal(18, 6)) as document_value,
+    {{ held_value('duplicates.document_value') }} as document_value,
     duplicates.currency as document_currency,
     cast(duplicates.allowed as varchar) as expected_value,
     cast(duplicates.standing as varchar) as observed_value,

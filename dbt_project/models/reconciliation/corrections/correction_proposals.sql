@@ -136,7 +136,7 @@ select
     new_value,
     payload,
     preconditions,
-    try_cast(value_at_risk as decimal(18, 6)) as value_at_risk,
+    {{ held_value('value_at_risk') }} as value_at_risk,
     currency,
     approval_reason is not null as needs_approval,
     approval_reason,

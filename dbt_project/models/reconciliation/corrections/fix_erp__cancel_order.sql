@@ -53,9 +53,8 @@ twins as (
 cancellable as (
     select
         duplicates.* replace (
-            try_cast(
-                cast(lines.quantity as decimal(38, 6)) * lines.unit_price as decimal(18, 6)
-            ) as value_at_risk,
+            {{ held_value('cast(lines.quantity as decimal(38, 6)) * lines.unit_price') }}
+                as value_at_risk,
             coalesce(lines.currency, duplicates.currency) as currency
         ),
         lines.still_so,

@@ -35,10 +35,9 @@ lines as (
     select
         unfounded.* replace (
             coalesce(
-                try_cast(
-                    cast(invoice_lines.quantity as decimal(38, 6)) * invoice_lines.unit_price
-                    as decimal(18, 6)
-                ),
+                {{ held_value(
+                    'cast(invoice_lines.quantity as decimal(38, 6)) * invoice_lines.unit_price'
+                ) }},
                 unfounded.value_at_risk
             ) as value_at_risk,
             coalesce(invoice_lines.currency, unfounded.currency) as currency
