@@ -65,7 +65,7 @@ def starting_point(
 ) -> StartingPoint:
     """Where the next extraction of a system goes on, from what the warehouse holds."""
     cursors, swept = last_cursors(connection, system.name), last_sweeps(connection, system.name)
-    contracts = _contracts(system, settings)
+    contracts = system_contracts(system, settings)
     unfit = misfits(connection, system.name, contracts)
     # What waits to be landed may hold verdicts, newer versions and what a sweep missed, against
     # which the next one is held; the next pass will know.
@@ -83,7 +83,8 @@ def starting_point(
     )
 
 
-def _contracts(system: System, settings: Settings) -> dict[str, Contract]:
+def system_contracts(system: System, settings: Settings) -> dict[str, Contract]:
+    """The contracts of a system's connector, by entity, with those beside the systems file."""
     return contracts_of(system.connector, settings.systems_file.parent / "contracts")
 
 
@@ -105,7 +106,7 @@ def extract_system(
         with warehouse(settings, f"cursors of {system.name}") as connection:
             start = starting_point(connection, system, settings)
     due = frozenset() if start.swept is None else sweep.due(source, start.swept, clock.now())
-    contracts = _contracts(system, settings)
+    contracts = system_contracts(system, settings)
     extraction_id = f"{clock.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
     names = [e for e in source.entities if not system.entities or e in system.entities]
     reports: list[EntityReport] = []

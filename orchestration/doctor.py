@@ -13,7 +13,8 @@ from importlib.metadata import version
 import duckdb
 
 from connectors.factory import make_source, make_target
-from ingestion.landing import connector_is, misfits, registry_contracts
+from ingestion.extract import system_contracts
+from ingestion.landing import misfits
 from ingestion.warehouse import lock_owner
 from orchestration.dbt_build import manifest_path
 from orchestration.installation import Installation
@@ -24,7 +25,6 @@ from registry.systems import Registry, System, load_registry
 from reporting import terminal
 from reporting.lists import gates_told, short_key, stop_told
 from reporting.publish import published_at, published_connection
-from writeback.brakes import ClosedGate
 from writeback.states import State
 from writeback.store import OperationsStore
 
@@ -123,15 +123,12 @@ def _sending(settings: Settings, now: datetime) -> Iterator[Finding]:
 def _contract_types(settings: Settings, registry: Registry) -> Iterator[Finding]:
     """What is not read because its contract does not fit what the published build holds of it."""
     try:
-        contracts = registry_contracts(registry)
         with published_connection(settings) as connection:
             found = [
                 why
                 for system in registry.systems
                 for why in misfits(
-                    connection,
-                    system.name,
-                    {one.entity: one for one in contracts if connector_is(system, one)},
+                    connection, system.name, system_contracts(system, settings)
                 ).values()
             ]
     except (TallymanError, duckdb.Error) as error:
@@ -161,13 +158,10 @@ def _standing_still(settings: Settings, registry: Registry, now: datetime) -> It
 def _closed_gates(store: OperationsStore, registry: Registry, now: datetime) -> Iterator[Finding]:
     """A gate is closed during each pass, and one pass may fail."""
     patience = CADENCES_UNTIL_STOPPED * timedelta(seconds=registry.cadence_seconds)
-    alike: dict[str, list[ClosedGate]] = {}
-    for closed in store.closed_gates():
-        if now - closed.since > patience:
-            alike.setdefault(closed.gate.outcome, []).append(closed)
-    for outcome, gates in alike.items():
-        for told in gates_told(gates):
-            yield Finding("corrections", False, f"{told}; {REMEDIES[outcome]}")
+    overdue = [closed for closed in store.closed_gates() if now - closed.since > patience]
+    for outcome, remedy in REMEDIES.items():
+        for told in gates_told([closed for closed in overdue if closed.gate.outcome == outcome]):
+            yield Finding("corrections", False, f"{told}; {remedy}")
 
 
 def _left_lying(store: OperationsStore, systems: Sequence[str], now: datetime) -> Iterator[Finding]:

@@ -105,16 +105,14 @@ class Questions(Outbox):
         due = self._due_by_what_may_hold_it(now, systems)
         if not due:
             return 0
-        asked = {name for row in due for name in (row.target_system, *row.relied_on_systems)}
-        conditions = self.conditions(asked)
+        conditions = self._conditions_of(due)
         return sum(row.corrections for row in due if _is_taken(row, conditions, now))
 
     def overdue(self, before: datetime, now: datetime, systems: Iterable[str]) -> list[Overdue]:
         """By target, what was due at ``before`` and holds for nothing but a delivery now. A breaker
         is no excuse: it lets one through each minute."""
         due = self._due_by_what_may_hold_it(before, systems)
-        asked = {name for row in due for name in (row.target_system, *row.relied_on_systems)}
-        known = self.conditions(asked)
+        known = self._conditions_of(due)
         failures = {name: count for name, (count, _) in known.breakers.items()}
         conditions = replace(known, breakers=dict.fromkeys(known.breakers, (0, None)))
         left: dict[str, list[sa.Row[Any]]] = {}
@@ -146,6 +144,12 @@ class Questions(Outbox):
         )
         with self.read() as connection:
             return [as_correction(row) for row in connection.execute(statement)]
+
+    def _conditions_of(self, due: Sequence[sa.Row[Any]]) -> Conditions:
+        """Of all systems that may hold what is due."""
+        return self.conditions(
+            name for row in due for name in (row.target_system, *row.relied_on_systems)
+        )
 
     def _due_by_what_may_hold_it(
         self, now: datetime, systems: Iterable[str] | None

@@ -51,7 +51,7 @@ ENTITIES_OF_SET = {
     "ORDRSP": ("acknowledgement_lines", "acknowledgements"),
 }
 ANSWERS = frozenset({"997", "CONTRL"})
-# Columns that hold an element of the set as it stands there.
+"""Sets that acknowledge others, and are not acknowledged."""
 NUMBERS = frozenset(
     {
         "adjustment_number",
@@ -66,7 +66,7 @@ NUMBERS = frozenset(
         "transfer_number",
     }
 )
-"""Sets that acknowledge others, and are not acknowledged."""
+"""Columns that hold an element of the set as it stands there."""
 _READERS = {**x12_sets.READERS, **edifact_messages.READERS}
 # The form of DECIMAL(18,6): twelve digits before the point and six after it.
 _DECIMAL = re.compile(r"-?0*\d{1,12}(\.\d{1,6}0*)?")

@@ -26,7 +26,12 @@ from connectors.x12.folder import (
     mentions,
     partner_files,
 )
-from connectors.x12.interchange import BadInterchangeError, Interchange, read_x12
+from connectors.x12.interchange import (
+    BadInterchangeError,
+    Interchange,
+    read_x12,
+    split_interchanges,
+)
 from connectors.x12.ledger import Ledger
 from connectors.x12.profile import PartnerProfile, load_profile
 from connectors.x12.records import (
@@ -263,7 +268,7 @@ class X12Source:
                 payload = file.read()
                 if entity != INTERCHANGES and not mentions(payload, _sets_of(entity)):
                     continue
-                for _, _, chunk in identities(payload):
+                for chunk in split_interchanges(payload):
                     if not holds_one(chunk, numbers):
                         continue
                     try:
